@@ -1,0 +1,77 @@
+//! What a session is started with: plain data, chosen by `cli`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::call::Timing;
+use crate::identity::{Identity, PublicKey};
+use crate::media::spec::{AudioSpec, HearSpec, ShowSpec, VideoSpec};
+use crate::media::{VideoFormat, pipeline};
+use crate::rtc::{IcePolicy, IceServer};
+use crate::signaling::client;
+
+/// Everything a session needs.
+#[derive(Clone)]
+pub struct Config {
+    /// Where to sign in, and as whom.
+    pub signaling: client::Config,
+    /// The key behind the name; also signs our DTLS fingerprints.
+    pub identity: Arc<Identity>,
+    /// Whose keys are accepted.
+    pub trust: Trust,
+    /// What is sent and where the received goes.
+    pub media: Media,
+    /// STUN and TURN servers beside those that the signaling server names.
+    pub ice_servers: Vec<IceServer>,
+    /// Which candidates may be used.
+    pub ice_policy: IcePolicy,
+    /// How long each step of a call may take.
+    pub timing: Timing,
+}
+
+/// Whose keys are accepted.
+#[derive(Debug, Clone, Default)]
+pub struct Trust {
+    /// Keys by name, pinned at first contact. `None` pins nothing (selftest).
+    pub known_peers: Option<PathBuf>,
+    /// If set, only this key.
+    pub expect_key: Option<PublicKey>,
+}
+
+/// What is sent and where the received goes.
+#[derive(Debug, Clone)]
+pub struct Media {
+    /// The picture to send.
+    pub video: VideoSpec,
+    /// The sound to send.
+    pub audio: AudioSpec,
+    /// Where the received picture goes.
+    pub show: ShowSpec,
+    /// Where the received sound goes.
+    pub hear: HearSpec,
+    /// Size and rate of the picture sent.
+    pub format: VideoFormat,
+    /// Video bitrate in bit/s; `None` chooses by size.
+    pub video_bitrate: Option<u32>,
+    /// Audio bitrate in bit/s.
+    pub audio_bitrate: u32,
+}
+
+/// How long an ended session waits for the server to take its goodbye.
+pub(super) const SIGN_OFF: Duration = Duration::from_millis(500);
+
+impl Media {
+    /// The same in the words of the engine.
+    pub(super) fn into_engine(self) -> pipeline::EngineConfig {
+        pipeline::EngineConfig {
+            video: self.video,
+            audio: self.audio,
+            show: self.show,
+            hear: self.hear,
+            format: self.format,
+            video_bitrate: self.video_bitrate,
+            audio_bitrate: self.audio_bitrate,
+        }
+    }
+}
