@@ -19,6 +19,7 @@ use super::record::Record;
 use super::report::Direction;
 use super::trust::{Judge, Judgement};
 use crate::call::{CallId, Effect, EndReason, Event as CallEvent, LinkNotice, Machine, Notice};
+use crate::media::Kind;
 use crate::rtc::{self, Candidate, IceServer};
 use crate::signaling::client::{Client, Event as ServerEvent};
 
@@ -292,6 +293,12 @@ impl<L: Legs> Actor<L> {
             LegEvent::LinkFailed => self.pending.push_back(CallEvent::LinkFailed { call }),
             LegEvent::Goodbye => self.pending.push_back(CallEvent::Goodbye { call }),
             LegEvent::RemoteMute(kind, muted) => {
+                if muted && let Some(record) = self.records.get_mut(&call) {
+                    match kind {
+                        Kind::Audio => record.remote_sends.audio = false,
+                        Kind::Video => record.remote_sends.video = false,
+                    }
+                }
                 self.tell(Event::Media { call, remote: true, kind, muted }).await;
             }
             LegEvent::Refused(why) => {

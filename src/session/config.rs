@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::call::Timing;
 use crate::identity::{Identity, PublicKey};
 use crate::media::spec::{AudioSpec, HearSpec, ShowSpec, VideoSpec};
-use crate::media::{VideoFormat, pipeline};
+use crate::media::{Kind, VideoFormat, pipeline};
 use crate::rtc::{IcePolicy, IceServer};
 use crate::signaling::client;
 
@@ -62,6 +62,14 @@ pub struct Media {
 pub(super) const SIGN_OFF: Duration = Duration::from_millis(500);
 
 impl Media {
+    /// What has no source, by [`Kind`](crate::media::Kind) as a number.
+    pub(super) fn sourceless(&self) -> [bool; 2] {
+        let mut off = [false; 2];
+        off[Kind::Audio as usize] = self.audio == AudioSpec::None;
+        off[Kind::Video as usize] = self.video == VideoSpec::None;
+        off
+    }
+
     /// The same in the words of the engine.
     pub(super) fn into_engine(self) -> pipeline::EngineConfig {
         pipeline::EngineConfig {

@@ -163,8 +163,19 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
     };
     let figures = match Peer::new(setup.rtc, Arc::new(inlet)).await {
         Ok((peer, events)) => {
-            let negotiating = Running { peer, engine, events, out, role: setup.role, offered: None, flowing: false };
-            return negotiating.run(&mut inbox).await;
+            let sourceless = setup.media.sourceless();
+            let running = Running {
+                peer,
+                engine,
+                events,
+                out,
+                role: setup.role,
+                offered: None,
+                flowing: false,
+                sourceless,
+                off: sourceless,
+            };
+            return running.run(&mut inbox).await;
         }
         Err(error) => {
             out.send(LegEvent::MediaFailed(format!("no peer connection: {error}"))).await;
@@ -188,6 +199,10 @@ struct Running<'a> {
     /// The offerer's description, made while the other side still rings.
     offered: Option<String>,
     flowing: bool,
+    /// What has no source in this call, by kind.
+    sourceless: [bool; 2],
+    /// What is not sent now, by kind.
+    off: [bool; 2],
 }
 
 impl Running<'_> {
@@ -241,6 +256,7 @@ impl Running<'_> {
             },
             LegCommand::Mute(kind, muted) => {
                 self.engine.set_muted(kind, muted);
+                self.off[kind as usize] = muted || self.sourceless[kind as usize];
                 // Told over the data channel; a side that is not connected yet learns it by the silence.
                 let _ = self.peer.send_data(mute_message(kind, muted).into()).await;
             }
@@ -260,9 +276,19 @@ impl Running<'_> {
                 Some((kind, muted)) => LegEvent::RemoteMute(kind, muted),
                 None => return,
             },
-            rtc::Event::GatheringDone | rtc::Event::DataOpen => return,
+            rtc::Event::DataOpen => return self.tell_what_is_off().await,
+            rtc::Event::GatheringDone => return,
         };
         self.out.send(told).await;
+    }
+
+    /// A side without a source says so, so that silence from it is not taken for a broken path.
+    async fn tell_what_is_off(&self) {
+        for kind in [Kind::Audio, Kind::Video] {
+            if self.off[kind as usize] {
+                let _ = self.peer.send_data(mute_message(kind, true).into()).await;
+            }
+        }
     }
 
     /// Reads the figures, tells them, and lets the encoder know how the path is.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::leg::Leg;
-use super::report::{Direction, Report, Setup};
+use super::report::{Direction, RemoteSends, Report, Setup};
 use crate::call::{CallId, EndReason};
 use crate::identity::{PublicKey, verification_code};
 use crate::media::{Stats, WallTime};
@@ -37,6 +37,7 @@ pub(super) struct Record {
     pub(super) local_fingerprint: Option<String>,
     pub(super) remote_fingerprint: Option<String>,
     pub(super) unanswered: Option<Unanswered>,
+    pub(super) remote_sends: RemoteSends,
     pub(super) leg: Option<Leg>,
     pub(super) end: Option<(EndReason, Duration)>,
     pub(super) detail: Option<String>,
@@ -60,6 +61,7 @@ impl Record {
             local_fingerprint: None,
             remote_fingerprint: None,
             unanswered: None,
+            remote_sends: RemoteSends::default(),
             leg: None,
             end: None,
             detail: None,
@@ -141,6 +143,7 @@ impl Record {
             detail: self.detail,
             duration,
             setup,
+            remote_sends: self.remote_sends,
             path: self.path,
             media: self.media,
         };

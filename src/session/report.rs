@@ -30,6 +30,21 @@ pub struct Setup {
     pub first_frame: Option<Duration>,
 }
 
+/// What the other side meant to send, as far as it told us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RemoteSends {
+    /// False once it said that it sends no sound.
+    pub audio: bool,
+    /// False once it said that it sends no picture.
+    pub video: bool,
+}
+
+impl Default for RemoteSends {
+    fn default() -> Self {
+        Self { audio: true, video: true }
+    }
+}
+
 /// One call from its first moment to its end.
 #[derive(Debug, Clone)]
 pub struct Report {
@@ -51,6 +66,8 @@ pub struct Report {
     pub duration: Duration,
     /// When each step was reached.
     pub setup: Setup,
+    /// What the other side meant to send.
+    pub remote_sends: RemoteSends,
     /// The path, if a peer connection was made.
     pub path: Option<PathStats>,
     /// The media of both directions, if an engine was made.
