@@ -1,0 +1,1 @@
+//! Tests of call control: no clock, no task, no socket.
