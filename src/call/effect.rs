@@ -43,8 +43,7 @@ pub enum Effect {
         /// Why.
         reason: EndReason,
     },
-    /// Tell the server, which may have restarted, that this accepted call goes on. Afterwards repeat
-    /// the last unanswered description and its candidates: they may have been lost.
+    /// Tell the server, which may have restarted, that this accepted call goes on.
     SendRejoin {
         /// Which call.
         call: CallId,
@@ -65,6 +64,12 @@ pub enum Effect {
         call: CallId,
         /// Who offers.
         role: JsepRole,
+    },
+    /// Not connected yet, and what was sent may have been lost with a signaling connection: send
+    /// the own description of this call and its candidates again, if there is one already.
+    RepeatDescription {
+        /// Which call.
+        call: CallId,
     },
     /// The path is up: capture and send. Once a call.
     StartMedia {

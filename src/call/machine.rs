@@ -4,14 +4,13 @@
 //! happens and `handle(now, Event::Tick)` no later than `deadline`. What happened counts before what
 //! ran out of time: an event that arrives late is applied first, then time-outs are.
 
+mod path;
+mod remote;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::glare::{self, Verdict};
-use super::{
-    CallId, Effect, EndReason, Event, JsepRole, Link, LinkNotice, Notice, Rival, State, Timing,
-    link,
-};
+use super::{CallId, Effect, EndReason, Event, JsepRole, Link, Notice, Rival, State, Timing, link};
 
 /// How many finished calls are remembered, so that a late or repeated invite does not ring again.
 /// When full the oldest is forgotten.
@@ -141,7 +140,7 @@ impl Machine {
             Event::Ringing { call } => self.rings_there(call, out),
             Event::Accepted { call } => self.accepted(call, out),
             Event::Ended { reason, .. } => self.ended(reason.mirrored(), out),
-            Event::PeerSignaling { up, .. } => self.peer_signaling(up),
+            Event::PeerSignaling { call, up } => self.peer_signaling(call, up, out),
             Event::Connected { call } => self.connected(call, out),
             Event::LinkDown { call } => self.link_down(call, out),
             Event::LinkUp { call } => self.link_up(call, out),
@@ -282,298 +281,6 @@ impl Machine {
             State::Ringing { .. } => EndReason::Declined,
             _ => EndReason::HungUp,
         }
-    }
-
-    // What the server says.
-
-    fn incoming(&mut self, call: CallId, from: String, out: &mut Vec<Effect>) -> bool {
-        if self.finished.contains(&call) {
-            // The caller repeats an invite that we have dealt with: so was our answer lost.
-            let said = self.farewell.as_ref().filter(|said| said.call == call);
-            let again = said.map(|said| said.effect.clone());
-            return again.is_some_and(|effect| self.send(out, effect));
-        }
-        if from == self.me {
-            return self.send(out, Effect::SendDecline { call, busy: false });
-        }
-        let live = self.state.live();
-        match &mut self.state {
-            State::Idle | State::Ended { .. } => {
-                self.send(out, Effect::SendRinging { call });
-                out.push(Effect::PreparePeer {
-                    call,
-                    role: JsepRole::Answerer,
-                });
-                notify(out, call, Notice::Incoming { from: from.clone() });
-                self.state = State::Ringing {
-                    call,
-                    from,
-                    since: self.now,
-                    consent: false,
-                };
-                true
-            }
-            State::Dialing {
-                call: ours,
-                to,
-                rival,
-                ..
-            } if *to == from => match (glare::judge(*ours, call), &rival) {
-                (Verdict::Echo, _) => false,
-                (Verdict::Yield, _) => {
-                    self.take_theirs(call, true, out);
-                    true
-                }
-                (Verdict::Hold, None) => {
-                    *rival = Some(Rival {
-                        call,
-                        since: self.now,
-                    });
-                    true
-                }
-                (Verdict::Hold, Some(known)) if known.call == call => false,
-                (Verdict::Hold, Some(_)) => {
-                    self.send(out, Effect::SendDecline { call, busy: true })
-                }
-            },
-            // The caller repeats its invite after a loss: tell it again where the call stands.
-            State::Ringing { call: ours, .. } if *ours == call => {
-                self.send(out, Effect::SendRinging { call })
-            }
-            State::Connecting {
-                call: ours,
-                role: JsepRole::Answerer,
-                ..
-            } if *ours == call => self.send(out, Effect::SendAccept { call }),
-            _ if live == Some(call) => false,
-            _ => {
-                self.send(out, Effect::SendDecline { call, busy: true });
-                if self.state.with() != Some(&from) {
-                    notify(out, call, Notice::Missed { from });
-                }
-                true
-            }
-        }
-    }
-
-    fn rings_there(&mut self, call: CallId, out: &mut Vec<Effect>) -> bool {
-        match &mut self.state {
-            State::Dialing { ringing, .. } if !*ringing => {
-                *ringing = true;
-                notify(out, call, Notice::Ringing);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    fn accepted(&mut self, call: CallId, out: &mut Vec<Effect>) -> bool {
-        let State::Dialing { to, rival, .. } = &mut self.state else {
-            return false;
-        };
-        let (with, role) = (std::mem::take(to), JsepRole::Offerer);
-        if let Some(rival) = rival.take() {
-            self.retire(rival.call);
-        }
-        out.push(Effect::Negotiate { call, role });
-        notify(out, call, Notice::Accepted);
-        self.state = State::Connecting {
-            call,
-            with,
-            role,
-            since: self.now,
-            peer_lost: None,
-        };
-        true
-    }
-
-    /// Somebody accepted a call that is not ours (any more), and waits for us in vain.
-    fn refuse_acceptance(&mut self, call: CallId, out: &mut Vec<Effect>) -> bool {
-        if self.rival() == Some(call) {
-            return false;
-        }
-        self.send(
-            out,
-            Effect::SendHangup {
-                call,
-                reason: EndReason::Cancelled,
-            },
-        )
-    }
-
-    /// The call is over, says the server or the other side; nothing needs to be said back.
-    fn ended(&mut self, reason: EndReason, out: &mut Vec<Effect>) -> bool {
-        match &mut self.state {
-            State::Active { peer_lost, .. } if !reason.ends_active() => {
-                peer_lost.get_or_insert(self.now);
-                true
-            }
-            State::Dialing {
-                rival: Some(rival), ..
-            } => {
-                let theirs = rival.call;
-                self.take_theirs(theirs, false, out);
-                true
-            }
-            _ => self.close(reason, None, false, out),
-        }
-    }
-
-    fn peer_signaling(&mut self, up: bool) -> bool {
-        let (State::Connecting { peer_lost, .. } | State::Active { peer_lost, .. }) =
-            &mut self.state
-        else {
-            return false;
-        };
-        if up {
-            *peer_lost = None;
-            // An offer sent while they were away is lost: have a new one made.
-            self.note_restart(None);
-        } else {
-            peer_lost.get_or_insert(self.now);
-        }
-        true
-    }
-
-    fn lose_signaling(&mut self) -> bool {
-        if self.signaling_lost.is_some() {
-            return false;
-        }
-        self.signaling_lost = Some(self.now);
-        match &mut self.state {
-            // The server tells anew, if they still call.
-            State::Dialing { rival, .. } => *rival = None,
-            // Whether the other side still has signaling is unknown from here on.
-            State::Connecting { peer_lost, .. } | State::Active { peer_lost, .. } => {
-                *peer_lost = None
-            }
-            _ => {}
-        }
-        true
-    }
-
-    fn restore_signaling(&mut self, out: &mut Vec<Effect>) -> bool {
-        self.signaling_lost = None;
-        if let Some(said) = self.farewell.take()
-            && self.now.saturating_sub(said.at) <= FAREWELL_FOR
-        {
-            out.push(said.effect);
-        }
-        match &self.state {
-            State::Idle | State::Ended { .. } => {}
-            State::Dialing { call, to, .. } => {
-                out.push(Effect::SendInvite {
-                    call: *call,
-                    to: to.clone(),
-                });
-            }
-            State::Ringing { consent: true, .. } => {
-                self.accept(out);
-            }
-            State::Ringing { call, .. } => out.push(Effect::SendRinging { call: *call }),
-            State::Connecting {
-                call, with, role, ..
-            } => {
-                if *role == JsepRole::Answerer {
-                    out.push(Effect::SendAccept { call: *call });
-                }
-                out.push(Effect::SendRejoin {
-                    call: *call,
-                    with: with.clone(),
-                });
-            }
-            State::Active { call, with, .. } => {
-                out.push(Effect::SendRejoin {
-                    call: *call,
-                    with: with.clone(),
-                });
-                self.note_restart(None);
-            }
-        }
-        true
-    }
-
-    // What the path does.
-
-    fn connected(&mut self, call: CallId, out: &mut Vec<Effect>) -> bool {
-        match &mut self.state {
-            State::Connecting {
-                with,
-                role,
-                peer_lost,
-                ..
-            } => {
-                let (with, role, peer_lost) = (std::mem::take(with), *role, *peer_lost);
-                out.push(Effect::StartMedia { call });
-                notify(out, call, Notice::Connected);
-                self.state = State::Active {
-                    call,
-                    with,
-                    role,
-                    since: self.now,
-                    link: Link::Up,
-                    peer_lost,
-                };
-                true
-            }
-            _ => self.link_up(call, out),
-        }
-    }
-
-    fn link_down(&mut self, call: CallId, out: &mut Vec<Effect>) -> bool {
-        match &mut self.state {
-            State::Active {
-                link: link @ Link::Up,
-                ..
-            } => {
-                *link = Link::Recovering {
-                    since: self.now,
-                    restarted: None,
-                };
-                notify(out, call, Notice::Link(LinkNotice::Recovering));
-                true
-            }
-            _ => false,
-        }
-    }
-
-    fn link_up(&mut self, call: CallId, out: &mut Vec<Effect>) -> bool {
-        match &mut self.state {
-            State::Active {
-                link: link @ Link::Recovering { .. },
-                ..
-            } => {
-                *link = Link::Up;
-                notify(out, call, Notice::Link(LinkNotice::Up));
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// ICE gives up sooner than we do: an active call restarts it and waits on.
-    fn link_failed(&mut self, call: CallId, out: &mut Vec<Effect>) -> bool {
-        match &self.state {
-            State::Connecting { .. } => self.finish(EndReason::ConnectFailed, out),
-            State::Active { link: Link::Up, .. } => self.link_down(call, out),
-            State::Active { link, .. } if link::may_restart(link, self.now) => {
-                self.note_restart(None);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// The other side hung up, and says so without the server.
-    fn goodbye(&mut self, call: CallId, out: &mut Vec<Effect>) -> bool {
-        let (State::Connecting { peer_lost, .. } | State::Active { peer_lost, .. }) = &self.state
-        else {
-            return false;
-        };
-        // They could not tell the server, so we do: it would keep the call for them.
-        let reason = EndReason::HungUp;
-        let farewell = peer_lost.map(|_| Effect::SendHangup { call, reason });
-        self.close(EndReason::HungUpByPeer, farewell, false, out)
     }
 
     // Transitions that several events share.
@@ -736,52 +443,9 @@ impl Machine {
         self.finished.push_back(call);
     }
 
-    fn rival(&self) -> Option<CallId> {
-        match &self.state {
-            State::Dialing { rival, .. } => rival.as_ref().map(|rival| rival.call),
-            _ => None,
-        }
-    }
-
-    fn forget_rival(&mut self, gone: CallId) -> bool {
-        match &mut self.state {
-            State::Dialing { rival, .. }
-                if rival.as_ref().is_some_and(|rival| rival.call == gone) =>
-            {
-                *rival = None;
-                self.retire(gone);
-                true
-            }
-            _ => false,
-        }
-    }
-
     fn signaling_gone_at(&self, since: Duration) -> Option<Duration> {
         self.signaling_lost
             .map(|lost| lost.max(since).saturating_add(self.timing.signaling))
-    }
-
-    /// Whether an offer that restarts ICE would reach the other side.
-    fn may_send_offer(&self) -> bool {
-        let State::Active {
-            role: JsepRole::Offerer,
-            peer_lost: None,
-            ..
-        } = &self.state
-        else {
-            return false;
-        };
-        self.signaling_up()
-    }
-
-    fn note_restart(&mut self, at: Option<Duration>) {
-        if let State::Active {
-            link: Link::Recovering { restarted, .. },
-            ..
-        } = &mut self.state
-        {
-            *restarted = at;
-        }
     }
 }
 
