@@ -139,7 +139,7 @@ impl Machine {
             _ if !ours => false,
             Event::Ringing { call } => self.rings_there(call, out),
             Event::Accepted { call } => self.accepted(call, out),
-            Event::Ended { reason, .. } => self.ended(reason.mirrored(), out),
+            Event::Ended { reason, .. } => self.ended(reason.told_by_peer(), out),
             Event::PeerSignaling { call, up } => self.peer_signaling(call, up, out),
             Event::Connected { call } => self.connected(call, out),
             Event::LinkDown { call } => self.link_down(call, out),
@@ -207,7 +207,7 @@ impl Machine {
 
     fn dial(&mut self, call: CallId, to: String, out: &mut Vec<Effect>) -> bool {
         match &self.state {
-            _ if self.finished.contains(&call) => false,
+            _ if self.finished.contains(&call) || self.state.live() == Some(call) => false,
             // Calling whoever rings us is taking their call.
             State::Ringing {
                 from,
@@ -316,12 +316,13 @@ impl Machine {
                 }),
                 false,
             ),
+            // The other side may be connected already, a moment before us.
             State::Connecting { call, .. } => (
                 Some(Effect::SendHangup {
                     call: *call,
                     reason,
                 }),
-                false,
+                !matches!(reason, EndReason::ConnectFailed | EndReason::SignalingLost),
             ),
             State::Active { call, .. } => (
                 Some(Effect::SendHangup {

@@ -101,11 +101,10 @@ impl EndReason {
         }
     }
 
-    /// The same end, told by the other side: its hang-up is our `HungUpByPeer`, and back.
-    pub const fn mirrored(self) -> Self {
+    /// The end as seen here, when signaling told it: a hang-up was the other side's.
+    pub const fn told_by_peer(self) -> Self {
         match self {
             Self::HungUp => Self::HungUpByPeer,
-            Self::HungUpByPeer => Self::HungUp,
             other => other,
         }
     }
@@ -123,6 +122,7 @@ impl EndReason {
                 | Self::Unavailable
                 | Self::Busy
                 | Self::Declined
+                | Self::AnsweredElsewhere
         )
     }
 }
