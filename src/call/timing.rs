@@ -12,7 +12,8 @@ pub struct Timing {
     /// A path may be down this long and come back; then `ConnectionLost`.
     pub recover: Duration,
     /// With the path down and the other side's signaling down as well, this long after whichever
-    /// of the two shows when it died; then `ConnectionLost`. See `link::gone_at`.
+    /// of the two shows when it died; then `ConnectionLost`. A crash so ends the call five seconds
+    /// after the other side's socket closed, a lost server alone never does.
     pub peer_gone: Duration,
     /// Own signaling may be down this long while dialing or ringing; then `SignalingLost`.
     pub signaling: Duration,

@@ -67,13 +67,22 @@ fn ringing() -> Machine {
 
 fn calling_connected() -> Machine {
     let mut machine = dialing();
-    drive(&mut machine, [Event::Accepted { call: OURS }, Event::Connected { call: OURS }]);
+    drive(
+        &mut machine,
+        [
+            Event::Accepted { call: OURS },
+            Event::Connected { call: OURS },
+        ],
+    );
     machine
 }
 
 fn called_connected() -> Machine {
     let mut machine = ringing();
-    drive(&mut machine, [Event::Accept, Event::Connected { call: OURS }]);
+    drive(
+        &mut machine,
+        [Event::Accept, Event::Connected { call: OURS }],
+    );
     machine
 }
 
@@ -89,25 +98,51 @@ fn brief(effects: &[Effect]) -> String {
             Effect::SendRinging { call } => write!(line, "send ringing {}", short(*call)),
             Effect::SendAccept { call } => write!(line, "send accept {}", short(*call)),
             Effect::SendDecline { call, busy } => {
-                write!(line, "send decline {}{}", short(*call), if *busy { " (busy)" } else { "" })
+                write!(
+                    line,
+                    "send decline {}{}",
+                    short(*call),
+                    if *busy { " (busy)" } else { "" }
+                )
             }
             Effect::SendCancel { call } => write!(line, "send cancel {}", short(*call)),
-            Effect::SendHangup { call, reason } => write!(line, "send hangup {} ({reason})", short(*call)),
-            Effect::SendRejoin { call, with } => write!(line, "send rejoin {} with {with}", short(*call)),
-            Effect::PreparePeer { call, role } => write!(line, "prepare peer {} ({role:?})", short(*call)),
-            Effect::Negotiate { call, role } => write!(line, "negotiate {} ({role:?})", short(*call)),
-            Effect::RepeatDescription { call } => write!(line, "repeat description {}", short(*call)),
+            Effect::SendHangup { call, reason } => {
+                write!(line, "send hangup {} ({reason})", short(*call))
+            }
+            Effect::SendRejoin { call, with } => {
+                write!(line, "send rejoin {} with {with}", short(*call))
+            }
+            Effect::PreparePeer { call, role } => {
+                write!(line, "prepare peer {} ({role:?})", short(*call))
+            }
+            Effect::Negotiate { call, role } => {
+                write!(line, "negotiate {} ({role:?})", short(*call))
+            }
+            Effect::RepeatDescription { call } => {
+                write!(line, "repeat description {}", short(*call))
+            }
             Effect::StartMedia { call } => write!(line, "start media {}", short(*call)),
             Effect::RestartIce { call } => write!(line, "restart ice {}", short(*call)),
             Effect::ClosePeer { call, goodbye } => {
-                write!(line, "close peer {}{}", short(*call), if *goodbye { " (goodbye)" } else { "" })
+                write!(
+                    line,
+                    "close peer {}{}",
+                    short(*call),
+                    if *goodbye { " (goodbye)" } else { "" }
+                )
             }
-            Effect::Notify { call, notice } => write!(line, "notify {}: {}", short(*call), say(notice)),
+            Effect::Notify { call, notice } => {
+                write!(line, "notify {}: {}", short(*call), say(notice))
+            }
             Effect::Ignored { .. } => write!(line, "ignored"),
         }
         .unwrap();
     }
-    if line.is_empty() { "nothing".to_owned() } else { line }
+    if line.is_empty() {
+        "nothing".to_owned()
+    } else {
+        line
+    }
 }
 
 fn say(notice: &Notice) -> String {
@@ -142,14 +177,33 @@ fn place(state: &State) -> String {
             }
         }
         State::Ringing { consent, .. } => text.push_str(if *consent { ", consent" } else { "" }),
-        State::Connecting { role, peer_lost, .. } => {
+        State::Connecting {
+            role, peer_lost, ..
+        } => {
             write!(text, ", {role:?}").unwrap();
-            text.push_str(if peer_lost.is_some() { ", peer's signaling down" } else { "" });
+            text.push_str(if peer_lost.is_some() {
+                ", peer's signaling down"
+            } else {
+                ""
+            });
         }
-        State::Active { role, link, peer_lost, .. } => {
+        State::Active {
+            role,
+            link,
+            peer_lost,
+            ..
+        } => {
             write!(text, ", {role:?}, ").unwrap();
-            text.push_str(if *link == Link::Up { "up" } else { "recovering" });
-            text.push_str(if peer_lost.is_some() { ", peer's signaling down" } else { "" });
+            text.push_str(if *link == Link::Up {
+                "up"
+            } else {
+                "recovering"
+            });
+            text.push_str(if peer_lost.is_some() {
+                ", peer's signaling down"
+            } else {
+                ""
+            });
         }
         State::Ended { reason, .. } => write!(text, ", {reason}").unwrap(),
         State::Idle => {}
