@@ -16,7 +16,10 @@ pub enum Event {
     /// The user takes the ringing call. This is the callee's consent.
     Accept,
     /// The user refuses the ringing call.
-    Decline,
+    Decline {
+        /// Says that this side is busy, not that a person said no.
+        busy: bool,
+    },
     /// The user ends whatever is going on: cancels, declines or hangs up.
     HangUp,
 
@@ -103,7 +106,7 @@ impl Event {
         match self {
             Self::Dial { .. } => "Dial",
             Self::Accept => "Accept",
-            Self::Decline => "Decline",
+            Self::Decline { .. } => "Decline",
             Self::HangUp => "HangUp",
             Self::Incoming { .. } => "Incoming",
             Self::Ringing { .. } => "Ringing",
@@ -140,7 +143,7 @@ impl Event {
             | Self::IdentityRefused { call }
             | Self::MediaFailed { call } => Some(*call),
             Self::Accept
-            | Self::Decline
+            | Self::Decline { .. }
             | Self::HangUp
             | Self::SignalingDown
             | Self::SignalingUp

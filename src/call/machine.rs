@@ -126,8 +126,9 @@ impl Machine {
         match event {
             Event::Dial { call, to } => self.dial(call, to, out),
             Event::Accept => self.accept(out),
-            Event::Decline => {
-                matches!(self.state, State::Ringing { .. }) && self.finish(EndReason::Declined, out)
+            Event::Decline { busy } => {
+                let reason = if busy { EndReason::Busy } else { EndReason::Declined };
+                matches!(self.state, State::Ringing { .. }) && self.finish(reason, out)
             }
             Event::HangUp => self.finish(self.reason_to_hang_up(), out),
             Event::SignalingDown => self.lose_signaling(),
@@ -312,7 +313,7 @@ impl Machine {
             State::Ringing { call, .. } => (
                 Some(Effect::SendDecline {
                     call: *call,
-                    busy: false,
+                    busy: reason == EndReason::Busy,
                 }),
                 false,
             ),

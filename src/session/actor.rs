@@ -18,10 +18,13 @@ use super::leg::{Leg, LegCommand, LegEvent, LegSetup};
 use super::record::Record;
 use super::report::Direction;
 use super::trust::{Judge, Judgement};
-use crate::call::{CallId, Effect, EndReason, Event as CallEvent, LinkNotice, Machine, Notice};
+use super::wire::{self, Wire};
+use crate::call::{CallId, Effect, EndReason, Event as CallEvent, LinkNotice, Machine, Notice, State};
+use crate::identity::Signature;
 use crate::media::Kind;
 use crate::rtc::{self, Candidate, IceServer};
 use crate::signaling::client::{Client, Event as ServerEvent};
+use crate::signaling::protocol::{DescriptionKind, ErrorCode, SessionId};
 
 /// Events of legs waiting for the actor. When full the leg waits; the actor never waits for a leg in return
 /// except to hand over a command, for which a leg's own queue is far longer than a call needs.
@@ -52,7 +55,7 @@ pub(super) struct Actor<L> {
     config: Config,
     machine: Machine,
     epoch: Instant,
-    client: Client,
+    wire: Wire,
     server: mpsc::Receiver<ServerEvent>,
     commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<Event>,
@@ -80,11 +83,11 @@ impl<L: Legs> Actor<L> {
     ) -> Self {
         let (leg_sender, leg_events) = mpsc::channel(LEG_EVENTS);
         Self {
-            machine: Machine::new(config.timing.clone(), config.signaling.name.clone()),
+            machine: Machine::new(config.timing.clone(), config.signaling.name.fold().as_str().to_owned()),
             judge: Judge::new(config.trust.clone()),
             epoch: Instant::now(),
             config,
-            client,
+            wire: Wire::new(client),
             server,
             commands,
             events,
@@ -107,8 +110,8 @@ impl<L: Legs> Actor<L> {
                 self.drive(event).await;
             }
         }
-        self.client.close(super::config::SIGN_OFF).await;
         self.tell(Event::Closed).await;
+        self.wire.close(super::config::SIGN_OFF).await;
     }
 
     async fn next(&mut self) -> Input {
@@ -145,11 +148,11 @@ impl<L: Legs> Actor<L> {
         match command {
             Command::Dial { .. } if live.is_some() => self.reject("there is a call already").await,
             Command::Dial { to } => self.dial(to).await,
-            Command::Accept | Command::Decline | Command::HangUp if live.is_none() => {
+            Command::Accept | Command::Decline { .. } | Command::HangUp if live.is_none() => {
                 self.reject("there is no call").await;
             }
             Command::Accept => self.pending.push_back(CallEvent::Accept),
-            Command::Decline => self.pending.push_back(CallEvent::Decline),
+            Command::Decline { busy } => self.pending.push_back(CallEvent::Decline { busy }),
             Command::HangUp => self.pending.push_back(CallEvent::HangUp),
             Command::Mute { kind, muted } => match live.filter(|call| self.to_leg_possible(*call)) {
                 Some(call) => {
@@ -158,8 +161,8 @@ impl<L: Legs> Actor<L> {
                 }
                 None => self.reject("there is no call").await,
             },
-            Command::Watch { names } => self.client.watch(names),
-            Command::Users { query, after, reply } => self.client.users(query, after, reply),
+            Command::Watch { names } => self.wire.watch(names),
+            Command::Users { query, after, reply } => self.wire.users(query, after, reply),
             Command::Quit => self.quit(),
         }
     }
@@ -176,7 +179,7 @@ impl<L: Legs> Actor<L> {
 
     async fn server_event(&mut self, event: ServerEvent) {
         match event {
-            ServerEvent::Registered { name, resumed, ice_servers } => {
+            ServerEvent::Up { name, resumed, ice_servers, .. } => {
                 self.ice_servers = ice_servers
                     .into_iter()
                     .map(|server| IceServer {
@@ -185,7 +188,7 @@ impl<L: Legs> Actor<L> {
                         credential: server.credential,
                     })
                     .collect();
-                self.tell(Event::Registered { name, resumed }).await;
+                self.tell(Event::Registered { name: name.to_string(), resumed }).await;
                 self.pending.push_back(CallEvent::SignalingUp);
             }
             ServerEvent::Down { reason, retry_in } => {
@@ -193,54 +196,73 @@ impl<L: Legs> Actor<L> {
                 self.tell(Event::SignalingDown { reason, retry_in }).await;
             }
             ServerEvent::Refused { code, message } => {
-                self.tell(Event::Refused { code, message }).await;
+                self.tell(Event::Refused { code: code.as_str().to_owned(), message }).await;
                 self.quit();
             }
             ServerEvent::Incoming { call, from, from_key, from_session } => {
-                self.incoming(call, from, &from_key, from_session).await;
+                self.incoming(wire::call(call), from.to_string(), *from_key.bytes(), from_session).await;
             }
-            ServerEvent::Ringing { call } => self.pending.push_back(CallEvent::Ringing { call }),
-            ServerEvent::Accepted { call, key, session } => self.accepted(call, &key, session).await,
-            ServerEvent::Ended { call, reason } => {
-                self.pending.push_back(CallEvent::Ended { call, reason });
+            ServerEvent::Ringing { call } => self.pending.push_back(CallEvent::Ringing { call: wire::call(call) }),
+            ServerEvent::Accepted { call, key, session, .. } => {
+                self.accepted(wire::call(call), *key.bytes(), session);
             }
-            ServerEvent::PeerSignaling { call, up } => {
+            ServerEvent::Ended { call, reason, .. } => {
+                self.pending.push_back(CallEvent::Ended { call: wire::call(call), reason: wire::reason(reason) });
+            }
+            ServerEvent::PeerSignaling { call, up, session } => {
+                let call = wire::call(call);
+                if let (Some(record), Some(session)) = (self.records.get_mut(&call), session) {
+                    record.remote_session = Some(session);
+                }
                 self.pending.push_back(CallEvent::PeerSignaling { call, up });
             }
-            ServerEvent::Description { call, from, offer, sdp, signature } => {
-                self.description(call, &from, offer, sdp, &signature).await;
+            ServerEvent::Description { call, from, kind, sdp, signature } => {
+                let offer = kind == DescriptionKind::Offer;
+                self.description(wire::call(call), from, offer, sdp, *signature.bytes()).await;
             }
             ServerEvent::Candidate { call, from, candidate, mid, mline } => {
-                if self.records.get(&call).is_some_and(|record| record.is_from(&from)) {
+                let call = wire::call(call);
+                if self.records.get(&call).is_some_and(|record| record.is_from(from)) {
                     self.to_leg(call, LegCommand::Candidate(Candidate { candidate, mid, mline })).await;
                 }
             }
             ServerEvent::Presence(changes) => self.tell(Event::Presence(changes)).await,
-            ServerEvent::Error { code, message } => {
-                self.tell(Event::Notice { text: format!("the server says: {message} ({code})") }).await;
-            }
+            ServerEvent::CallRefused { call, code, message } => self.call_refused(wire::call(call), code, message).await,
         }
     }
 
-    async fn incoming(&mut self, call: CallId, from: String, key: &str, session: String) {
-        let key = match self.judge.judge(&from, key) {
+    /// The server would not place our call, or had forgotten it; anything else it refuses is worth a line only.
+    async fn call_refused(&mut self, call: CallId, code: ErrorCode, message: String) {
+        let placed = self.machine.state().live() == Some(call) && matches!(self.machine.state(), State::Dialing { .. });
+        if placed {
+            if let Some(record) = self.records.get_mut(&call) {
+                record.detail = Some(message);
+            }
+            self.pending.push_back(CallEvent::Ended { call, reason: EndReason::Refused });
+        } else {
+            tracing::info!(code = code.as_str(), "the server refused a message: {message}");
+        }
+    }
+
+    async fn incoming(&mut self, call: CallId, from: String, key: [u8; 32], session: SessionId) {
+        let (key, first_contact) = match self.judge.judge(&from, key) {
             Judgement::Trusted { key, first_contact } => (key, first_contact),
             Judgement::Refused { why } => {
                 self.tell(Event::Notice { text: format!("refused a call: {why}") }).await;
-                return self.client.decline(call, false);
+                return self.wire.decline(call, false);
             }
         };
         if !self.records.contains_key(&call) {
             let mut record = Record::new(call, from.clone(), Direction::Incoming);
-            record.key = Some(key.0);
-            record.first_contact = key.1;
+            record.key = Some(key);
+            record.first_contact = first_contact;
             record.remote_session = Some(session);
             self.records.insert(call, record);
         }
         self.pending.push_back(CallEvent::Incoming { call, from });
     }
 
-    async fn accepted(&mut self, call: CallId, key: &str, session: String) {
+    fn accepted(&mut self, call: CallId, key: [u8; 32], session: SessionId) {
         let Some(record) = self.records.get_mut(&call) else {
             // Not ours any more: the machine answers it with a hang-up.
             return self.pending.push_back(CallEvent::Accepted { call });
@@ -261,11 +283,11 @@ impl<L: Legs> Actor<L> {
 
     /// Checks that the DTLS fingerprint in a description is signed by the key of the other side, so that not
     /// even the server can put its own in place.
-    async fn description(&mut self, call: CallId, from: &str, offer: bool, sdp: String, signature: &str) {
+    async fn description(&mut self, call: CallId, from: SessionId, offer: bool, sdp: String, signature: [u8; 64]) {
         let Some(record) = self.records.get_mut(&call).filter(|record| record.is_from(from)) else {
             return;
         };
-        match super::trust::check_description(call, record.key.as_ref(), offer, &sdp, signature) {
+        match super::trust::check_description(call, record.key.as_ref(), offer, &sdp, &Signature::from_bytes(signature)) {
             Ok(fingerprint) => {
                 record.remote_fingerprint = Some(fingerprint);
                 record.acknowledged(offer);
@@ -284,7 +306,7 @@ impl<L: Legs> Actor<L> {
             LegEvent::Candidate(candidate) => {
                 if let Some(record) = self.records.get_mut(&call) {
                     record.remember(candidate.clone());
-                    self.client.candidate(call, candidate.candidate, candidate.mid, candidate.mline);
+                    self.wire.candidate(call, candidate);
                 }
             }
             LegEvent::Connected => self.pending.push_back(CallEvent::Connected { call }),
@@ -334,8 +356,8 @@ impl<L: Legs> Actor<L> {
         match signed {
             Ok((fingerprint, signature)) => {
                 record.local_fingerprint = Some(fingerprint);
-                record.described(offer, sdp.clone(), signature.clone());
-                self.client.description(call, offer, sdp, signature);
+                self.wire.description(call, offer, &sdp, signature);
+                record.described(offer, sdp, signature);
                 self.to_leg(call, LegCommand::Described).await;
             }
             Err(why) => {
@@ -353,14 +375,14 @@ impl<L: Legs> Actor<L> {
 
     async fn effect(&mut self, effect: Effect) {
         match effect {
-            Effect::SendInvite { call, to } => self.client.invite(call, to),
-            Effect::SendRinging { call } => self.client.ringing(call),
-            Effect::SendAccept { call } => self.client.accept(call),
-            Effect::SendDecline { call, busy } => self.client.decline(call, busy),
-            Effect::SendCancel { call } => self.client.cancel(call),
-            Effect::SendHangup { call, reason } => self.client.hangup(call, reason),
+            Effect::SendInvite { call, to } => self.wire.invite(call, &to),
+            Effect::SendRinging { call } => self.wire.ringing(call),
+            Effect::SendAccept { call } => self.wire.accept(call),
+            Effect::SendDecline { call, busy } => self.wire.decline(call, busy),
+            Effect::SendCancel { call } => self.wire.cancel(call),
+            Effect::SendHangup { call, reason } => self.wire.hangup(call, reason),
             Effect::SendRejoin { call, with } => {
-                self.client.rejoin(call, with);
+                self.wire.rejoin(call, &with);
                 self.repeat_unanswered(call);
             }
             Effect::PreparePeer { call, role } => {
@@ -449,10 +471,9 @@ impl<L: Legs> Actor<L> {
     fn repeat_unanswered(&mut self, call: CallId) {
         let Some(record) = self.records.get(&call) else { return };
         if let Some(unanswered) = &record.unanswered {
-            self.client.description(call, unanswered.offer, unanswered.sdp.clone(), unanswered.signature.clone());
+            self.wire.description(call, unanswered.offer, &unanswered.sdp, unanswered.signature);
             for candidate in &unanswered.candidates {
-                let Candidate { candidate, mid, mline } = candidate.clone();
-                self.client.candidate(call, candidate, mid, mline);
+                self.wire.candidate(call, candidate.clone());
             }
         }
     }

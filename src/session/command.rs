@@ -3,7 +3,7 @@
 use tokio::sync::oneshot;
 
 use crate::media::Kind;
-use crate::signaling::client::UserList;
+use crate::signaling::client::Page;
 
 /// A command. Commands that make no sense in the present state are answered by
 /// [`Event::Rejected`](super::Event::Rejected) and change nothing.
@@ -42,7 +42,7 @@ pub enum Command {
         /// Start after this name.
         after: Option<String>,
         /// Where the page goes. Dropped without an answer when signaling is down.
-        reply: oneshot::Sender<Result<UserList, String>>,
+        reply: oneshot::Sender<Result<Page, String>>,
     },
     /// End the call if there is one, sign off and end the session.
     Quit,

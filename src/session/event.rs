@@ -6,7 +6,7 @@ use super::report::Report;
 use crate::call::{CallId, EndReason};
 use crate::media::{Kind, Stats};
 use crate::rtc::PathStats;
-use crate::signaling::client::Presence;
+use crate::signaling::protocol::Change;
 
 /// Something happened. Events of a call carry its id.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub enum Event {
         message: String,
     },
     /// Watched names changed their state.
-    Presence(Vec<Presence>),
+    Presence(Vec<Change>),
     /// Our invite is on its way.
     Calling {
         /// The call.

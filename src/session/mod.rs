@@ -19,6 +19,7 @@ mod leg;
 mod record;
 pub mod report;
 mod trust;
+mod wire;
 
 use std::time::Duration;
 
@@ -30,7 +31,8 @@ pub use event::Event;
 
 pub use crate::media::{Kind, Stats};
 pub use crate::rtc::PathStats;
-pub use crate::signaling::client::{Presence, UserList};
+pub use crate::signaling::client::Page;
+pub use crate::signaling::protocol::{Change, PresenceState, User};
 
 /// Commands waiting for the session. When full the front end waits.
 const COMMANDS: usize = 64;

@@ -10,6 +10,7 @@ use crate::call::{CallId, EndReason};
 use crate::identity::{PublicKey, verification_code};
 use crate::media::{Stats, WallTime};
 use crate::rtc::{Candidate, PathStats};
+use crate::signaling::protocol::SessionId;
 
 /// Candidates kept with an unanswered description. A host has a handful; what goes beyond is not repeated
 /// after the server came back, and connectivity checks find it as peer reflexive.
@@ -19,7 +20,7 @@ const CANDIDATES: usize = 64;
 pub(super) struct Unanswered {
     pub(super) offer: bool,
     pub(super) sdp: String,
-    pub(super) signature: String,
+    pub(super) signature: [u8; 64],
     pub(super) candidates: Vec<Candidate>,
 }
 
@@ -33,7 +34,7 @@ pub(super) struct Record {
     connected: Option<Instant>,
     pub(super) key: Option<PublicKey>,
     pub(super) first_contact: bool,
-    pub(super) remote_session: Option<String>,
+    pub(super) remote_session: Option<SessionId>,
     pub(super) local_fingerprint: Option<String>,
     pub(super) remote_fingerprint: Option<String>,
     pub(super) unanswered: Option<Unanswered>,
@@ -71,8 +72,8 @@ impl Record {
     }
 
     /// Whether a relayed message comes from the session we are in this call with.
-    pub(super) fn is_from(&self, session: &str) -> bool {
-        self.end.is_none() && self.remote_session.as_deref() == Some(session)
+    pub(super) fn is_from(&self, session: SessionId) -> bool {
+        self.end.is_none() && self.remote_session == Some(session)
     }
 
     pub(super) fn rings(&mut self, now: Instant) {
@@ -100,7 +101,7 @@ impl Record {
         self.began_wall = dialed.began_wall;
     }
 
-    pub(super) fn described(&mut self, offer: bool, sdp: String, signature: String) {
+    pub(super) fn described(&mut self, offer: bool, sdp: String, signature: [u8; 64]) {
         self.unanswered = Some(Unanswered { offer, sdp, signature, candidates: Vec::new() });
     }
 

@@ -29,8 +29,8 @@ impl Judge {
         Self { trust }
     }
 
-    pub(super) fn judge(&self, name: &str, key: &str) -> Judgement {
-        let Ok(key) = key.parse::<PublicKey>() else {
+    pub(super) fn judge(&self, name: &str, key: [u8; 32]) -> Judgement {
+        let Ok(key) = PublicKey::from_bytes(key) else {
             return Judgement::Refused { why: format!("the server gave no valid key for {name}") };
         };
         if let Some(expected) = &self.trust.expect_key
@@ -72,16 +72,16 @@ fn statement(call: CallId, offer: bool, fingerprint: &str) -> Vec<u8> {
     format!("{call}\n{}\n{fingerprint}", if offer { "offer" } else { "answer" }).into_bytes()
 }
 
-/// The DTLS fingerprint of our description and our signature on it (base64url).
+/// The DTLS fingerprint of our description and our signature on it .
 pub(super) fn sign_description(
     call: CallId,
     identity: &Identity,
     offer: bool,
     sdp: &str,
-) -> Result<(String, String), String> {
+) -> Result<(String, [u8; 64]), String> {
     let fingerprint = rtc::fingerprint(sdp).map_err(|error| error.to_string())?;
     let signature = identity.sign(CONTEXT, &statement(call, offer, &fingerprint));
-    Ok((fingerprint, signature.to_string()))
+    Ok((fingerprint, *signature.as_bytes()))
 }
 
 /// The DTLS fingerprint of their description, if their key signed it.
@@ -90,12 +90,11 @@ pub(super) fn check_description(
     key: Option<&PublicKey>,
     offer: bool,
     sdp: &str,
-    signature: &str,
+    signature: &Signature,
 ) -> Result<String, String> {
     let key = key.ok_or("the other side's key is not known")?;
     let fingerprint = rtc::fingerprint(sdp).map_err(|error| error.to_string())?;
-    let signature: Signature = signature.parse().map_err(|_| "the description's signature is malformed".to_owned())?;
-    key.verify(CONTEXT, &statement(call, offer, &fingerprint), &signature)
+    key.verify(CONTEXT, &statement(call, offer, &fingerprint), signature)
         .map_err(|_| "the description is not signed by the other side's key".to_owned())?;
     Ok(fingerprint)
 }

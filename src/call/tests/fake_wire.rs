@@ -128,7 +128,7 @@ fn glare_with_hang_ups_never_leaves_one_side_alone() {
 
 #[test]
 fn crossing_cancel_accept_decline_and_hang_up_agree() {
-    for answer in [Event::Accept, Event::Decline] {
+    for answer in [Event::Accept, Event::Decline { busy: false }] {
         let plan = Plan {
             users: [
                 vec![dial(OURS, "bob"), Event::HangUp],
@@ -146,7 +146,7 @@ fn crossing_cancel_accept_decline_and_hang_up_agree() {
 fn time_outs_that_cross_messages_agree() {
     for users in [
         [vec![dial(OURS, "bob")], vec![Event::Accept]],
-        [vec![dial(OURS, "bob")], vec![Event::Decline]],
+        [vec![dial(OURS, "bob")], vec![Event::Decline { busy: false }]],
         [vec![dial(LOWER, "bob")], vec![dial(OURS, "alice")]],
         [vec![dial(OURS, "bob")], vec![dial(LOWER, "alice")]],
     ] {
@@ -163,7 +163,7 @@ fn lost_connections_never_leave_one_side_alone() {
     for users in [
         [vec![dial(OURS, "bob"), Event::HangUp], vec![Event::Accept]],
         [vec![dial(OURS, "bob")], vec![Event::Accept, Event::HangUp]],
-        [vec![dial(OURS, "bob")], vec![Event::Decline]],
+        [vec![dial(OURS, "bob")], vec![Event::Decline { busy: false }]],
     ] {
         // `outcome` fails when one side is left in a call alone.
         explore(&Plan {

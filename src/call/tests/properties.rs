@@ -23,7 +23,7 @@ fn any_event() -> impl Strategy<Value = Event> {
     prop_oneof![
         3 => (any_call(), any_name()).prop_map(|(call, to)| Event::Dial { call, to }),
         3 => Just(Event::Accept),
-        1 => Just(Event::Decline),
+        1 => Just(Event::Decline { busy: false }),
         1 => Just(Event::HangUp),
         5 => (any_call(), any_name()).prop_map(|(call, from)| Event::Incoming { call, from }),
         2 => any_call().prop_map(|call| Event::Ringing { call }),

@@ -196,7 +196,7 @@ fn an_invite_that_is_repeated_is_answered_with_where_the_call_stands() {
         brief(&accepted.handle(secs(2), again.clone())),
         "send accept #5"
     );
-    drive(&mut machine, [Event::Decline]);
+    drive(&mut machine, [Event::Decline { busy: false }]);
     assert_eq!(
         brief(&machine.handle(secs(2), again)),
         "send decline #5",

@@ -104,7 +104,7 @@ fn events() -> Vec<(&'static str, Event)> {
         ("dial oneself (new id)", dial(id(9), "alice")),
         ("dial bob (this id)", dial(OURS, "bob")),
         ("accept", Event::Accept),
-        ("decline", Event::Decline),
+        ("decline", Event::Decline { busy: false }),
         ("hang up", Event::HangUp),
         ("incoming, this id, bob", incoming(OURS, "bob")),
         ("incoming, lower id, bob", incoming(LOWER, "bob")),
