@@ -11,6 +11,7 @@ pub mod error;
 pub mod frame;
 pub mod sink;
 pub mod source;
+pub mod synthetic;
 
 pub use clock::WallTime;
 pub use error::Error;

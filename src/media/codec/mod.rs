@@ -2,6 +2,9 @@
 //!
 //! Owns the only `unsafe` code of media, inside safe wrappers. Must not know RTP or where frames come from.
 
+pub mod opus;
+pub mod vp8;
+
 use bytes::Bytes;
 
 use super::WallTime;
