@@ -9,6 +9,7 @@ pub mod clock;
 pub mod codec;
 pub mod error;
 pub mod frame;
+pub mod rtp;
 pub mod sink;
 pub mod source;
 pub mod synthetic;
