@@ -343,6 +343,8 @@ fn every_room_has_a_rule() {
 mod tests {
     use super::*;
 
+    const NONE: [&str; 0] = [];
+
     /// The faults of `text` (a module doc is put before it) at `file`.
     fn check(file: &str, text: &str) -> Vec<String> {
         let crates = dependencies(
@@ -379,7 +381,7 @@ mod tests {
             ),
             ("src/main.rs", "use crate::session::Handle;"),
         ] {
-            assert_ne!(check(file, text), [String::new(); 0], "{file}: {text}");
+            assert_ne!(check(file, text), NONE, "{file}: {text}");
         }
     }
 
@@ -419,7 +421,7 @@ mod tests {
                 "fn f() { std::time::SystemTime::now(); }",
             ),
         ] {
-            assert_eq!(check(file, text), [String::new(); 0], "{file}: {text}");
+            assert_eq!(check(file, text), NONE, "{file}: {text}");
         }
     }
 
@@ -441,7 +443,7 @@ mod tests {
                 "use tokio::sync::mpsc;",
             ),
         ] {
-            assert_ne!(check(file, text), [String::new(); 0], "{file}: {text}");
+            assert_ne!(check(file, text), NONE, "{file}: {text}");
         }
     }
 
@@ -463,7 +465,7 @@ mod tests {
             ),
             ("src/media/jitter.rs", "use std::time::SystemTime;"),
         ] {
-            assert_ne!(check(file, text), [String::new(); 0], "{file}: {text}");
+            assert_ne!(check(file, text), NONE, "{file}: {text}");
         }
     }
 
@@ -474,14 +476,14 @@ mod tests {
                 "src/call/mod.rs",
                 "#[cfg(test)]\nmod tests {\n use tokio::time::Instant;\n fn f() { Instant::now(); }\n}\n"
             ),
-            [String::new(); 0]
+            NONE
         );
         assert_eq!(
             check(
                 "src/call/tests.rs",
                 "use proptest::prelude::*; use std::fs;"
             ),
-            [String::new(); 0]
+            NONE
         );
     }
 
