@@ -12,10 +12,12 @@ pub(crate) struct Source {
     pub(crate) module: Vec<String>,
     /// Every path with at least two segments, and every single-name import.
     pub(crate) paths: Vec<PathUse>,
-    /// Lines before the first `#[cfg(test)] mod`; 0 for a file that holds only tests.
+    /// Lines before the first `#[cfg(test)] mod`.
     pub(crate) lines: usize,
     /// Whether the file opens with `//!`.
     pub(crate) documented: bool,
+    /// Modules that `#[cfg(test)] mod NAME;` declares here: their files hold only tests.
+    pub(crate) test_modules: Vec<Vec<String>>,
 }
 
 /// A path and the line where it starts.
@@ -39,24 +41,15 @@ impl Source {
     /// Reads `text` as the file at `file`, which is relative to the package (`src/call/mod.rs`).
     pub(crate) fn read(file: &str, text: &str) -> Self {
         let module = module_of(file);
-        let only_tests = module.last().is_some_and(|name| name == "tests");
-        let tokens = without_tests(tokens(text));
-        let paths = if only_tests {
-            Vec::new()
-        } else {
-            resolve(paths(&tokens), &module)
-        };
-        let lines = if only_tests {
-            0
-        } else {
-            lines_before_tests(text)
-        };
+        let tokens = tokens(text);
+        let test_modules = test_modules(&tokens, &module);
         Self {
             file: file.to_owned(),
+            paths: resolve(paths(&without_tests(tokens)), &module),
             module,
-            paths,
-            lines,
+            lines: lines_before_tests(text),
             documented: text.trim_start().starts_with("//!"),
+            test_modules,
         }
     }
 }
@@ -189,22 +182,41 @@ fn after_quote(chars: &[char], open: usize) -> usize {
     }
 }
 
+/// Whether `#[cfg(test)]` stands at `i`.
+fn cfg_test(tokens: &Tokens, i: usize) -> bool {
+    let wanted = ["#", "[", "cfg", "(", "test", ")", "]"];
+    wanted
+        .iter()
+        .enumerate()
+        .all(|(offset, wanted)| match tokens.get(i + offset) {
+            Some((Token::Word(word), _)) => word == wanted,
+            Some((Token::Mark(mark), _)) => wanted.chars().eq([*mark]),
+            _ => false,
+        })
+}
+
+/// The modules in files of their own that are declared for tests only.
+fn test_modules(tokens: &Tokens, module: &[String]) -> Vec<Vec<String>> {
+    let at = |i: usize| tokens.get(i).map(|token| &token.0);
+    let mut found = Vec::new();
+    for i in (0..tokens.len()).filter(|i| cfg_test(tokens, *i)) {
+        if let (Some(Token::Word(word)), Some(Token::Word(name))) = (at(i + 7), at(i + 8))
+            && word == "mod"
+            && at(i + 9) == Some(&Token::Mark(';'))
+        {
+            found.push(module.iter().cloned().chain([name.clone()]).collect());
+        }
+    }
+    found
+}
+
 /// Drops every item under `#[cfg(test)]`.
 fn without_tests(tokens: Tokens) -> Tokens {
-    let word =
-        |i: usize, name: &str| matches!(tokens.get(i), Some((Token::Word(w), _)) if w == name);
     let mark = |i: usize, c: char| matches!(tokens.get(i), Some((Token::Mark(m), _)) if *m == c);
     let mut kept = Tokens::new();
     let mut i = 0;
     while i < tokens.len() {
-        let cfg_test = mark(i, '#')
-            && mark(i + 1, '[')
-            && word(i + 2, "cfg")
-            && mark(i + 3, '(')
-            && word(i + 4, "test")
-            && mark(i + 5, ')')
-            && mark(i + 6, ']');
-        if !cfg_test {
+        if !cfg_test(&tokens, i) {
             kept.push(tokens[i].clone());
             i += 1;
             continue;
@@ -395,10 +407,9 @@ mod tests {
     }
 
     #[test]
-    fn lines_count_up_to_the_inline_tests_and_not_in_test_files() {
+    fn lines_count_up_to_the_inline_tests() {
         let text = "//! Doc.\nfn a() {}\n#[cfg(test)]\nmod tests {\n}\n";
         assert_eq!(Source::read("src/a.rs", text).lines, 2);
-        assert_eq!(Source::read("src/a/tests.rs", text).lines, 0);
         assert_eq!(
             Source::read(
                 "src/a.rs",
@@ -407,5 +418,12 @@ mod tests {
             .lines,
             4
         );
+    }
+
+    #[test]
+    fn modules_declared_for_tests_only_are_known() {
+        let text = "#[cfg(test)]\nmod tests;\nmod machine;\n#[cfg(test)]\nmod wire;\n#[cfg(test)]\nmod inline {}\n";
+        let source = Source::read("src/call/mod.rs", text);
+        assert_eq!(source.test_modules, [["call", "tests"], ["call", "wire"]]);
     }
 }
