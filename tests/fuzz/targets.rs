@@ -11,7 +11,7 @@ use letsmeet::signaling::protocol::{
 };
 
 /// A frame of either side, and a name: what parses is written back and parses to the same.
-pub fn protocol(data: &[u8]) {
+pub(crate) fn protocol(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
@@ -40,7 +40,7 @@ pub fn protocol(data: &[u8]) {
 }
 
 /// A session description, and each of its lines as a candidate.
-pub fn sdp(data: &[u8]) {
+pub(crate) fn sdp(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
@@ -57,7 +57,7 @@ pub fn sdp(data: &[u8]) {
 
 /// Packets, each after its length in two octets, played into the assembly of frames (payload type
 /// 96) and the jitter buffer (any other) five milliseconds apart.
-pub fn rtp(data: &[u8]) {
+pub(crate) fn rtp(data: &[u8]) {
     let start = Instant::now();
     let (mut assembly, mut jitter) = (Assembly::new(), JitterBuffer::new(start));
     let (mut rest, mut now) = (data, start);

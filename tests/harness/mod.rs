@@ -17,7 +17,9 @@ pub(crate) use process::{Home, Outcome, Process, Server, Signal};
 pub(crate) const SOON: Duration = Duration::from_secs(15);
 
 /// What makes both sides send something that the other can measure.
-pub(crate) const MEASURED: [&str; 4] = ["--video", "pattern", "--audio", "tone"];
+pub(crate) const MEASURED: [&str; 8] = [
+    "--video", "pattern", "--audio", "tone", "--size", "320x180", "--fps", "25",
+];
 
 /// A file of `tests/data`.
 pub(crate) fn data(name: &str) -> PathBuf {

@@ -37,6 +37,12 @@ pub(crate) struct Event {
 }
 
 impl Event {
+    /// A `report` event as the report.
+    pub(crate) fn report(&self) -> Result<Report, String> {
+        serde_json::from_value(Value::Object(self.fields.clone()))
+            .map_err(|error| format!("the report is not as published: {error}"))
+    }
+
     /// The text at `field`; empty when there is none.
     pub(crate) fn text(&self, field: &str) -> &str {
         self.fields
@@ -249,6 +255,12 @@ impl Process {
         }
     }
 
+    /// The next `report` event, as types.
+    pub(crate) fn wait_for_report(&mut self) -> Report {
+        let event = self.wait_for("report", SOON);
+        event.report().unwrap_or_else(|problem| self.fail(&problem))
+    }
+
     /// Gives one command as a JSON line on stdin.
     pub(crate) fn say(&mut self, command: &Value) {
         let stdin = self.stdin.as_mut().expect("stdin is open");
@@ -367,13 +379,7 @@ impl Outcome {
 
     /// Panics unless the exit status is `wanted`; returns itself.
     pub(crate) fn expect_code(self, wanted: i32) -> Self {
-        assert_eq!(
-            self.code(),
-            wanted,
-            "exit status\nstdout:\n{}\nstderr:\n{}",
-            self.stdout,
-            self.stderr
-        );
+        assert_eq!(self.code(), wanted, "{self}");
         self
     }
 
@@ -390,37 +396,41 @@ impl Outcome {
     /// The report: the whole stdout with `--json`, the last line with `--headless`. Its exit status
     /// and the process's must agree.
     pub(crate) fn report(&self) -> Report {
-        let fail = |problem: &dyn std::fmt::Display| -> ! {
-            panic!(
-                "{problem}\nexit status {}\nstdout:\n{}\nstderr:\n{}",
-                self.code(),
-                self.stdout,
-                self.stderr
-            )
-        };
         let text = self.stdout.trim();
-        let mut document: Map<String, Value> = match serde_json::from_str(text) {
-            Ok(document) => document,
-            Err(_) => match text.lines().last().map(serde_json::from_str) {
-                Some(Ok(document)) => document,
-                _ => fail(&"no report at the end of stdout"),
+        let report: Result<Report, String> = match serde_json::from_str::<Value>(text) {
+            Ok(document) if document.get("event").is_none() => {
+                serde_json::from_value(document).map_err(|error| error.to_string())
+            }
+            _ => match text.lines().last().map(event) {
+                Some(Ok(last)) if last.name == "report" => last.report(),
+                _ => Err("no report at the end of stdout".to_owned()),
             },
         };
-        if let Some(name) = document.remove("event") {
-            if name != "report" {
-                fail(&format!("the last event is {name}, not the report"));
-            }
-            document.remove("at_ms");
-        }
-        let report: Report = match document.remove("report") {
-            Some(nested) => serde_json::from_value(nested),
-            None => serde_json::from_value(Value::Object(document)),
-        }
-        .unwrap_or_else(|error| fail(&format!("the report is not as published: {error}")));
-        if report.result.exit != self.code() {
-            fail(&format!("the report says exit {}", report.result.exit));
-        }
+        let report = report.unwrap_or_else(|problem| panic!("{problem}\n{self}"));
+        assert_eq!(
+            report.result.exit,
+            self.code(),
+            "the report and the exit status\n{self}"
+        );
         report
+    }
+
+    /// Whether stderr or stdout has `text`.
+    pub(crate) fn says(&self, text: &str) -> bool {
+        self.stderr.contains(text) || self.stdout.contains(text)
+    }
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "exit status {} after {:?}\nstdout:\n{}\nstderr:\n{}",
+            self.code(),
+            self.took,
+            self.stdout,
+            self.stderr
+        )
     }
 }
 

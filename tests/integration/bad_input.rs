@@ -7,6 +7,8 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::harness::{Home, Outcome, SOON, Server, bob, call_bob, data, server_and_bob};
 
 /// Names with what must never reach a terminal, or that are no names.
@@ -126,11 +128,7 @@ fn broken_film_and_sound_files_are_refused_by_name() {
             "2s",
         ];
         let outcome = home.run(&args).expect_code(6);
-        assert!(
-            outcome.stderr.contains(name),
-            "the message names {name}: {}",
-            outcome.stderr
-        );
+        assert!(outcome.says(name), "the message names {name}\n{outcome}");
     }
     // A folder is no film either.
     let spec = format!("file:{}", home.path().display());
@@ -147,7 +145,7 @@ fn broken_film_and_sound_files_are_refused_by_name() {
     ])
     .expect_code(6);
     // Bob noticed nothing worse than calls that ended, and still answers.
-    let outcome = call_bob(&server, &home, &["--duration", "1s"]).finish(Duration::from_secs(30));
+    let outcome = call_bob(&server, &home, &["--duration", "2s"]).finish(Duration::from_secs(30));
     outcome.expect_code(0);
     bob.wait_for("connected", SOON);
 }
@@ -174,7 +172,7 @@ fn bytes_that_are_no_protocol_leave_the_server_standing() {
         assert!(!answer.starts_with(b"HTTP/1.1 2") && !answer.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&answer));
     }
     let home = Home::new();
-    call_bob(&server, &home, &["--duration", "1s"])
+    call_bob(&server, &home, &["--duration", "2s"])
         .finish(Duration::from_secs(30))
         .expect_code(0);
 }
@@ -185,18 +183,27 @@ fn commands_that_make_no_sense_are_answered_and_change_nothing() {
     let home = Home::new();
     let mut bob = bob(&server, &home, "ask");
     for command in [
-        serde_json::json!("not an object"),
-        serde_json::json!({ "command": "fly" }),
-        serde_json::json!({}),
-        serde_json::json!({ "command": "accept" }),
+        json!("not an object"),
+        json!({ "command": "fly" }),
+        json!({}),
+        json!({ "command": "accept", "now": true }),
     ] {
         bob.say(&command);
-        bob.wait_for("error", SOON);
+        let reply = bob.wait_for("reply", SOON);
+        assert_eq!(
+            reply.fields.get("ok"),
+            Some(&json!(false)),
+            "{command}: {reply:?}"
+        );
+        assert!(!reply.text("error").is_empty(), "{command}: {reply:?}");
     }
+    // Nothing rings, so there is nothing to accept.
+    bob.say(&json!({ "command": "accept" }));
+    bob.wait_for("reply", SOON);
     let caller = Home::new();
     let mut alice = call_bob(&server, &caller, &[]);
     bob.wait_for("incoming", SOON);
-    bob.say(&serde_json::json!({ "command": "decline" }));
-    alice.wait_for("ended", SOON);
+    bob.say(&json!({ "command": "decline" }));
+    assert_eq!(alice.wait_for("ended", SOON).text("reason"), "declined");
     alice.finish(SOON).expect_code(4);
 }

@@ -39,7 +39,7 @@ fn the_callee_notices_that_the_caller_is_gone_and_takes_the_next_call() {
         bob.wait_for("ended", NOTICED).text("reason"),
         "connection-lost"
     );
-    call_bob(&server, &home, &["--duration", "1s"])
+    call_bob(&server, &home, &["--duration", "2s"])
         .finish(Duration::from_secs(30))
         .expect_code(0);
 }

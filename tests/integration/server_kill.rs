@@ -52,7 +52,7 @@ fn a_call_outlives_its_server_and_hanging_up_works_when_it_is_back() {
     );
 
     // And the next call goes through the new server.
-    call_bob(&server, &home, &["--duration", "1s"])
+    call_bob(&server, &home, &["--duration", "2s"])
         .finish(Duration::from_secs(30))
         .expect_code(0);
 }

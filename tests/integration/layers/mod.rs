@@ -82,7 +82,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("vpx_sys", &["media"]),
     ("opus", &["media"]),
     ("axum", &["signaling::server"]),
-    ("tokio_tungstenite", &["signaling::client"]),
+    ("tokio_tungstenite", &["signaling"]),
     ("redb", &["signaling::server"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
