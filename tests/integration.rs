@@ -1,1 +1,34 @@
-//! Integration tests.
+//! The one integration binary: what letsmeet does as a whole, seen from outside.
+//!
+//! `harness` starts processes and networks; each other module is one property of the product.
+//! Modules under `netns` need root and network namespaces (scripts/setup --tests installs the tools).
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails; helpers outside #[test] functions are tests as well"
+)]
+
+#[path = "harness/mod.rs"]
+mod harness;
+
+#[path = "integration/bad_input.rs"]
+mod bad_input;
+#[path = "integration/call_clip.rs"]
+mod call_clip;
+#[path = "integration/call_loopback.rs"]
+mod call_loopback;
+#[path = "integration/cli_output.rs"]
+mod cli_output;
+#[path = "integration/exit_codes.rs"]
+mod exit_codes;
+#[path = "integration/layers/mod.rs"]
+mod layers;
+#[path = "integration/netns/mod.rs"]
+mod netns;
+#[path = "integration/peer_kill.rs"]
+mod peer_kill;
+#[path = "integration/selftest.rs"]
+mod selftest;
+#[path = "integration/server_kill.rs"]
+mod server_kill;

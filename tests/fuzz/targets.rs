@@ -1,0 +1,96 @@
+//! Everything that reads bytes from the network or from a file, as functions of bytes that must
+//! return whatever the bytes are. The fuzz targets and the test of the seeds call the same functions.
+//! A panic is a finding; so is a broken promise stated here as an assertion.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use letsmeet::media::rtp::{Assembly, JitterBuffer, RtpPacket, opus, vp8};
+use letsmeet::signaling::protocol::{
+    MAX_FRAME, MAX_NAME, Name, check_candidate, check_sdp, parse_client, parse_server,
+};
+
+/// A frame of either side, and a name: what parses is written back and parses to the same.
+pub(crate) fn protocol(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    match parse_client(text) {
+        Ok(message) => {
+            assert!(text.len() <= MAX_FRAME);
+            let json = message.to_json();
+            assert_eq!(parse_client(&json).map(|again| again.to_json()), Ok(json));
+        }
+        Err(error) => assert_harmless(&error.message),
+    }
+    match parse_server(text) {
+        Ok(message) => {
+            let json = message.to_json();
+            assert_eq!(parse_server(&json).map(|again| again.to_json()), Ok(json));
+        }
+        Err(error) => assert_harmless(&error.message),
+    }
+    if let Ok(name) = Name::new(text) {
+        assert!(name.as_str().len() <= MAX_NAME);
+        assert_harmless(name.as_str());
+        let again = Name::new(name.as_str()).expect("a prepared name is a name");
+        assert_eq!(again.as_str(), name.as_str());
+        assert_eq!(again.fold().as_str(), name.fold().as_str());
+    }
+}
+
+/// A session description, and each of its lines as a candidate.
+pub(crate) fn sdp(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let _ = check_sdp(text);
+    if let Ok(fingerprint) = letsmeet::rtc::fingerprint(text) {
+        assert_harmless(&fingerprint);
+        assert_eq!(letsmeet::rtc::fingerprint(text).ok(), Some(fingerprint));
+    }
+    for line in text.lines().take(200) {
+        let candidate = line.strip_prefix("a=").unwrap_or(line);
+        let _ = check_candidate(candidate, "0");
+    }
+}
+
+/// Packets, each after its length in two octets, played into the assembly of frames (payload type
+/// 96) and the jitter buffer (any other) five milliseconds apart.
+pub(crate) fn rtp(data: &[u8]) {
+    let start = Instant::now();
+    let (mut assembly, mut jitter) = (Assembly::new(), JitterBuffer::new(start));
+    let (mut rest, mut now) = (data, start);
+    while let Some((length, after)) = rest.split_first_chunk::<2>() {
+        let length = usize::from(u16::from_be_bytes(*length)).min(after.len());
+        let (packet, next) = after.split_at(length);
+        (rest, now) = (next, now + Duration::from_millis(5));
+        let bytes = Bytes::copy_from_slice(packet);
+        let _ = (vp8::Fragment::parse(&bytes), opus::duration(&bytes), opus::has_fec(&bytes));
+        let Ok(packet) = RtpPacket::parse(&bytes, now) else {
+            continue;
+        };
+        let again = RtpPacket::parse(&packet.to_bytes(), now);
+        assert_eq!(again.as_ref(), Ok(&packet));
+        if packet.payload_type == 96 {
+            assembly.push(packet);
+            while let Some(frame) = assembly.next_frame(now) {
+                assert!(!frame.data.is_empty());
+            }
+            let _ = assembly.take_wish(now);
+        } else {
+            jitter.push(packet);
+            let playout = jitter.next(now);
+            assert!(playout.samples <= 48_000, "{playout:?}");
+            assert!(jitter.len() <= 4_096, "{} packets held", jitter.len());
+        }
+    }
+}
+
+/// What may be shown to a person: nothing that a terminal would obey.
+fn assert_harmless(text: &str) {
+    let bad = text.chars().find(|c| {
+        c.is_control() || matches!(*c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    });
+    assert_eq!(bad, None, "{text:?}");
+}

@@ -1,0 +1,4 @@
+//! Calls over networks that lose, block and cut: hosts in network namespaces. Needs root.
+
+mod lossy;
+mod no_path;
