@@ -1,1 +1,3 @@
-//! media
+//! Media: frames, codecs, RTP and the pipeline (temporary seam).
+pub mod pipeline;
+pub mod rtp;

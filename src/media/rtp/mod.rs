@@ -1,0 +1,2 @@
+//! RTP packets (temporary seam).
+pub mod packet;
