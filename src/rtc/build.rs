@@ -23,9 +23,9 @@ use webrtc::peer_connection::{
 
 use super::config::{
     CHECK_INTERVAL, Config, DISCONNECTED_AFTER, FAILED_AFTER, IcePolicy, IceServer, KEEPALIVE,
-    MAX_CHECKS, OPUS_PAYLOAD_TYPE, RELAY_WAIT, RETRANSMISSION_BUFFER, SRFLX_WAIT,
-    VP8_PAYLOAD_TYPE,
+    MAX_CHECKS, OPUS_PAYLOAD_TYPE, RELAY_WAIT, RETRANSMISSION_BUFFER, SRFLX_WAIT, VP8_PAYLOAD_TYPE,
 };
+use super::control::SEND_BUFFER;
 use super::error::Error;
 use super::handler::Handler;
 use super::interfaces::Bind;
@@ -82,6 +82,7 @@ pub(super) async fn connection(
             names,
         }))
         .with_udp_addrs(bind)
+        .with_data_channel_send_buffer_limit(SEND_BUFFER)
         .build()
         .await
         .map_err(|error| Error::Config(error.to_string()))?;
@@ -219,10 +220,7 @@ fn interceptors(shared: &Arc<Shared>) -> Registry {
                 .with_interval(REPORT_INTERVAL)
                 .build(),
         )
-        .with(
-            Slot::from(DELIVERY_SLOT),
-            Delivery::new(Arc::clone(shared)),
-        )
+        .with(Slot::from(DELIVERY_SLOT), Delivery::new(Arc::clone(shared)))
 }
 
 /// The `host:port` of every server, as the library will ask for them.

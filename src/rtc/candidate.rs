@@ -35,7 +35,18 @@ pub(super) fn judge(candidate: &Candidate, mdns: bool) -> Result<Verdict, Error>
         return Err(wrong("it does not start with \"candidate:\""));
     };
     let words: Vec<&str> = value.split_ascii_whitespace().collect();
-    let [_, component, transport, priority, address, port, "typ", kind, rest @ ..] = &words[..] else {
+    let [
+        _,
+        component,
+        transport,
+        priority,
+        address,
+        port,
+        "typ",
+        kind,
+        rest @ ..,
+    ] = &words[..]
+    else {
         return Err(wrong("it is too short"));
     };
     let (Ok(component), Ok(_), Ok(port)) = (
@@ -60,7 +71,9 @@ pub(super) fn judge(candidate: &Candidate, mdns: bool) -> Result<Verdict, Error>
         Err(_) if *kind == "host" && local_name(address) && port != 0 => {
             Ok(if mdns { Verdict::Use } else { Verdict::Skip })
         }
-        Err(_) => Err(wrong("its address is neither an IP address nor a .local name")),
+        Err(_) => Err(wrong(
+            "its address is neither an IP address nor a .local name",
+        )),
     }
 }
 
@@ -113,14 +126,29 @@ mod tests {
         use Verdict::{Skip, Use};
         let table: &[(&str, Option<Verdict>)] = &[
             ("", Some(Skip)),
-            ("candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host", Some(Use)),
-            ("candidate:1 1 UDP 2130706431 192.0.2.1 5000 typ host generation 0 ufrag x", Some(Use)),
+            (
+                "candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host",
+                Some(Use),
+            ),
+            (
+                "candidate:1 1 UDP 2130706431 192.0.2.1 5000 typ host generation 0 ufrag x",
+                Some(Use),
+            ),
             ("candidate:1 1 udp 1 2001:db8::1 5000 typ host", Some(Use)),
             ("candidate:1 1 udp 1 127.0.0.1 5000 typ host", Some(Use)),
-            ("candidate:1 1 udp 1 198.51.100.1 5 typ srflx raddr 10.0.0.1 rport 7", Some(Use)),
-            ("candidate:1 1 udp 1 198.51.100.1 5 typ relay raddr 0.0.0.0 rport 0", Some(Use)),
+            (
+                "candidate:1 1 udp 1 198.51.100.1 5 typ srflx raddr 10.0.0.1 rport 7",
+                Some(Use),
+            ),
+            (
+                "candidate:1 1 udp 1 198.51.100.1 5 typ relay raddr 0.0.0.0 rport 0",
+                Some(Use),
+            ),
             ("candidate:1 1 udp 1 a1b2-c3.local 5000 typ host", Some(Use)),
-            ("candidate:1 1 tcp 1 192.0.2.1 9 typ host tcptype active", Some(Skip)),
+            (
+                "candidate:1 1 tcp 1 192.0.2.1 9 typ host tcptype active",
+                Some(Skip),
+            ),
             ("candidate:1 2 udp 1 192.0.2.1 5000 typ host", Some(Skip)),
             ("candidate:", None),
             ("a=candidate:1 1 udp 1 192.0.2.1 5000 typ host", None),
@@ -135,7 +163,10 @@ mod tests {
             ("candidate:1 1 udp 1 x.local 5000 typ srflx", None),
             ("candidate:1 1 udp 1 192.0.2.1 5000 typ nonsense", None),
             ("candidate:1 1 udp 1 192.0.2.1 5000 typ relay raddr", None),
-            ("candidate:1 1 udp 1 192.0.2.1 5000 typ relay raddr x rport y", None),
+            (
+                "candidate:1 1 udp 1 192.0.2.1 5000 typ relay raddr x rport y",
+                None,
+            ),
             ("candidate:1 1 udp 1 192.0.2.1 5000\r\na=x typ host", None),
             ("candidate:1 1 udp 1 192.0.2.1 5000", None),
         ];

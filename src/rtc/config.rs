@@ -172,7 +172,10 @@ impl Config {
                 .filter(|url| match usable(url) {
                     true => true,
                     false => {
-                        tracing::warn!(scheme = scheme(url), "ICE server skipped: only stun: and turn: over UDP are supported");
+                        tracing::warn!(
+                            scheme = scheme(url),
+                            "ICE server skipped: only stun: and turn: over UDP are supported"
+                        );
                         false
                     }
                 })
@@ -180,7 +183,10 @@ impl Config {
                 .collect();
             relays += urls.iter().filter(|url| scheme(url) == "turn").count();
             if !urls.is_empty() {
-                servers.push(IceServer { urls, ..server.clone() });
+                servers.push(IceServer {
+                    urls,
+                    ..server.clone()
+                });
             }
         }
         if self.policy == IcePolicy::Relay && relays == 0 {

@@ -1,17 +1,17 @@
 //! The control channel: one ordered, reliable data channel on an agreed stream. Messages of the
 //! application are binary; a text message is a word of this room. The one word is `goodbye`.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
+use ::rtc::peer_connection::transport::RTCDtlsTransportState;
 use bytes::{Bytes, BytesMut};
 use tokio::sync::watch;
 use webrtc::data_channel::{DataChannel, DataChannelEvent, RTCDataChannelInit};
 use webrtc::peer_connection::PeerConnection;
 
-use super::config::{
-    CONTROL_LABEL, CONTROL_STREAM, Event, GOODBYE_WITHIN, MAX_CONTROL_MESSAGE,
-};
+use super::config::{CONTROL_LABEL, CONTROL_STREAM, Event, GOODBYE_WITHIN, MAX_CONTROL_MESSAGE};
 use super::error::Error;
+use super::sampler;
 use super::shared::Shared;
 
 /// The word that ends the call on the other side.
@@ -49,7 +49,12 @@ impl Control {
             .create_data_channel(CONTROL_LABEL, Some(agreed))
             .await?;
         let (sender, progress) = watch::channel(Progress::Opening);
-        tokio::spawn(read(Arc::clone(&channel), Arc::clone(shared), sender));
+        tokio::spawn(read(
+            Arc::downgrade(connection),
+            Arc::clone(&channel),
+            Arc::clone(shared),
+            sender,
+        ));
         Ok(Self { channel, progress })
     }
 
@@ -92,7 +97,20 @@ impl Control {
     }
 }
 
+/// Whether the other side closed the encrypted transport, which nobody else can do in its name. The
+/// channel closes also when its own retransmissions come to an end, which is no goodbye.
+async fn ended_by_peer(connection: &Weak<dyn PeerConnection>) -> bool {
+    let Some(connection) = connection.upgrade() else {
+        return false;
+    };
+    match sampler::transport(&connection).await {
+        Some(transport) => matches!(transport.state().await, Ok(RTCDtlsTransportState::Closed)),
+        None => false,
+    }
+}
+
 async fn read(
+    connection: Weak<dyn PeerConnection>,
     channel: Arc<dyn DataChannel>,
     shared: Arc<Shared>,
     progress: watch::Sender<Progress>,
@@ -121,7 +139,12 @@ async fn read(
                 drained += 1;
                 progress.send_replace(Progress::Drained(drained));
             }
-            DataChannelEvent::OnClose => break,
+            DataChannelEvent::OnClose => {
+                if ended_by_peer(&connection).await {
+                    shared.events.goodbye();
+                }
+                break;
+            }
             _ => {}
         }
     }

@@ -52,9 +52,9 @@ impl PeerConnectionEventHandler for Handler {
                 self.shared.events.up();
                 self.path_changed.notify_one();
             }
+            RTCPeerConnectionState::Connecting => self.shared.events.restarting(),
             RTCPeerConnectionState::Disconnected => self.shared.events.down(),
             RTCPeerConnectionState::Failed => self.shared.events.failed(),
-            RTCPeerConnectionState::Closed => self.shared.events.goodbye(),
             _ => {}
         }
     }

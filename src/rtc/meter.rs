@@ -116,13 +116,11 @@ impl Meter {
                 Kind::Audio => 48_000.0,
                 Kind::Video => 90_000.0,
             };
-            self.shared
-                .medium(kind)
-                .set_remote_report(RemoteReport {
-                    fraction_lost: f64::from(block.fraction_lost) / 256.0,
-                    packets_lost: signed_24(block.total_lost),
-                    jitter: Duration::from_secs_f64(f64::from(block.jitter) / clock),
-                });
+            self.shared.medium(kind).set_remote_report(RemoteReport {
+                fraction_lost: f64::from(block.fraction_lost) / 256.0,
+                packets_lost: signed_24(block.total_lost),
+                jitter: Duration::from_secs_f64(f64::from(block.jitter) / clock),
+            });
             let sent = self
                 .reports
                 .iter()

@@ -59,6 +59,8 @@ struct Negotiation {
     mids: Vec<String>,
     /// The description being made restarts ICE.
     restarts: bool,
+    /// ICE user name fragment of the last remote description.
+    remote_ufrag: Option<String>,
     /// Candidates can be given to the library.
     remote: bool,
     early: VecDeque<Candidate>,
@@ -171,6 +173,13 @@ impl Peer {
             let text = answer.sdp.clone();
             state.made = Some(answer);
             state.restarts = false;
+            if state
+                .remote_ufrag
+                .as_ref()
+                .is_some_and(|ufrag| *ufrag != description.ufrag)
+            {
+                bump(&shared.restarts, 1);
+            }
             state
                 .remote_described(&connection, &shared, description, mdns)
                 .await;
@@ -331,7 +340,6 @@ impl Negotiation {
             // What the other side sends from now on belongs to the new path, and its candidates
             // have to wait for its answer.
             self.remote = false;
-            shared.events.restarting();
             bump(&shared.restarts, 1);
         }
         connection.set_local_description(made).await?;
@@ -353,6 +361,7 @@ impl Negotiation {
                 .remote_ssrc
                 .store(ssrc, std::sync::atomic::Ordering::Relaxed);
         }
+        self.remote_ufrag = Some(description.ufrag);
         self.remote = true;
         self.taken = 0;
         let carried = description.candidates.into_iter();

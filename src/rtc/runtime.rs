@@ -33,7 +33,8 @@ impl Names {
     /// Looks up every `host:port`, all at once. What cannot be found in a second is left out.
     pub(super) async fn look_up(hosts: Vec<String>) -> Self {
         let lookups = hosts.into_iter().map(|host| async move {
-            let found = tokio::time::timeout(RESOLVE_WITHIN, tokio::net::lookup_host(host.clone())).await;
+            let found =
+                tokio::time::timeout(RESOLVE_WITHIN, tokio::net::lookup_host(host.clone())).await;
             match found {
                 Ok(Ok(addresses)) => Some((host, addresses.collect())),
                 _ => {
@@ -128,10 +129,7 @@ impl AsyncUdpSocket for Datagrams {
     fn poll_send(&self, cx: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.0.poll_send_ready(cx))?;
-            match self
-                .0
-                .try_send_to(transmit.contents, transmit.destination)
-            {
+            match self.0.try_send_to(transmit.contents, transmit.destination) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 done => return Poll::Ready(done),
             }

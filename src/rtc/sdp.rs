@@ -24,6 +24,8 @@ pub(super) struct Description {
     pub(super) candidates: Vec<Candidate>,
     /// Media identification tags, in order of the sections.
     pub(super) mids: Vec<String>,
+    /// The first ICE user name fragment: another one than before is an ICE restart.
+    pub(super) ufrag: String,
     /// The SSRC that the other side announced for its video, when it did.
     pub(super) video_ssrc: Option<u32>,
 }
@@ -71,7 +73,7 @@ pub(super) fn check(sdp: &str) -> Result<Description, Error> {
         }
     }
     fingerprint(sdp)?;
-    credentials(&session, &sections)?;
+    let ufrag = credentials(&session, &sections)?;
     let mids = mids(&sections)?;
     if !sections.iter().any(|s| s.codec && s.port != "0") {
         return Err(wrong("it offers neither Opus audio nor VP8 video"));
@@ -91,6 +93,7 @@ pub(super) fn check(sdp: &str) -> Result<Description, Error> {
     Ok(Description {
         text,
         candidates,
+        ufrag,
         video_ssrc: video.and_then(|s| s.ssrc),
         mids,
     })
@@ -202,11 +205,11 @@ fn codec(kind: &str, encoding: &str) -> bool {
 
 /// ICE credentials must be there for the session or for each section that is not rejected
 /// (RFC 8839, section 5.4).
-fn credentials(session: &Section<'_>, sections: &[Section<'_>]) -> Result<(), Error> {
+fn credentials(session: &Section<'_>, sections: &[Section<'_>]) -> Result<String, Error> {
     let all = std::iter::once(session).chain(sections);
     let ufrag = all.clone().find_map(|s| s.ufrag);
     let pwd = all.clone().find_map(|s| s.pwd);
-    let (Some(_), Some(_)) = (ufrag, pwd) else {
+    let (Some(ufrag), Some(_)) = (ufrag, pwd) else {
         return Err(wrong("it has no ICE credentials"));
     };
     let good = |text: &str, least: usize| {
@@ -222,7 +225,7 @@ fn credentials(session: &Section<'_>, sections: &[Section<'_>]) -> Result<(), Er
             return Err(wrong("its ICE credentials are malformed"));
         }
     }
-    Ok(())
+    Ok(ufrag.to_owned())
 }
 
 fn mids(sections: &[Section<'_>]) -> Result<Vec<String>, Error> {

@@ -59,7 +59,10 @@ pub(super) fn loopback() -> Config {
 pub(super) async fn two(config: Config) -> (End, End) {
     let (to_b, at_b) = mpsc::channel(256);
     let (to_a, at_a) = mpsc::channel(256);
-    (end(config.clone(), to_b, at_a).await, end(config, to_a, at_b).await)
+    (
+        end(config.clone(), to_b, at_a).await,
+        end(config, to_a, at_b).await,
+    )
 }
 
 async fn end(
@@ -68,7 +71,9 @@ async fn end(
     incoming: mpsc::Receiver<Candidate>,
 ) -> End {
     let (recorder, arrivals) = mpsc::channel(4096);
-    let (peer, events) = Peer::new(config, Arc::new(Recorder(recorder))).await.unwrap();
+    let (peer, events) = Peer::new(config, Arc::new(Recorder(recorder)))
+        .await
+        .unwrap();
     End {
         peer: Arc::new(peer),
         events,
@@ -152,7 +157,11 @@ pub(super) fn packet(number: u16) -> RtpPacket {
 }
 
 /// Sends packets from number `first` on, one each 5 ms, until the task is aborted.
-pub(super) fn stream(outlet: Arc<dyn Outlet>, kind: Kind, first: u16) -> tokio::task::JoinHandle<()> {
+pub(super) fn stream(
+    outlet: Arc<dyn Outlet>,
+    kind: Kind,
+    first: u16,
+) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
         let mut ticks = tokio::time::interval(Duration::from_millis(5));
         for number in first.. {
