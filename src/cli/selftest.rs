@@ -173,8 +173,8 @@ fn config(server: &str, name: &str, args: &Selftest) -> Result<Config> {
         identity,
         trust: Trust::default(),
         media: Media {
-            video: VideoSpec::Pattern,
-            audio: AudioSpec::Tone { hz: None },
+            video: VideoSpec::Pattern(None),
+            audio: AudioSpec::Tone(None),
             show: ShowSpec::Null,
             hear: HearSpec::Null,
             format: VideoFormat { width: args.size.width, height: args.size.height, fps: args.fps },

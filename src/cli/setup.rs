@@ -102,8 +102,8 @@ impl Ground {
         let file = &self.settings.media;
         let size = flags.size.map_or((VideoFormat::DEFAULT.width, VideoFormat::DEFAULT.height), |s| (s.width, s.height));
         Ok(session::Media {
-            video: pick(&flags.video, &file.video, if headless { VideoSpec::Pattern } else { VideoSpec::None })?,
-            audio: pick(&flags.audio, &file.audio, if headless { AudioSpec::Tone { hz: None } } else { AudioSpec::None })?,
+            video: pick(&flags.video, &file.video, if headless { VideoSpec::Pattern(None) } else { VideoSpec::None })?,
+            audio: pick(&flags.audio, &file.audio, if headless { AudioSpec::Tone(None) } else { AudioSpec::None })?,
             show: pick(&flags.show, &file.show, ShowSpec::Null)?,
             hear: pick(&flags.hear, &file.hear, HearSpec::Null)?,
             format: VideoFormat { width: size.0, height: size.1, fps: flags.fps.unwrap_or(VideoFormat::DEFAULT.fps) },
