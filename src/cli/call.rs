@@ -15,7 +15,7 @@ use super::output::{Output, Style};
 use super::setup::Ground;
 use super::verdict;
 use crate::call::EndReason;
-use crate::session::{Command, Event, report};
+use crate::session::{Command, Event, PresenceState, report};
 
 /// The largest file of expectations that is read, bytes.
 const LARGEST: u64 = 1 << 20;
@@ -66,7 +66,7 @@ async fn follow(front: &mut Front, args: &Call) -> Result<(Progress, Option<Box<
                 }
             }
             Next::Event(Event::Presence(changes)) if !progress.dialed => {
-                if changes.iter().any(|change| change.is_online()) {
+                if changes.iter().any(|change| change.state != PresenceState::Offline) {
                     deadline = None;
                     dial(front, args, &mut progress).await;
                 }

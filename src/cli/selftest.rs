@@ -24,6 +24,7 @@ use crate::identity::Identity;
 use crate::media::VideoFormat;
 use crate::media::spec::{AudioSpec, HearSpec, ShowSpec, VideoSpec};
 use crate::session::{Command, Config, Event, Media, Session, Trust, report};
+use crate::signaling::protocol::Name;
 use crate::signaling::{client, server};
 
 /// How long everything but the media may take.
@@ -162,14 +163,13 @@ async fn answer(session: &mut Session) -> Result<Box<report::Report>> {
 }
 
 fn config(server: &str, name: &str, args: &Selftest) -> Result<Config> {
-    let identity = std::sync::Arc::new(Identity::generate()?);
+    let identity = std::sync::Arc::new(Identity::ephemeral()?);
     Ok(Config {
-        signaling: client::Config {
-            server: server.parse().map_err(|error| Signaling::new(format!("{server}: {error}")))?,
-            name: name.into(),
-            signer: signer(&identity),
-            token: None,
-        },
+        signaling: client::Config::new(
+            server.parse().map_err(|error| Signaling::new(format!("{server}: {error}")))?,
+            Name::new(name).map_err(|error| Signaling::new(error.to_string()))?,
+            signer(&identity),
+        ),
         identity,
         trust: Trust::default(),
         media: Media {

@@ -11,12 +11,14 @@ use super::args::{Global, IceServers, Media, Trust};
 use super::failure::{Device, Usage};
 use super::profile::Profile;
 use crate::call::Timing;
+use crate::identity::Identity;
 use crate::config::{DEFAULT_SERVER, Folders, Settings};
 use crate::media::VideoFormat;
 use crate::media::spec::{AudioSpec, HearSpec, ShowSpec, VideoSpec};
 use crate::rtc::IceServer;
 use crate::session;
 use crate::signaling::client;
+use crate::signaling::protocol::Name;
 
 /// What every command that signs in has read before it does anything.
 #[derive(Debug)]
@@ -54,18 +56,15 @@ impl Ground {
     ///
     /// # Errors
     /// The server's address makes no sense, or the token file can't be read.
-    pub fn signaling(&self, global: &Global, profile: &Profile, identity: &Arc<crate::identity::Identity>) -> Result<client::Config> {
+    pub fn signaling(&self, global: &Global, profile: &Profile, identity: &Arc<Identity>) -> Result<client::Config> {
         let server = global.server.as_deref().or(self.settings.server.as_deref()).unwrap_or(DEFAULT_SERVER);
         let token = match global.token_file.as_deref().or(self.settings.token_file.as_deref()) {
             Some(path) => Some(secret(path)?),
             None => env::var("LETSMEET_TOKEN").ok().filter(|token| !token.is_empty()),
         };
-        Ok(client::Config {
-            server: server.parse().map_err(|error| Usage::new(format!("--server: {error}")))?,
-            name: profile.name.clone(),
-            signer: signer(identity),
-            token,
-        })
+        let server = server.parse().map_err(|error| Usage::new(format!("--server: {error}")))?;
+        let name = Name::new(&profile.name).map_err(|error| Usage::new(format!("--name {:?}: {error}", profile.name)))?;
+        Ok(client::Config { token, ..client::Config::new(server, name, signer(identity)) })
     }
 
     /// Everything a session needs.
@@ -148,11 +147,26 @@ impl Ground {
     }
 }
 
+/// The domain of login signatures, as docs/protocol.md spells it before the bytes it signs.
+const LOGIN: &[u8] = b"letsmeet login v1\0";
+
+struct ProfileSigner(Arc<Identity>);
+
+impl client::Signer for ProfileSigner {
+    fn public_key(&self) -> [u8; 32] {
+        *self.0.public_key().as_bytes()
+    }
+
+    /// The identity puts the domain in front by itself, so that nothing but a login can be signed through here.
+    fn sign(&self, message: &[u8]) -> [u8; 64] {
+        *self.0.sign("login", message.strip_prefix(LOGIN).unwrap_or(message)).as_bytes()
+    }
+}
+
 /// The identity as the signaling client uses it.
 #[must_use]
-pub fn signer(identity: &Arc<crate::identity::Identity>) -> client::Signer {
-    let signing = Arc::clone(identity);
-    client::Signer::new(*identity.public_key().as_bytes(), move |message| signing.sign_raw(message))
+pub fn signer(identity: &Arc<Identity>) -> Arc<dyn client::Signer> {
+    Arc::new(ProfileSigner(Arc::clone(identity)))
 }
 
 /// A secret kept in a file, without the line end that editors add.

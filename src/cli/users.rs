@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::failure::Signaling;
 use super::output::{self, human};
 use super::setup::Ground;
-use crate::session::{Command, Event, Session, UserList};
+use crate::session::{Command, Event, Session, Page};
 
 /// The document that `--json` prints.
 #[derive(Debug, Serialize)]
@@ -59,7 +59,7 @@ pub async fn run(global: &Global, args: Users) -> Result<Exit> {
     Ok(Exit::Ok)
 }
 
-async fn page(session: &Session, query: Option<String>, after: Option<String>) -> Result<UserList> {
+async fn page(session: &Session, query: Option<String>, after: Option<String>) -> Result<Page> {
     let (reply, answer) = oneshot::channel();
     session.command(Command::Users { query, after, reply }).await;
     match answer.await {

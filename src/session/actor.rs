@@ -21,7 +21,7 @@ use super::trust::{Judge, Judgement};
 use super::wire::{self, Wire};
 use crate::call::{CallId, Effect, EndReason, Event as CallEvent, LinkNotice, Machine, Notice, State};
 use crate::identity::Signature;
-use crate::media::Kind;
+use crate::media::pipeline::Kind;
 use crate::rtc::{self, Candidate, IceServer};
 use crate::signaling::client::{Client, Event as ServerEvent};
 use crate::signaling::protocol::{DescriptionKind, ErrorCode, SessionId};
@@ -327,6 +327,7 @@ impl<L: Legs> Actor<L> {
                 tracing::warn!(%call, "the other side's message was refused: {why}");
                 self.tell(Event::Notice { text: why }).await;
             }
+            LegEvent::Notice(text) => self.tell(Event::Notice { text }).await,
             LegEvent::MediaFailed(why) => {
                 if let Some(record) = self.records.get_mut(&call) {
                     record.detail = Some(why);

@@ -2,7 +2,7 @@
 
 use tokio::sync::oneshot;
 
-use crate::media::Kind;
+use crate::media::pipeline::Kind;
 use crate::signaling::client::Page;
 
 /// A command. Commands that make no sense in the present state are answered by

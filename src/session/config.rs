@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use crate::call::Timing;
 use crate::identity::{Identity, PublicKey};
-use crate::media::spec::{AudioSpec, HearSpec, ShowSpec, VideoSpec};
-use crate::media::{Kind, VideoFormat, pipeline};
+use crate::media::pipeline::{EngineConfig, Kind};
+use crate::media::spec::{self, AudioSpec, HearSpec, ShowSpec, VideoSpec};
+use crate::media::{Error, VideoFormat};
 use crate::rtc::{IcePolicy, IceServer};
 use crate::signaling::client;
 
@@ -70,16 +71,34 @@ impl Media {
         off
     }
 
-    /// The same in the words of the engine.
-    pub(super) fn into_engine(self) -> pipeline::EngineConfig {
-        pipeline::EngineConfig {
-            video: self.video,
-            audio: self.audio,
-            show: self.show,
-            hear: self.hear,
-            format: self.format,
-            video_bitrate: self.video_bitrate,
-            audio_bitrate: self.audio_bitrate,
-        }
+    /// Opens files and codecs; devices too, which is why this happens at the start of a call and not before.
+    ///
+    /// # Errors
+    /// What can't be opened, by name.
+    pub(super) fn open(&self) -> Result<EngineConfig, Error> {
+        let video_source = match &self.video {
+            VideoSpec::None => None,
+            video => Some(spec::open_video(video, self.format)?),
+        };
+        let audio_source = match &self.audio {
+            AudioSpec::None => None,
+            audio => Some(spec::open_audio(audio)?),
+        };
+        let format = video_source.as_ref().map_or(self.format, |source| source.format());
+        Ok(EngineConfig {
+            video_source,
+            audio_source,
+            video_sink: spec::open_show(&self.show, self.format.fps)?,
+            audio_sink: spec::open_hear(&self.hear)?,
+            video_kbps: self.video_bitrate.map_or_else(|| default_kbps(format), |bits| bits / 1000),
+            audio_bits_per_second: self.audio_bitrate,
+        })
     }
+}
+
+/// A tenth of a bit a pixel: where VP8 looks good on a talking head (docs/performance.md), and never so little
+/// that a small picture falls apart.
+fn default_kbps(format: VideoFormat) -> u32 {
+    let pixels = u64::from(format.width) * u64::from(format.height) * u64::from(format.fps);
+    u32::try_from(pixels / 10_000).unwrap_or(u32::MAX).clamp(60, 4_000)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::report::Report;
 use crate::call::{CallId, EndReason};
-use crate::media::{Kind, Stats};
+use crate::media::pipeline::{Kind, Stats};
 use crate::rtc::PathStats;
 use crate::signaling::protocol::Change;
 

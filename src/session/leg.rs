@@ -13,8 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::config::Media;
 use crate::call::{CallId, JsepRole};
-use crate::media::pipeline::Engine;
-use crate::media::{Kind, Stats};
+use crate::media::pipeline::{Engine, Kind, Stats};
 use crate::rtc::{self, Candidate, PathStats, Peer};
 
 /// Commands waiting for a leg. Descriptions and candidates of one call fit many times over; when it is
@@ -86,6 +85,8 @@ pub(super) enum LegEvent {
     RemoteMute(Kind, bool),
     /// A description or candidate of the other side made no sense; the call goes on without it.
     Refused(String),
+    /// Worth a line; the call goes on.
+    Notice(String),
     /// A local file, device or codec failed; the call can't go on.
     MediaFailed(String),
     /// Figures, once a second while media flows.
@@ -149,7 +150,7 @@ type Figures = (Option<Box<Stats>>, Option<Box<PathStats>>);
 async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) -> Figures {
     // Files and codecs are opened first: what is not there is said before anybody's phone rings.
     let media = setup.media.clone();
-    let prepared = tokio::task::spawn_blocking(move || Engine::prepare(media.into_engine())).await;
+    let prepared = tokio::task::spawn_blocking(move || media.open().and_then(Engine::prepare)).await;
     let (engine, inlet) = match prepared {
         Ok(Ok(parts)) => parts,
         Ok(Err(error)) => {
@@ -172,6 +173,7 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
                 role: setup.role,
                 offered: None,
                 flowing: false,
+                failures_told: 0,
                 sourceless,
                 off: sourceless,
             };
@@ -199,6 +201,7 @@ struct Running<'a> {
     /// The offerer's description, made while the other side still rings.
     offered: Option<String>,
     flowing: bool,
+    failures_told: usize,
     /// What has no source in this call, by kind.
     sourceless: [bool; 2],
     /// What is not sent now, by kind.
@@ -247,7 +250,9 @@ impl Running<'_> {
             LegCommand::Remote { offer: false, sdp } => self.check(self.peer.accept_answer(&sdp).await).await,
             LegCommand::Candidate(candidate) => self.check(self.peer.add_candidate(candidate).await).await,
             LegCommand::StartMedia => {
-                self.engine.start_sending(self.peer.outlet());
+                if let Err(error) = self.engine.start_sending(self.peer.outlet()) {
+                    return self.out.send(LegEvent::MediaFailed(error.to_string())).await;
+                }
                 self.flowing = true;
             }
             LegCommand::RestartIce => match self.peer.offer(true).await {
@@ -294,13 +299,18 @@ impl Running<'_> {
     /// Reads the figures, tells them, and lets the encoder know how the path is.
     async fn feed_back(&mut self) {
         let path = self.peer.stats();
-        if let Some(rtt) = path.rtt_now {
-            self.engine.set_rtt(rtt);
+        if let Some(rtt) = path.rtt {
+            self.engine.set_rtt(rtt.p50);
         }
-        if let Some(audio) = &path.remote_audio {
-            self.engine.set_expected_loss(audio.lost_pct);
+        if let Some(audio) = path.audio.remote {
+            // Saturating by the rules of `as` for floats.
+            self.engine.set_expected_loss((audio.fraction_lost * 100.0).ceil() as u8);
         }
         let media = Box::new(self.engine.snapshot());
+        for failure in media.failures.iter().skip(self.failures_told) {
+            self.out.send(LegEvent::Notice(failure.message.clone())).await;
+        }
+        self.failures_told = media.failures.len();
         self.out.send(LegEvent::Stats(media, Box::new(path))).await;
     }
 

@@ -29,8 +29,9 @@ pub use command::Command;
 pub use config::{Config, Media, Trust};
 pub use event::Event;
 
-pub use crate::media::{Kind, Stats};
-pub use crate::rtc::PathStats;
+pub use crate::media::measure::Distribution as Spread;
+pub use crate::media::pipeline::{Kind, Stats};
+pub use crate::rtc::{Distribution as PathDistribution, PathEnd, PathStats};
 pub use crate::signaling::client::Page;
 pub use crate::signaling::protocol::{Change, PresenceState, User};
 

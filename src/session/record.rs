@@ -8,7 +8,7 @@ use super::leg::Leg;
 use super::report::{Direction, RemoteSends, Report, Setup};
 use crate::call::{CallId, EndReason};
 use crate::identity::{PublicKey, verification_code};
-use crate::media::{Stats, WallTime};
+use crate::media::pipeline::Stats;
 use crate::rtc::{Candidate, PathStats};
 use crate::signaling::protocol::SessionId;
 
@@ -29,7 +29,6 @@ pub(super) struct Record {
     pub(super) peer: String,
     direction: Direction,
     began: Instant,
-    began_wall: WallTime,
     setup: Setup,
     connected: Option<Instant>,
     pub(super) key: Option<PublicKey>,
@@ -53,7 +52,6 @@ impl Record {
             peer,
             direction,
             began: Instant::now(),
-            began_wall: WallTime::now(),
             setup: Setup::default(),
             connected: None,
             key: None,
@@ -98,7 +96,6 @@ impl Record {
     pub(super) fn merge(&mut self, dialed: Self) {
         self.direction = dialed.direction;
         self.began = dialed.began;
-        self.began_wall = dialed.began_wall;
     }
 
     pub(super) fn described(&mut self, offer: bool, sdp: String, signature: [u8; 64]) {
@@ -130,9 +127,9 @@ impl Record {
         let verification_code = self.verification_code();
         let mut setup = self.setup;
         if let Some(media) = &self.media {
-            let since = |at: WallTime| Duration::from_micros(at.0.saturating_sub(self.began_wall.0));
-            setup.first_audio = media.receive_audio.first_played.map(since);
-            setup.first_frame = media.receive_video.first_shown.map(since);
+            let since = |at: std::time::Instant| at.saturating_duration_since(self.began.into_std());
+            setup.first_audio = media.audio_received.first_played.map(since);
+            setup.first_frame = media.video_received.first_shown.map(since);
         }
         let report = Report {
             id: self.id,

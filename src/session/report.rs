@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::call::{CallId, EndReason};
-use crate::media::Stats;
+use crate::media::pipeline::Stats;
 use crate::rtc::PathStats;
 
 /// Which side dialed.

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::lines::kind_name;
+use super::lines::{kind_name, state_name};
 use super::report::{Report, Spread};
 use crate::session::Event;
 
@@ -21,7 +21,7 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
         Event::Refused { message, .. } => format!("The server refused: {}.", clean(message)),
         Event::Presence(changes) => {
             let all: Vec<String> =
-                changes.iter().map(|change| format!("{} is {}", clean(&change.name), change.state.name())).collect();
+                changes.iter().map(|change| format!("{} is {}", clean(change.name.as_str()), state_name(change.state))).collect();
             format!("{}.", all.join(", "))
         }
         Event::Calling { to, .. } => format!("Calling {} …", clean(to)),
@@ -136,7 +136,7 @@ fn spread(spread: &Spread) -> String {
 
 /// Remote text without anything that a terminal would act on: control characters, and the invisible
 /// characters that turn, join or hide text.
-pub(super) fn clean(text: &str) -> String {
+pub(in crate::cli) fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() || is_invisible(c) { '\u{fffd}' } else { c }).collect()
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::report::{Path, Received, Report, Sent};
-use crate::session::{Event, Kind};
+use crate::session::{self, Event, Kind, PresenceState};
 
 /// A line with the time since the command began.
 #[derive(Debug, Serialize)]
@@ -44,7 +44,7 @@ pub struct User {
     /// The name as the server spells it.
     pub name: String,
     /// `available`, `ringing`, `in-call`, `away` or `offline`.
-    pub state: String,
+    pub state: &'static str,
 }
 
 impl Line {
@@ -60,7 +60,7 @@ impl Line {
             Event::Presence(changes) => Self::Presence {
                 changes: changes
                     .iter()
-                    .map(|change| User { name: change.name.clone(), state: change.state.name().to_owned() })
+                    .map(|change| User { name: change.name.to_string(), state: state_name(change.state) })
                     .collect(),
             },
             Event::Calling { call, to } => Self::Calling { call: call.to_string(), to: to.clone() },
@@ -112,5 +112,22 @@ pub(super) fn kind_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Audio => "audio",
         Kind::Video => "video",
+    }
+}
+
+impl From<&session::User> for User {
+    fn from(user: &session::User) -> Self {
+        Self { name: user.name.to_string(), state: state_name(user.state) }
+    }
+}
+
+/// The word for a state of presence.
+pub(super) fn state_name(state: PresenceState) -> &'static str {
+    match state {
+        PresenceState::Available => "available",
+        PresenceState::Away => "away",
+        PresenceState::Ringing => "ringing",
+        PresenceState::InCall => "in-call",
+        PresenceState::Offline => "offline",
     }
 }

@@ -4,14 +4,14 @@
 //! stderr through `tracing`.
 
 pub mod figures;
-mod human;
+pub(super) mod human;
 mod lines;
 pub mod report;
 
 use std::io::{self, Write};
 use std::time::Instant;
 
-pub use lines::Line;
+pub use lines::{Line, User};
 
 use crate::session::Event;
 use report::Report;
@@ -124,7 +124,7 @@ fn write_json(value: &impl serde::Serialize) -> io::Result<()> {
 }
 
 /// One write for a line, flushed: a reader at the other end of a pipe sees whole lines at once.
-pub(super) fn write_line(text: &str) -> io::Result<()> {
+pub(in crate::cli) fn write_line(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     let mut line = String::with_capacity(text.len() + 1);
     line.push_str(text);

@@ -161,6 +161,8 @@ pub struct SentVideo {
     pub frames_sent: u64,
     /// Of these, keyframes.
     pub keyframes: u64,
+    /// Beats of the source passed over because the encoder was behind.
+    pub frames_skipped: u64,
     /// Packets dropped because the transport's queue was full.
     pub packets_dropped: u64,
     /// Packets sent again because the other side asked for them.
@@ -181,6 +183,8 @@ pub struct SentAudio {
     pub packets_sent: u64,
     /// Packets dropped because the transport's queue was full.
     pub packets_dropped: u64,
+    /// Packets sent again because the other side asked for them.
+    pub retransmitted: u64,
     /// Share of our packets that the other side says it lost, percent, latest RTCP report.
     pub remote_loss_pct: Option<f64>,
     /// Interarrival jitter that the other side reports, milliseconds, latest RTCP report.
@@ -217,17 +221,23 @@ pub struct ReceivedVideo {
     pub frames_decoded: u64,
     /// Pictures shown.
     pub frames_shown: u64,
-    /// Frames that were sent and never shown, as far as the stream (or the pattern) tells.
+    /// Complete frames that were not decoded (one before them was missing) or not shown (too late).
+    pub frames_dropped: u64,
+    /// Frames of which no packet, or not every packet, came in time.
     pub frames_lost: u64,
+    /// Packets received, duplicates included.
+    pub packets_received: u64,
     /// Packets that never came.
     pub packets_lost: u64,
-    /// Packets that came after they were missed.
+    /// Packets that came after they were missed, in time.
     pub packets_recovered: u64,
+    /// Keyframes asked for.
+    pub keyframes_requested: u64,
     /// Time without a new picture beyond what is smooth (docs/scripting.md).
     pub frozen_ms: f64,
     /// The longest time between two shown pictures.
     pub longest_freeze_ms: f64,
-    /// Whole seconds in which no picture was shown.
+    /// Seconds with frozen time in them.
     pub frozen_seconds: u64,
     /// Pattern only: from capture to show.
     pub latency_ms: Spread,
@@ -249,8 +259,10 @@ pub struct ReceivedAudio {
     pub packets_received: u64,
     /// Packets that did not come in time.
     pub packets_lost: u64,
-    /// Packets rebuilt from in-band FEC or resent in time.
+    /// Lost packets whose sound came back, by in-band FEC or by retransmission.
     pub packets_recovered: u64,
+    /// Packets that came when their time was over.
+    pub packets_late: u64,
     /// Share of the played sound that was made up, percent.
     pub concealed_pct: Option<f64>,
     /// Share of the played sound below -60 dBFS, percent.
@@ -259,12 +271,16 @@ pub struct ReceivedAudio {
     pub gaps: u64,
     /// Tone only: from capture to playout.
     pub latency_ms: Spread,
+    /// Tone only: its frequency, Hz.
+    pub tone_hz: Option<f64>,
     /// Level of the played sound.
     pub level_dbfs: Option<f64>,
     /// Interarrival jitter (RFC 3550), milliseconds.
     pub jitter_ms: Option<f64>,
     /// Present delay of the jitter buffer, milliseconds.
     pub buffer_ms: Option<f64>,
+    /// How far the sound is played behind its picture, milliseconds; negative when ahead.
+    pub behind_picture_ms: Option<f64>,
 }
 
 /// What the process cost so far.
