@@ -6,7 +6,8 @@ use super::{CallId, EndReason};
 /// What happened. Remote events carry the id of their call; another call's event is ignored.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
-    /// The user calls `to`. `call` is fresh and random; `to` is spelled as the server folds names.
+    /// The user calls `to`. `call` is fresh and random; `to` is normalised as the protocol says,
+    /// its case does not matter.
     Dial {
         /// The id the call will have (until glare merges it into the other side's).
         call: CallId,

@@ -26,3 +26,16 @@ pub(super) fn judge(ours: CallId, theirs: CallId) -> Verdict {
         std::cmp::Ordering::Greater => Verdict::Hold,
     }
 }
+
+/// Whether two spellings are the same person's name. `to` is as the user typed it, `from` as its
+/// owner chose it; both went through the protocol's normalisation, so only case is left.
+pub(super) fn same_name(a: &str, b: &str) -> bool {
+    fold(a).eq(fold(b))
+}
+
+/// The server's folding, but for normalisation. A final sigma is a sigma.
+fn fold(name: &str) -> impl Iterator<Item = char> + '_ {
+    name.chars()
+        .flat_map(char::to_lowercase)
+        .map(|c| if c == 'ς' { 'σ' } else { c })
+}

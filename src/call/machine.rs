@@ -10,7 +10,9 @@ mod remote;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{CallId, Effect, EndReason, Event, JsepRole, Link, Notice, Rival, State, Timing, link};
+use super::{
+    CallId, Effect, EndReason, Event, JsepRole, Link, Notice, Rival, State, Timing, glare, link,
+};
 
 /// How many finished calls are remembered, so that a late or repeated invite does not ring again.
 /// When full the oldest is forgotten.
@@ -46,7 +48,8 @@ struct Farewell {
 impl Machine {
     /// A machine in `Idle`, with signaling taken to be up (hand it `SignalingDown` if it is not).
     ///
-    /// `me` is the own name and, like every name in events, spelled as the server folds it.
+    /// `me` is the own name. Names, here and in events, are normalised as the protocol says; their
+    /// case does not matter.
     pub fn new(timing: Timing, me: String) -> Self {
         Self {
             timing,
@@ -215,13 +218,13 @@ impl Machine {
                 consent: false,
                 call: theirs,
                 ..
-            } if *from == to => {
+            } if glare::same_name(from, &to) => {
                 let theirs = *theirs;
                 self.retire(call);
                 notify(out, call, Notice::Merged { into: theirs });
                 self.accept(out)
             }
-            State::Idle | State::Ended { .. } if to == self.me => {
+            State::Idle | State::Ended { .. } if glare::same_name(&to, &self.me) => {
                 self.retire(call);
                 let reason = EndReason::Refused;
                 self.state = State::Ended {

@@ -12,7 +12,7 @@ impl Machine {
             let again = said.map(|said| said.effect.clone());
             return again.is_some_and(|effect| self.send(out, effect));
         }
-        if from == self.me {
+        if glare::same_name(&from, &self.me) {
             return self.send(out, Effect::SendDecline { call, busy: false });
         }
         let live = self.state.live();
@@ -37,7 +37,7 @@ impl Machine {
                 to,
                 rival,
                 ..
-            } if *to == from => match (glare::judge(*ours, call), &rival) {
+            } if glare::same_name(to, &from) => match (glare::judge(*ours, call), &rival) {
                 (Verdict::Echo, _) => false,
                 (Verdict::Yield, _) => {
                     self.take_theirs(call, true, out);
@@ -67,7 +67,11 @@ impl Machine {
             _ if live == Some(call) => false,
             _ => {
                 self.send(out, Effect::SendDecline { call, busy: true });
-                if self.state.with() != Some(&from) {
+                if !self
+                    .state
+                    .with()
+                    .is_some_and(|with| glare::same_name(with, &from))
+                {
                     notify(out, call, Notice::Missed { from });
                 }
                 true

@@ -229,3 +229,15 @@ fn a_call_can_follow_a_call_but_not_under_the_same_id() {
     machine.handle(secs(2), dial(id(9), "bob"));
     assert_eq!(place(machine.state()), "Dialing #9");
 }
+
+#[test]
+fn the_case_of_a_name_does_not_matter() {
+    let mut machine = alice();
+    machine.handle(secs(1), dial(OURS, "ΟΔΥΣΣΕΥΣ"));
+    machine.handle(secs(1), incoming(LOWER, "Οδυσσευς"));
+    assert_eq!(place(machine.state()), "Connecting #3, Answerer");
+    assert_eq!(
+        brief(&machine.handle(secs(1), incoming(HIGHER, "Alice"))),
+        "send decline #7"
+    );
+}
