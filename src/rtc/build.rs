@@ -1,6 +1,7 @@
 //! Builds the library's peer connection from our configuration: codecs, interceptors, timers.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use ::rtc::ice::mdns::MulticastDnsMode;
 use ::rtc::ice::url::Url;
@@ -55,6 +56,10 @@ pub(super) async fn connection(
         IcePolicy::Relay => RTCIceTransportPolicy::Relay,
         IcePolicy::All | IcePolicy::Host => RTCIceTransportPolicy::All,
     };
+    let relays = servers
+        .iter()
+        .any(|server| server.urls.iter().any(|url| url.starts_with("turn:")));
+    shared.relayed.store(relays, Ordering::Relaxed);
     let servers = servers.into_iter().map(|server| RTCIceServer {
         urls: server.urls,
         username: server.username.unwrap_or_default(),
@@ -77,10 +82,7 @@ pub(super) async fn connection(
             shared: Arc::clone(shared),
             path_changed,
         }))
-        .with_runtime(Arc::new(Driver {
-            shared: Arc::clone(shared),
-            names,
-        }))
+        .with_runtime(Arc::new(Driver::new(Arc::clone(shared), names)))
         .with_udp_addrs(bind)
         .with_data_channel_send_buffer_limit(SEND_BUFFER)
         .build()

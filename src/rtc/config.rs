@@ -134,10 +134,10 @@ pub(super) const FAILED_AFTER: Duration = Duration::from_secs(60);
 /// How often consent is checked (RFC 7675).
 pub(super) const KEEPALIVE: Duration = Duration::from_secs(1);
 /// Pause between two rounds of connectivity checks while connecting. The library's 200 ms is most of
-/// its time to connect.
-pub(super) const CHECK_INTERVAL: Duration = Duration::from_millis(20);
-/// Rounds of checks for one pair before it is given up: about 15 s, as long as a call may connect.
-pub(super) const MAX_CHECKS: u16 = 750;
+/// its time to connect. What goes over the wire is thinned out in `checks`.
+pub(super) const CHECK_INTERVAL: Duration = Duration::from_millis(10);
+/// Rounds of checks for one pair before it is given up: 30 s, twice as long as a call may connect.
+pub(super) const MAX_CHECKS: u16 = 3000;
 /// How long a pair with a server reflexive candidate waits for a host pair to succeed.
 pub(super) const SRFLX_WAIT: Duration = Duration::from_millis(20);
 /// How long a relayed pair waits for a direct one to succeed, unless only relays are allowed.

@@ -74,6 +74,17 @@ impl Control {
         Ok(self.channel.try_send(BytesMut::from(bytes)).await?)
     }
 
+    /// Makes the connection's task look at its timers. The library forgets to after a remote candidate
+    /// was added, and the checks of that candidate would wait for the next round.
+    pub(super) async fn wake(channel: &Arc<dyn DataChannel>) {
+        let _ = channel.set_buffered_amount_low_threshold(0).await;
+    }
+
+    /// The channel, for [`Control::wake`].
+    pub(super) fn channel(&self) -> Arc<dyn DataChannel> {
+        Arc::clone(&self.channel)
+    }
+
     /// Says goodbye and waits until the other side has acknowledged it, or a short while.
     pub(super) async fn goodbye(&self) {
         let mut progress = self.progress.clone();

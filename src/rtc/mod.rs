@@ -7,6 +7,7 @@
 
 mod build;
 mod candidate;
+mod checks;
 mod config;
 mod control;
 mod error;

@@ -255,10 +255,13 @@ impl Peer {
         }
         let connection = Arc::clone(&self.connection);
         let negotiation = Arc::clone(&self.negotiation);
+        let channel = self.control.channel();
         guarded(async move {
             let mut state = negotiation.lock().await;
             if state.remote {
-                return state.take(&connection, candidate).await;
+                state.take(&connection, candidate).await?;
+                Control::wake(&channel).await;
+                return Ok(());
             }
             if state.early.len() >= MAX_EARLY_CANDIDATES {
                 return Err(Error::Candidate(

@@ -1,15 +1,17 @@
-//! What the library runs on: tokio, with three differences. Sockets receive one datagram at a time
-//! into small buffers, host names come from a table that was filled beforehand, and the end of the
-//! task that drives the connection, by a panic too, becomes an event instead of silence.
+//! What the library runs on: tokio, with four differences. Sockets receive one datagram at a time
+//! into small buffers and thin out connectivity checks, host names come from a table that was filled
+//! beforehand, the end of the task that drives the connection, by a panic too, becomes an event
+//! instead of silence, and on a relayed path that task goes round again after each thing it did.
 
 use std::collections::HashMap;
 use std::future::Future;
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::UdpSocket;
 use webrtc::runtime::{
@@ -17,7 +19,8 @@ use webrtc::runtime::{
     TokioRuntime, Transmit,
 };
 
-use super::shared::Shared;
+use super::checks::Checks;
+use super::shared::{Shared, lock};
 
 /// How long one host name may take.
 const RESOLVE_WITHIN: Duration = Duration::from_secs(1);
@@ -51,8 +54,45 @@ impl Names {
 /// The runtime of one connection.
 #[derive(Debug)]
 pub(super) struct Driver {
-    pub(super) shared: Arc<Shared>,
-    pub(super) names: Names,
+    shared: Arc<Shared>,
+    names: Names,
+    rounds: Rounds,
+}
+
+impl Driver {
+    pub(super) fn new(shared: Arc<Shared>, names: Names) -> Self {
+        Self {
+            shared,
+            names,
+            rounds: Rounds::default(),
+        }
+    }
+}
+
+/// Extra rounds of the library's loop after a round in which something happened. What the loop gives
+/// to its TURN client or gets from it is sent or read only in the next round, and without these that
+/// is when the next packet or timer happens to come: every relayed packet would wait for another.
+const EXTRA_ROUNDS: u8 = 2;
+
+/// Counts the extra rounds. The loop goes to sleep exactly once a round.
+#[derive(Debug, Default)]
+struct Rounds {
+    left: AtomicU8,
+    /// The last sleep ended because an extra round was due, and not because something happened.
+    idle: Arc<AtomicBool>,
+}
+
+impl Rounds {
+    /// A sleep that is over at once, when a further round is due.
+    fn again(&self) -> Option<Boxed<'static, ()>> {
+        if !self.idle.swap(false, Ordering::Relaxed) {
+            self.left.store(EXTRA_ROUNDS, Ordering::Relaxed);
+        }
+        let left = self.left.load(Ordering::Relaxed).checked_sub(1)?;
+        self.left.store(left, Ordering::Relaxed);
+        let idle = Arc::clone(&self.idle);
+        Some(Box::pin(async move { idle.store(true, Ordering::Relaxed) }))
+    }
 }
 
 /// Reports the end of the driving task, however it ends.
@@ -76,7 +116,10 @@ impl Runtime for Driver {
 
     fn wrap_udp_socket(&self, socket: std::net::UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
         socket.set_nonblocking(true)?;
-        Ok(Arc::new(Datagrams(UdpSocket::from_std(socket)?)))
+        Ok(Arc::new(Datagrams {
+            socket: UdpSocket::from_std(socket)?,
+            checks: Mutex::default(),
+        }))
     }
 
     fn wrap_tcp_listener(
@@ -100,6 +143,11 @@ impl Runtime for Driver {
     }
 
     fn sleep(&self, duration: Duration) -> Boxed<'static, ()> {
+        if self.shared.relayed.load(Ordering::Relaxed)
+            && let Some(at_once) = self.rounds.again()
+        {
+            return at_once;
+        }
         TokioRuntime.sleep(duration)
     }
 
@@ -119,17 +167,24 @@ impl Runtime for Driver {
 /// A UDP socket without batching: a call has some hundred small packets a second, and the buffers
 /// for batches cost 96 KB a socket.
 #[derive(Debug)]
-struct Datagrams(UdpSocket);
+struct Datagrams {
+    socket: UdpSocket,
+    checks: Mutex<Checks>,
+}
 
 impl AsyncUdpSocket for Datagrams {
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        self.socket.local_addr()
     }
 
     fn poll_send(&self, cx: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
+        let (bytes, to) = (transmit.contents, transmit.destination);
+        if stun(bytes) && !lock(&self.checks).pass(bytes, to, Instant::now()) {
+            return Poll::Ready(Ok(bytes.len()));
+        }
         loop {
-            ready!(self.0.poll_send_ready(cx))?;
-            match self.0.try_send_to(transmit.contents, transmit.destination) {
+            ready!(self.socket.poll_send_ready(cx))?;
+            match self.socket.try_send_to(bytes, to) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 done => return Poll::Ready(done),
             }
@@ -146,11 +201,14 @@ impl AsyncUdpSocket for Datagrams {
             return Poll::Ready(Ok(0));
         };
         loop {
-            ready!(self.0.poll_recv_ready(cx))?;
-            match self.0.try_recv_from(buffer) {
+            ready!(self.socket.poll_recv_ready(cx))?;
+            match self.socket.try_recv_from(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
                 Ok((length, from)) => {
+                    if stun(&buffer[..length]) {
+                        lock(&self.checks).heard(from);
+                    }
                     *meta = RecvMeta::default();
                     meta.addr = from;
                     meta.len = length;
@@ -160,4 +218,9 @@ impl AsyncUdpSocket for Datagrams {
             }
         }
     }
+}
+
+/// Whether a datagram is STUN rather than DTLS, RTP or a TURN channel (RFC 7983).
+fn stun(datagram: &[u8]) -> bool {
+    matches!(datagram.first(), Some(0..=3))
 }

@@ -68,6 +68,8 @@ pub(super) struct Shared {
     video: Medium,
     /// Media may be sent: ICE and DTLS are up.
     pub(super) sending: AtomicBool,
+    /// The path is relayed on our side, or may become so.
+    pub(super) relayed: AtomicBool,
     pub(super) bytes_sent: AtomicU64,
     pub(super) bytes_received: AtomicU64,
     pub(super) keyframe_requests_sent: AtomicU64,
@@ -100,6 +102,7 @@ impl Shared {
             audio: Medium::new(audio_ssrc),
             video: Medium::new(video_ssrc),
             sending: AtomicBool::new(false),
+            relayed: AtomicBool::new(false),
             bytes_sent: AtomicU64::new(0),
             bytes_received: AtomicU64::new(0),
             keyframe_requests_sent: AtomicU64::new(0),
