@@ -5,6 +5,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -20,7 +21,7 @@ pub struct Profile {
     /// The name as typed or remembered.
     pub name: String,
     /// The key behind it.
-    pub identity: Identity,
+    pub identity: Arc<Identity>,
     /// Keys of others, pinned at first contact.
     pub known_peers: PathBuf,
 }
@@ -39,7 +40,7 @@ impl Profile {
             bail!(Usage::new(format!("a name has 1 to {LONGEST} bytes")));
         }
         let folder = data.join("profiles").join(folder_name(&name));
-        let identity = Identity::load_or_create(&folder)?;
+        let identity = Arc::new(Identity::load_or_create(&folder)?);
         Ok(Self { name, identity, known_peers: folder.join("known_peers") })
     }
 

@@ -80,7 +80,7 @@ impl Ground {
         trust: &Trust,
         headless: bool,
     ) -> Result<session::Config> {
-        let identity = Arc::new(profile.identity.clone());
+        let identity = Arc::clone(&profile.identity);
         Ok(session::Config {
             signaling: self.signaling(global, &profile, &identity)?,
             identity,

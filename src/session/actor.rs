@@ -6,7 +6,6 @@
 //! events go out. Dropping the front end's handle hangs up.
 
 use std::collections::{HashMap, VecDeque};
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -382,10 +381,8 @@ impl<L: Legs> Actor<L> {
             Effect::SendDecline { call, busy } => self.wire.decline(call, busy),
             Effect::SendCancel { call } => self.wire.cancel(call),
             Effect::SendHangup { call, reason } => self.wire.hangup(call, reason),
-            Effect::SendRejoin { call, with } => {
-                self.wire.rejoin(call, &with);
-                self.repeat_unanswered(call);
-            }
+            Effect::SendRejoin { call, with } => self.wire.rejoin(call, &with),
+            Effect::RepeatDescription { call } => self.repeat_unanswered(call),
             Effect::PreparePeer { call, role } => {
                 let setup = LegSetup { call, role, media: self.config.media.clone(), rtc: self.rtc_config() };
                 let leg = self.legs.start(setup, self.leg_sender.clone());

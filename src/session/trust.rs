@@ -45,11 +45,11 @@ impl Judge {
         match KnownPeers::open(path).and_then(|known| known.check(name, &key)) {
             Ok(Standing::New) => Judgement::Trusted { key, first_contact: true },
             Ok(Standing::Known) => Judgement::Trusted { key, first_contact: false },
-            Ok(Standing::Changed { known }) => Judgement::Refused {
+            Ok(Standing::Changed { pinned, line }) => Judgement::Refused {
                 why: format!(
                     "THE KEY OF {name} HAS CHANGED: it was {}, it is {}; somebody may be listening in. \
-                     If {name} really has a new key, remove the line \"{name} …\" from {}",
-                    known.fingerprint(),
+                     If {name} really has a new key, remove line {line} of {}",
+                    pinned.fingerprint(),
                     key.fingerprint(),
                     path.display()
                 ),
