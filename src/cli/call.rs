@@ -36,7 +36,7 @@ struct Progress {
 ///
 /// # Errors
 /// Flags, settings, files: what is wrong before the call.
-pub async fn run(global: &Global, args: Call) -> Result<Exit> {
+pub(super) async fn run(global: &Global, args: Call) -> Result<Exit> {
     let ground = Ground::read(global)?;
     let expectations = expectations(&args)?;
     let profile = ground.profile(global)?;

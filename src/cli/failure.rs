@@ -6,11 +6,11 @@ use crate::{config, media};
 /// The command line or the configuration is wrong in a way that clap could not see.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct Usage(String);
+pub(super) struct Usage(String);
 
 impl Usage {
     /// With the sentence to print.
-    pub fn new(text: impl Into<String>) -> Self {
+    pub(super) fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 }
@@ -18,11 +18,11 @@ impl Usage {
 /// A local file or device that a command needs.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct Device(String);
+pub(super) struct Device(String);
 
 impl Device {
     /// With the sentence to print.
-    pub fn new(text: impl Into<String>) -> Self {
+    pub(super) fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 }
@@ -30,18 +30,18 @@ impl Device {
 /// The signaling server could not be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct Signaling(String);
+pub(super) struct Signaling(String);
 
 impl Signaling {
     /// With the sentence to print.
-    pub fn new(text: impl Into<String>) -> Self {
+    pub(super) fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 }
 
 /// The exit for an error that ended a command.
 #[must_use]
-pub fn exit_of(error: &anyhow::Error) -> Exit {
+pub(super) fn exit_of(error: &anyhow::Error) -> Exit {
     for cause in error.chain() {
         if cause.is::<Usage>() || cause.is::<config::Error>() || cause.is::<super::expect::Error>() {
             return Exit::Usage;

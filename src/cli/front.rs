@@ -14,7 +14,7 @@ use crate::session::{Command, Config, Event, Session};
 
 /// What happened next.
 #[derive(Debug)]
-pub enum Next {
+pub(super) enum Next {
     /// The session told something; it has been written already.
     Event(Event),
     /// SIGINT or SIGTERM.
@@ -27,7 +27,7 @@ pub enum Next {
 
 /// A session with its ears and mouth.
 #[derive(Debug)]
-pub struct Front {
+pub(super) struct Front {
     session: Session,
     output: Output,
     signals: Signals,
@@ -40,19 +40,19 @@ impl Front {
     ///
     /// # Errors
     /// The signals can't be taken over.
-    pub fn start(config: Config, output: Output) -> Result<Self> {
+    pub(super) fn start(config: Config, output: Output) -> Result<Self> {
         let signals = Signals::listen()?;
         Ok(Self { session: Session::start(config), output, signals, lines: input::lines(), signalled: false })
     }
 
     /// Where things are written.
     #[must_use]
-    pub fn output(&self) -> &Output {
+    pub(super) fn output(&self) -> &Output {
         &self.output
     }
 
     /// Gives a command.
-    pub async fn command(&self, command: Command) {
+    pub(super) async fn command(&self, command: Command) {
         self.session.command(command).await;
     }
 
@@ -60,7 +60,7 @@ impl Front {
     ///
     /// # Errors
     /// Stdout is broken.
-    pub async fn next(&mut self, deadline: Option<Instant>) -> Result<Next> {
+    pub(super) async fn next(&mut self, deadline: Option<Instant>) -> Result<Next> {
         loop {
             tokio::select! {
                 event = self.session.next() => return match event {

@@ -19,7 +19,7 @@ const LINES: usize = 16;
 /// A command as a line holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Input {
+pub(super) enum Input {
     /// Answer the ringing call.
     Accept {},
     /// Refuse the ringing call.
@@ -59,7 +59,7 @@ pub enum Input {
 /// Sound or picture.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub(super) enum Kind {
     /// Sound.
     #[default]
     Audio,
@@ -81,7 +81,7 @@ impl Input {
     ///
     /// # Errors
     /// What is wrong with it, in words.
-    pub fn parse(line: &str) -> Result<Self, String> {
+    pub(super) fn parse(line: &str) -> Result<Self, String> {
         let line = line.trim();
         if line.starts_with('{') {
             return serde_json::from_str(line).map_err(|error| error.to_string());
@@ -113,7 +113,7 @@ impl Input {
 
     /// The command's name, for the answer.
     #[must_use]
-    pub fn name(&self) -> &'static str {
+    pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Accept {} => "accept",
             Self::Decline { .. } => "decline",
@@ -128,7 +128,7 @@ impl Input {
 
     /// The same for the session.
     #[must_use]
-    pub fn into_command(self) -> session::Command {
+    pub(super) fn into_command(self) -> session::Command {
         use session::Command;
         match self {
             Self::Accept {} => Command::Accept,
@@ -144,7 +144,7 @@ impl Input {
 }
 
 /// Starts the thread that reads stdin. It ends with stdin or with the process; the channel closes with it.
-pub fn lines() -> mpsc::Receiver<Result<String, String>> {
+pub(super) fn lines() -> mpsc::Receiver<Result<String, String>> {
     let (sender, receiver) = mpsc::channel(LINES);
     let reader = move || {
         let mut stdin = io::stdin().lock();

@@ -16,7 +16,7 @@ use crate::session::{Command, Event};
 ///
 /// # Errors
 /// Flags, settings, files: what is wrong before signing in.
-pub async fn run(global: &Global, args: Login) -> Result<Exit> {
+pub(super) async fn run(global: &Global, args: Login) -> Result<Exit> {
     let ground = Ground::read(global)?;
     let profile = ground.profile(global)?;
     profile.remember(&ground.folders.data)?;

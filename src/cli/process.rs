@@ -4,18 +4,18 @@ use std::time::Duration;
 
 /// Resource use of this process since it began.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Usage {
+pub(super) struct Usage {
     /// User and system CPU time of all threads.
-    pub cpu: Duration,
+    pub(super) cpu: Duration,
     /// The largest resident set so far, bytes; 0 where the platform does not say.
-    pub rss_peak: u64,
+    pub(super) rss_peak: u64,
 }
 
 impl Usage {
     /// Asks the system. Zero where it has no answer.
     #[cfg(unix)]
     #[must_use]
-    pub fn now() -> Self {
+    pub(super) fn now() -> Self {
         let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
         // SAFETY: getrusage writes a whole rusage to the pointer it is given, and rusage is plain data for
         // which all zeroes (the value if the call fails) is valid.
@@ -38,7 +38,7 @@ impl Usage {
     /// Asks the system. Zero where it has no answer.
     #[cfg(not(unix))]
     #[must_use]
-    pub fn now() -> Self {
+    pub(super) fn now() -> Self {
         Self::default()
     }
 }

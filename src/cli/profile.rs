@@ -17,13 +17,13 @@ const LONGEST: usize = 256;
 
 /// A name and its key.
 #[derive(Debug)]
-pub struct Profile {
+pub(super) struct Profile {
     /// The name as typed or remembered.
-    pub name: String,
+    pub(super) name: String,
     /// The key behind it.
-    pub identity: Arc<Identity>,
+    pub(super) identity: Arc<Identity>,
     /// Keys of others, pinned at first contact.
-    pub known_peers: PathBuf,
+    pub(super) known_peers: PathBuf,
 }
 
 impl Profile {
@@ -31,7 +31,7 @@ impl Profile {
     ///
     /// # Errors
     /// No name is known, or the key can't be read or made.
-    pub fn open(data: &Path, name: Option<&str>) -> Result<Self> {
+    pub(super) fn open(data: &Path, name: Option<&str>) -> Result<Self> {
         let name = match name {
             Some(name) => name.to_owned(),
             None => last(data)?.ok_or_else(|| Usage::new("no name yet (give --name NAME once, at login)"))?,
@@ -48,7 +48,7 @@ impl Profile {
     ///
     /// # Errors
     /// The data folder can't be written.
-    pub fn remember(&self, data: &Path) -> Result<()> {
+    pub(super) fn remember(&self, data: &Path) -> Result<()> {
         let path = data.join("last_profile");
         fs::write(&path, &self.name).with_context(|| format!("cannot write {}", path.display()))
     }

@@ -54,7 +54,7 @@ struct Document {
 ///
 /// # Errors
 /// No loopback address to listen on, an unknown metric.
-pub async fn run(global: &Global, args: Selftest) -> Result<Exit> {
+pub(super) async fn run(global: &Global, args: Selftest) -> Result<Exit> {
     let expectations = expectations(&args)?;
     let output = Output::new(Style::choose(global.json, false));
     output.say(&format!(

@@ -19,7 +19,7 @@ use crate::signaling::server::{self, Admit};
 ///
 /// # Errors
 /// Flags, files, an address that can't be bound, a store that can't be opened.
-pub async fn run(global: &Global, args: Serve) -> Result<Exit> {
+pub(super) async fn run(global: &Global, args: Serve) -> Result<Exit> {
     let ground = Ground::read(global)?;
     let config = config(&ground, global, &args)?;
     let listener = TcpListener::bind(args.listen)

@@ -22,11 +22,11 @@ use crate::signaling::protocol::Name;
 
 /// What every command that signs in has read before it does anything.
 #[derive(Debug)]
-pub struct Ground {
+pub(super) struct Ground {
     /// Where things are kept.
-    pub folders: Folders,
+    pub(super) folders: Folders,
     /// The settings file.
-    pub settings: Settings,
+    pub(super) settings: Settings,
 }
 
 /// The largest secret file that is read, bytes.
@@ -37,7 +37,7 @@ impl Ground {
     ///
     /// # Errors
     /// No home folder, or a settings file that is not valid.
-    pub fn read(global: &Global) -> Result<Self> {
+    pub(super) fn read(global: &Global) -> Result<Self> {
         let folders = Folders::find()?;
         let settings = Settings::load(global.config.as_deref(), &folders)?;
         Ok(Self { folders, settings })
@@ -47,7 +47,7 @@ impl Ground {
     ///
     /// # Errors
     /// As [`Profile::open`].
-    pub fn profile(&self, global: &Global) -> Result<Profile> {
+    pub(super) fn profile(&self, global: &Global) -> Result<Profile> {
         let name = global.name.as_deref().or(self.settings.name.as_deref());
         Profile::open(&self.folders.data, name)
     }
@@ -56,7 +56,7 @@ impl Ground {
     ///
     /// # Errors
     /// The server's address makes no sense, or the token file can't be read.
-    pub fn signaling(&self, global: &Global, profile: &Profile, identity: &Arc<Identity>) -> Result<client::Config> {
+    pub(super) fn signaling(&self, global: &Global, profile: &Profile, identity: &Arc<Identity>) -> Result<client::Config> {
         let server = global.server.as_deref().or(self.settings.server.as_deref()).unwrap_or(DEFAULT_SERVER);
         let token = match global.token_file.as_deref().or(self.settings.token_file.as_deref()) {
             Some(path) => Some(secret(path)?),
@@ -71,7 +71,7 @@ impl Ground {
     ///
     /// # Errors
     /// A setting or a flag that makes no sense, a secret that can't be read.
-    pub fn session(
+    pub(super) fn session(
         &self,
         global: &Global,
         profile: Profile,
@@ -115,7 +115,7 @@ impl Ground {
     ///
     /// # Errors
     /// The password file can't be read.
-    pub fn ice_servers(&self, flags: &IceServers) -> Result<Vec<IceServer>> {
+    pub(super) fn ice_servers(&self, flags: &IceServers) -> Result<Vec<IceServer>> {
         let file = &self.settings.ice;
         let either = |flags: &[String], file: &[String]| if flags.is_empty() { file.to_vec() } else { flags.to_vec() };
         let stun = either(&flags.stun, &file.stun);
@@ -165,7 +165,7 @@ impl client::Signer for ProfileSigner {
 
 /// The identity as the signaling client uses it.
 #[must_use]
-pub fn signer(identity: &Arc<Identity>) -> Arc<dyn client::Signer> {
+pub(super) fn signer(identity: &Arc<Identity>) -> Arc<dyn client::Signer> {
     Arc::new(ProfileSigner(Arc::clone(identity)))
 }
 
@@ -173,7 +173,7 @@ pub fn signer(identity: &Arc<Identity>) -> Arc<dyn client::Signer> {
 ///
 /// # Errors
 /// The file can't be read, is too large or is empty.
-pub fn secret(path: &Path) -> Result<String> {
+pub(super) fn secret(path: &Path) -> Result<String> {
     let fail = |why: String| Device::new(format!("cannot read the secret in {}: {why}", path.display()));
     let about = fs::metadata(path).map_err(|error| fail(error.to_string()))?;
     if about.len() > LARGEST_SECRET {

@@ -6,7 +6,7 @@ use super::exit::Exit;
 
 /// Waits for signals.
 #[derive(Debug)]
-pub struct Signals {
+pub(super) struct Signals {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -19,7 +19,7 @@ impl Signals {
     /// # Errors
     /// The system refused.
     #[cfg(unix)]
-    pub fn listen() -> io::Result<Self> {
+    pub(super) fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
@@ -29,13 +29,13 @@ impl Signals {
     /// # Errors
     /// The system refused.
     #[cfg(not(unix))]
-    pub fn listen() -> io::Result<Self> {
+    pub(super) fn listen() -> io::Result<Self> {
         Ok(Self {})
     }
 
     /// The next signal, as the exit it stands for.
     #[cfg(unix)]
-    pub async fn next(&mut self) -> Exit {
+    pub(super) async fn next(&mut self) -> Exit {
         tokio::select! {
             _ = self.interrupt.recv() => Exit::Interrupted,
             _ = self.terminate.recv() => Exit::Terminated,
@@ -44,7 +44,7 @@ impl Signals {
 
     /// The next signal, as the exit it stands for.
     #[cfg(not(unix))]
-    pub async fn next(&mut self) -> Exit {
+    pub(super) async fn next(&mut self) -> Exit {
         match tokio::signal::ctrl_c().await {
             Ok(()) => Exit::Interrupted,
             Err(_) => std::future::pending().await,

@@ -22,7 +22,7 @@ struct Document {
 ///
 /// # Errors
 /// Flags, settings, or a server that can't be used.
-pub async fn run(global: &Global, args: Users) -> Result<Exit> {
+pub(super) async fn run(global: &Global, args: Users) -> Result<Exit> {
     let ground = Ground::read(global)?;
     let profile = ground.profile(global)?;
     let path = super::args::Path { ice: Policy::Host, servers: Default::default() };

@@ -13,7 +13,7 @@ const MEDIA_BY: Duration = Duration::from_secs(1);
 
 /// The exit of a call and a sentence about it. Fills in the report's expectations.
 #[must_use]
-pub fn of_call(
+pub(super) fn of_call(
     ended: &report::Report,
     connected: bool,
     expectations: &[Expectation],
