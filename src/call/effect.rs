@@ -6,8 +6,9 @@ use super::{CallId, EndReason, JsepRole};
 /// What is to be done. `Send…` effects only appear while own signaling is up.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Effect {
-    /// Invite `to`. Repeated with the same id after signaling was lost: the server answers a
-    /// repeated invite of the same session with where the call stands.
+    /// Invite `to`. Repeated with the same id after signaling was lost: the server may have lost the
+    /// first one. That it knows the call already is then no error, and no end of the call; the
+    /// same holds for a repeated `SendRinging`, `SendAccept` and `SendRejoin`.
     SendInvite {
         /// Which call.
         call: CallId,

@@ -40,7 +40,6 @@ pub struct Machine {
 /// The last thing said about a call that ended here.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Farewell {
-    call: CallId,
     effect: Effect,
     at: Duration,
 }
@@ -355,7 +354,6 @@ impl Machine {
         if let Some(effect) = farewell {
             self.send(out, effect.clone());
             self.farewell = Some(Farewell {
-                call,
                 effect,
                 at: self.now,
             });
@@ -391,7 +389,6 @@ impl Machine {
             let effect = Effect::SendCancel { call: ours };
             self.send(out, effect.clone());
             self.farewell = Some(Farewell {
-                call: ours,
                 effect,
                 at: self.now,
             });

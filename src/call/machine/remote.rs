@@ -7,10 +7,19 @@ use crate::call::{CallId, Effect, EndReason, JsepRole, Notice, Rival, State};
 impl Machine {
     pub(super) fn incoming(&mut self, call: CallId, from: String, out: &mut Vec<Effect>) -> bool {
         if self.finished.contains(&call) {
-            // The caller repeats an invite that we have dealt with: so was our answer lost.
-            let said = self.farewell.as_ref().filter(|said| said.call == call);
-            let again = said.map(|said| said.effect.clone());
-            return again.is_some_and(|effect| self.send(out, effect));
+            // The caller repeats an invite that we have dealt with: our answer was lost. If it was
+            // a person's no, say so again; else do not speak for our other sessions.
+            let declined = self
+                .farewell
+                .as_ref()
+                .is_some_and(|said| said.effect == (Effect::SendDecline { call, busy: false }));
+            return self.send(
+                out,
+                Effect::SendDecline {
+                    call,
+                    busy: !declined,
+                },
+            );
         }
         if glare::same_name(&from, &self.me) {
             return self.send(out, Effect::SendDecline { call, busy: false });

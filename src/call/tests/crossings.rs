@@ -224,7 +224,7 @@ fn a_call_can_follow_a_call_but_not_under_the_same_id() {
     );
     assert_eq!(
         brief(&machine.handle(secs(2), incoming(OURS, "bob"))),
-        "ignored"
+        "send decline #5 (busy)"
     );
     machine.handle(secs(2), dial(id(9), "bob"));
     assert_eq!(place(machine.state()), "Dialing #9");

@@ -24,10 +24,16 @@ pub(super) struct Plan {
     pub(super) hurries: u8,
     /// How often the server is killed, and forgets all.
     pub(super) crashes: u8,
+    /// Whether the server keeps what a broken session has not read, refuses repetitions, and forgets
+    /// calls that are over; else it loses it, and answers repetitions with where the call stands.
+    pub(super) strict: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct World {
+    pub(super) strict: bool,
+    /// Whether somebody was dialed while cut off, and the dialer told so.
+    pub(super) away: bool,
     pub(super) now: Duration,
     pub(super) ends: [End; 2],
     pub(super) server: BTreeMap<CallId, Entry>,
@@ -93,6 +99,8 @@ impl World {
             cuts: plan.cuts,
             hurries: plan.hurries,
             crashes: plan.crashes,
+            strict: plan.strict,
+            away: false,
         }
     }
 
@@ -118,7 +126,7 @@ impl World {
                     world.serve(who, message);
                 });
             }
-            if !end.from_server.is_empty() {
+            if end.online && !end.from_server.is_empty() {
                 branch(&|world| {
                     let event = world.ends[who].from_server.pop_front().unwrap();
                     world.happen(who, event);
@@ -156,6 +164,7 @@ impl World {
                     if world.ends[who].online {
                         world.cut(who);
                     }
+                    world.ends[who].from_server.clear();
                 }
             });
         }
@@ -245,7 +254,9 @@ impl World {
         let end = &mut self.ends[who];
         end.online = false;
         end.to_server.clear();
-        end.from_server.clear();
+        if !self.strict {
+            end.from_server.clear();
+        }
         self.happen(who, Event::SignalingDown);
         self.tell_of(who, false);
     }
@@ -271,7 +282,7 @@ impl World {
     }
 
     fn tell(&mut self, who: usize, event: Event) {
-        if self.ends[who].online {
+        if self.strict || self.ends[who].online {
             self.ends[who].from_server.push_back(event);
         }
     }
@@ -293,10 +304,16 @@ impl World {
             call,
             from: NAMES[who].to_owned(),
         };
+        if self.strict && self.refuses(who, call, &message) {
+            return;
+        }
         match (self.server.get(&call).cloned(), asked) {
             (None, Asked::Invite) if !self.ends[other].online => {
                 let reason = EndReason::UnknownName;
-                self.server.insert(call, Entry::Over { reason });
+                self.away = true;
+                if !self.strict {
+                    self.server.insert(call, Entry::Over { reason });
+                }
                 self.tell(who, Event::Ended { call, reason });
             }
             (None, Asked::Invite) => {
@@ -316,9 +333,15 @@ impl World {
             (Some(Entry::Accepted { caller }), Asked::Invite) if caller == who => {
                 self.tell(who, Event::Accepted { call });
             }
+            (Some(Entry::Rejoined { .. }), Asked::End(_)) if self.strict => {
+                self.server.remove(&call);
+            }
             (Some(Entry::Pending { .. } | Entry::Accepted { .. }), Asked::End(reason)) => {
                 self.server.insert(call, Entry::Over { reason });
                 self.tell(other, Event::Ended { call, reason });
+                if self.strict {
+                    self.server.remove(&call);
+                }
             }
             (None, Asked::Rejoin) => drop(self.server.insert(call, Entry::Rejoined { first: who })),
             (Some(Entry::Rejoined { first }), Asked::Rejoin) if first != who => {
@@ -338,6 +361,22 @@ impl World {
                 self.tell(who, Event::Ended { call, reason });
             }
             _ => {}
+        }
+    }
+
+    /// Whether a strict server takes the message for an error, which the sender only logs.
+    fn refuses(&self, who: usize, call: CallId, message: &Effect) -> bool {
+        let entry = self.server.get(&call);
+        match message {
+            Effect::SendInvite { .. } => entry.is_some(),
+            Effect::SendRejoin { .. } => matches!(entry, Some(Entry::Pending { .. })),
+            Effect::SendCancel { .. } => {
+                !matches!(entry, Some(Entry::Pending { caller }) if *caller == who)
+            }
+            Effect::SendHangup { .. } => {
+                !matches!(entry, Some(Entry::Accepted { .. } | Entry::Rejoined { .. }))
+            }
+            _ => !matches!(entry, Some(Entry::Pending { caller }) if *caller != who),
         }
     }
 }
