@@ -11,6 +11,7 @@ pub mod error;
 pub mod file;
 pub mod frame;
 pub mod measure;
+pub mod pipeline;
 pub mod resample;
 pub mod rtp;
 pub mod scale;
