@@ -8,10 +8,16 @@
 pub mod clock;
 pub mod codec;
 pub mod error;
+pub mod file;
 pub mod frame;
+pub mod measure;
+pub mod pipeline;
+pub mod resample;
 pub mod rtp;
+pub mod scale;
 pub mod sink;
 pub mod source;
+pub mod spec;
 pub mod synthetic;
 
 pub use clock::WallTime;

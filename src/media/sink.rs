@@ -5,6 +5,10 @@
 
 use super::{Error, VideoFrame};
 
+mod file;
+
+pub use file::{Film, Sound};
+
 /// A sink of pictures, called once for each shown frame.
 pub trait VideoSink: Send {
     /// Shows or stores one picture. Sizes may change from frame to frame.
@@ -33,4 +37,28 @@ pub trait AudioSink: Send {
     /// # Errors
     /// As [`AudioSink::play`].
     fn finish(&mut self) -> Result<(), Error>;
+}
+
+/// Takes everything and keeps nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Null;
+
+impl VideoSink for Null {
+    fn show(&mut self, _: &VideoFrame) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl AudioSink for Null {
+    fn play(&mut self, _: &[f32]) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
 }

@@ -274,11 +274,11 @@ impl JitterBuffer {
         Some(self.epoch + Duration::from_micros(u64::try_from(at).unwrap_or(0)))
     }
 
-    /// Keeps the delay from going below this, as for lips that come later than words; 120 ms at most.
-    pub fn set_minimum(&mut self, minimum: Duration) {
-        self.minimum = i64::try_from(minimum.as_micros())
-            .unwrap_or(i64::MAX)
-            .min(LIMITS.ceiling);
+    /// Keeps the delay at least this far above its floor, as for lips that come later than words;
+    /// never above its ceiling.
+    pub fn set_extra(&mut self, extra: Duration) {
+        let extra = i64::try_from(extra.as_micros()).unwrap_or(i64::MAX);
+        self.minimum = LIMITS.floor.saturating_add(extra).min(LIMITS.ceiling);
     }
 
     /// What happened so far.

@@ -15,7 +15,7 @@ pub mod sync;
 pub mod vp8;
 
 #[cfg(test)]
-mod wire;
+pub(crate) mod wire;
 
 pub use assembly::Assembly;
 pub use jitter::JitterBuffer;

@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use crate::media::WallTime;
+
 /// How far the picture may be ahead of its sound. Sound that is late by up to 125 ms is not noticed
 /// (ITU-R BT.1359); less than half of it keeps the picture's delay small.
 const PICTURE_AHEAD: i64 = 40_000;
@@ -13,8 +15,8 @@ const PICTURE_AHEAD: i64 = 40_000;
 const SOUND_AHEAD: i64 = 40_000;
 /// The most that a picture is held back.
 const LONGEST_HOLD: i64 = 200_000;
-/// The most that sound is held back.
-const MOST_EXTRA: i64 = 120_000;
+/// The most that sound is held back: from the floor of its delay to the ceiling.
+const MOST_EXTRA: i64 = 80_000;
 /// An offset beyond this is a broken clock, not a path.
 const ABSURD: i64 = 2_000_000;
 /// What has not been played for this long does not count.
@@ -23,6 +25,9 @@ const SILENT: i64 = 2_000_000;
 const SMOOTHING: i64 = 16;
 /// How fast the extra delay of sound changes, microseconds for each observation of a frame.
 const EXTRA_STEP: i64 = 400;
+
+/// From the NTP era's begin to 1970, microseconds.
+const UNIX_EPOCH: i64 = 2_208_988_800 * 1_000_000;
 
 /// Maps RTP timestamps of one stream to the sender's wall clock.
 #[derive(Debug, Clone)]
@@ -126,6 +131,13 @@ impl Sync {
         if let Some(sender) = self.audio.time(rtp) {
             self.sound.observe(sender, at);
         }
+    }
+
+    /// When a picture was taken by the sender's clock; `None` before a report of its kind.
+    #[must_use]
+    pub fn picture_captured(&self, rtp: u32) -> Option<WallTime> {
+        let since_1900 = self.video.time(rtp)?;
+        u64::try_from(since_1900 - UNIX_EPOCH).ok().map(WallTime)
     }
 
     /// A picture could be shown at `ready`; returns how long it should be held back for its sound.
@@ -235,7 +247,7 @@ mod tests {
             let t = i64::from(i) * 40_000;
             let extra = sync.sound_extra(t).unwrap_or_default().as_micros() as i64;
             sync.sound_played(480_000 + i * 1_920, t + 60_000 + extra);
-            sync.picture_ready(0xffff_fff0u32.wrapping_add(i * 3_600), t + 180_000);
+            sync.picture_ready(0xffff_fff0u32.wrapping_add(i * 3_600), t + 160_000);
         }
         let behind = sync.sound_behind(40_000_000).unwrap();
         assert!((-45_000..=-20_000).contains(&behind), "{behind}");

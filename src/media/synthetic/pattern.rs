@@ -55,6 +55,11 @@ impl Pattern {
         })
     }
 
+    /// Whether the pictures have the size of `format`.
+    pub fn paints(&self, format: VideoFormat) -> bool {
+        (self.format.width, self.format.height) == (format.width, format.height)
+    }
+
     /// Paints picture `number` as captured at `captured`.
     pub fn paint(&self, number: u64, captured: WallTime) -> VideoFrame {
         let number = number % NUMBERS;

@@ -84,7 +84,7 @@ fn a_keyframe_comes_when_asked_for() {
 fn the_rate_follows_the_target_without_a_keyframe() {
     let pattern = pictures(320, 180);
     let mut encoder = Encoder::new(Settings::realtime(320, 180, 25, 400)).unwrap();
-    let mut run = |range: std::ops::Range<u64>, encoder: &mut Encoder| -> f64 {
+    let run = |range: std::ops::Range<u64>, encoder: &mut Encoder| -> f64 {
         let mut bytes = 0;
         for n in range.clone() {
             let frame = encoder

@@ -391,7 +391,7 @@ fn a_longer_delay_can_be_asked_for_lips() {
     for millisecond in 0..5_000u32 {
         let now = start + Duration::from_millis(millisecond.into());
         if millisecond == 1_000 {
-            listener.buffer.set_minimum(Duration::from_millis(100));
+            listener.buffer.set_extra(Duration::from_millis(60));
         }
         if millisecond % 20 == 0 {
             listener.buffer.push(packet(millisecond / 20, now));

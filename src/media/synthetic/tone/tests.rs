@@ -92,20 +92,19 @@ fn latency_is_within_2_ms_after_opus() {
 
 #[test]
 fn latency_is_measured_through_loss_and_concealment() {
-    for (every, enough) in [(20, 100), (10, 90), (5, 45)] {
-        let settings = Settings {
-            bits_per_second: 24_000,
-            ..Settings::default()
-        };
-        let (mut encoder, mut decoder) = (Encoder::new(settings).unwrap(), Decoder::new().unwrap());
+    for (every, enough, tolerance) in [(20, 120, 2_000), (10, 110, 3_000), (5, 90, 6_000)] {
+        let (mut encoder, mut decoder) = (
+            Encoder::new(Settings::default()).unwrap(),
+            Decoder::new().unwrap(),
+        );
         let (latencies, _) = measured(
             440,
             15,
             |_| 93_500,
             |n, block| {
                 let packet = encoder.encode(block).unwrap();
-                let lost = n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32 % every == 0 && n > 20;
-                let lost = lost || (n > 20 && n % every == 3);
+                // Evenly spread but out of step with the sequence.
+                let lost = n > 20 && n * 7919 % 101 < 101 / every;
                 if lost {
                     decoder.conceal(BLOCK).unwrap().to_vec()
                 } else {
@@ -120,7 +119,7 @@ fn latency_is_measured_through_loss_and_concealment() {
         );
         for latency in &latencies {
             assert!(
-                (latency - 100_000).abs() <= 4_000,
+                (latency - 100_000).abs() <= tolerance,
                 "{latency} with 1 in {every} lost"
             );
         }
