@@ -2,8 +2,8 @@
 //!
 //! The carrier (440 Hz unless asked otherwise) is loud or soft for 20 ms at a time, after a maximal-length sequence
 //! of 255 chips that starts anew every 5.1 s of wall time. Any second of it is found in the sequence by correlation,
-//! which gives the time it was made, unambiguous from half a second in the future to 4.6 s in the past; a third of
-//! a second then follows changes to a millisecond. Only the envelope is used, so the carrier's pitch need not be
+//! which gives the time it was made, unambiguous from half a second in the future to 4.6 s in the past; less than
+//! half a second then follows changes to a millisecond. Only the envelope is used, so the carrier's pitch need not be
 //! known, its phase may be lost, and speech codecs and concealment leave it standing.
 
 use crate::media::{AudioSource, Error, SAMPLE_RATE, WallTime};
@@ -106,7 +106,7 @@ const SEQUENCE: [bool; CHIPS] = {
 /// Milliseconds of sound that a search through the whole sequence looks at.
 const SEARCH_MS: usize = 1000;
 /// Milliseconds of sound that a measurement looks at once the place is known.
-const TRACK_MS: usize = 320;
+const TRACK_MS: usize = 400;
 /// Milliseconds by which the latency may move between two measurements without a new search.
 const TRACK_REACH_MS: usize = 70;
 /// Milliseconds between measurements.
@@ -115,7 +115,7 @@ const EVERY_MS: usize = 100;
 const SMOOTH_MS: usize = 10;
 /// How alike sound and sequence must be (Pearson's correlation) in a search and in a measurement.
 const SEARCH_LIKENESS: f32 = 0.75;
-const TRACK_LIKENESS: f32 = 0.75;
+const TRACK_LIKENESS: f32 = 0.65;
 /// Searches that must agree before anything is believed: speech can look alike once, not three times in one place.
 const AGREEMENT: u32 = 3;
 /// Measurements that may fail in a row before the place is given up.
