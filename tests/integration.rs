@@ -22,6 +22,10 @@ mod call_loopback;
 mod cli_output;
 #[path = "integration/exit_codes.rs"]
 mod exit_codes;
+#[path = "integration/fuzz_seeds.rs"]
+mod fuzz_seeds;
+#[path = "fuzz/targets.rs"]
+mod fuzz_targets;
 #[path = "integration/layers/mod.rs"]
 mod layers;
 #[path = "integration/netns/mod.rs"]

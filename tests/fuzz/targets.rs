@@ -2,9 +2,11 @@
 //! return whatever the bytes are. The fuzz targets and the test of the seeds call the same functions.
 //! A panic is a finding; so is a broken promise stated here as an assertion.
 
+use std::io::Cursor;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use letsmeet::media::file::{wav, y4m};
 use letsmeet::media::rtp::{Assembly, JitterBuffer, RtpPacket, opus, vp8};
 use letsmeet::signaling::protocol::{
     MAX_FRAME, MAX_NAME, Name, check_candidate, check_sdp, parse_client, parse_server,
@@ -66,7 +68,11 @@ pub(crate) fn rtp(data: &[u8]) {
         let (packet, next) = after.split_at(length);
         (rest, now) = (next, now + Duration::from_millis(5));
         let bytes = Bytes::copy_from_slice(packet);
-        let _ = (vp8::Fragment::parse(&bytes), opus::duration(&bytes), opus::has_fec(&bytes));
+        let _ = (
+            vp8::Fragment::parse(&bytes),
+            opus::duration(&bytes),
+            opus::has_fec(&bytes),
+        );
         let Ok(packet) = RtpPacket::parse(&bytes, now) else {
             continue;
         };
@@ -83,6 +89,67 @@ pub(crate) fn rtp(data: &[u8]) {
             let playout = jitter.next(now);
             assert!(playout.samples <= 48_000, "{playout:?}");
             assert!(jitter.len() <= 4_096, "{} packets held", jitter.len());
+        }
+    }
+}
+
+/// Most that the file target reads of one input: what an input promises beyond its own length must
+/// come from nowhere.
+const MOST: usize = 1 << 20;
+
+/// The same bytes as a film (Y4M) and as sound (WAV).
+pub(crate) fn files(data: &[u8]) {
+    if let Ok(mut film) = y4m::Reader::new(Cursor::new(data)) {
+        let header = film.header();
+        let mut pictures = Vec::new();
+        while let Ok(Some(picture)) = film.next_picture() {
+            assert_eq!(
+                (picture.width(), picture.height()),
+                (header.width, header.height)
+            );
+            pictures.push(picture);
+        }
+        assert!(pictures.len() * header.picture_bytes() <= data.len());
+        // Written and read again, they are the same pictures.
+        let mut copy = Vec::new();
+        let mut writer =
+            y4m::Writer::new(&mut copy, header.width, header.height, 25).expect("into memory");
+        for picture in &pictures {
+            writer.write(picture).expect("into memory");
+        }
+        drop(writer);
+        let mut again =
+            y4m::Reader::new(Cursor::new(&copy[..])).expect("what was written is a film");
+        for picture in &pictures {
+            let read = again.next_picture().expect("whole").expect("as many");
+            assert_eq!(read.data(), picture.data());
+        }
+    }
+    if let Ok(mut sound) = wav::Reader::new(Cursor::new(data)) {
+        let mut samples = Vec::new();
+        while samples.len() < MOST {
+            let before = samples.len();
+            match sound.read(480, &mut samples) {
+                Ok(0) | Err(_) => break,
+                Ok(read) => assert_eq!(samples.len() - before, read),
+            }
+        }
+        assert!(
+            samples.len() <= data.len(),
+            "{} samples of {} bytes",
+            samples.len(),
+            data.len()
+        );
+        assert!(samples.iter().all(|sample| sample.is_finite()));
+        if sound.rewind().is_ok() {
+            let mut again = Vec::new();
+            let _ = sound.read(samples.len(), &mut again);
+            assert!(
+                again
+                    .iter()
+                    .zip(&samples)
+                    .all(|(a, b)| a.to_bits() == b.to_bits())
+            );
         }
     }
 }

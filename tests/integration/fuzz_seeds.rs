@@ -7,7 +7,9 @@ use crate::fuzz_targets;
 
 /// Runs `target` over the seeds in its folder.
 fn seeds(folder: &str, target: fn(&[u8])) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/seeds").join(folder);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fuzz/seeds")
+        .join(folder);
     let mut run = 0;
     for entry in fs::read_dir(&path).expect("the seeds") {
         let file = entry.expect("an entry").path();
@@ -37,4 +39,9 @@ fn sdp() {
 #[test]
 fn rtp() {
     seeds("rtp", fuzz_targets::rtp);
+}
+
+#[test]
+fn files() {
+    seeds("files", fuzz_targets::files);
 }
