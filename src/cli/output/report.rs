@@ -215,7 +215,7 @@ pub struct ReceivedVideo {
     pub fps: Option<f64>,
     /// RTP payload, kbit/s.
     pub kbps: Option<f64>,
-    /// Frames of which at least one packet came.
+    /// Frames that came whole.
     pub frames_received: u64,
     /// Frames decoded.
     pub frames_decoded: u64,
@@ -223,7 +223,7 @@ pub struct ReceivedVideo {
     pub frames_shown: u64,
     /// Complete frames that were not decoded (one before them was missing) or not shown (too late).
     pub frames_dropped: u64,
-    /// Frames of which no packet, or not every packet, came in time.
+    /// Frames that the sender numbered and that never came, or not whole.
     pub frames_lost: u64,
     /// Packets received, duplicates included.
     pub packets_received: u64,

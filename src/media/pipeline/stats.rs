@@ -98,6 +98,10 @@ pub struct VideoReceived {
     pub packets_received: u64,
     /// Octets of RTP packets, headers included.
     pub bytes_received: u64,
+    /// Frames that came whole.
+    pub frames_received: u64,
+    /// Frames that the sender numbered and that never came, or not whole.
+    pub frames_lost: u64,
     /// Frames decoded.
     pub frames_decoded: u64,
     /// Pictures given to the sink.

@@ -44,6 +44,8 @@ impl Measured {
             kbps: kbps(self.bytes, self.first_arrived, self.last_arrived),
             packets_received: self.counts.received,
             bytes_received: self.bytes,
+            frames_received: self.counts.frames + self.counts.frames_dropped,
+            frames_lost: self.counts.picture_gaps,
             frames_decoded: self.decoded,
             frames_shown: self.shown,
             frames_dropped: self.counts.frames_dropped + self.skipped,
