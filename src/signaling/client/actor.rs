@@ -1,0 +1,489 @@
+//! The actor behind a [`Client`](super::Client): connect, log in, pass messages, come back.
+//!
+//! Owns the socket and everything that must survive its loss: the resume token, the calls that are alive,
+//! the watched names. One task.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::http::StatusCode;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error as WsError, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+
+use super::resolve::{Endpoint, Failure, find};
+use super::{COMMANDS, Command, Config, Error, Event};
+use crate::signaling::protocol::{
+    Availability, CallId, ClientMessage, EndReason, ErrorCode, Key, Login, MAX_FRAME, ResumeToken,
+    ServerMessage, Signature, VERSION, login_bytes, parse_server,
+};
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// Bytes in a frame of the server: a relayed description may grow a little.
+const MAX_SERVER_FRAME: usize = 2 * MAX_FRAME;
+/// Requests without an answer yet; one more fails with [`Error::Full`].
+const WAITING: usize = 256;
+/// Attempts on one endpoint before it is looked up again.
+const RESOLVE_AGAIN: u32 = 3;
+/// How long a logout or a frame may take to be handed to the kernel.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Runs until there is nobody left to serve or the server refuses for good.
+pub(super) async fn run(config: Config, commands: mpsc::Receiver<Command>, events: mpsc::Sender<Event>) {
+    let mut actor = Actor {
+        config,
+        commands,
+        events,
+        held: VecDeque::new(),
+        endpoint: None,
+        resume: None,
+        live: HashMap::new(),
+        watched: BTreeSet::new(),
+        state: Availability::Available,
+        attempt: 0,
+    };
+    loop {
+        let (reason, at_least) = match actor.connection().await {
+            Outcome::Stop(done) => {
+                if let Some(done) = done {
+                    // The caller may have stopped waiting.
+                    let _ = done.send(());
+                }
+                return;
+            }
+            Outcome::Refused(code, message) => {
+                // Nobody may be listening any more.
+                let _ = actor.events.send(Event::Refused { code, message }).await;
+                return;
+            }
+            Outcome::Lost { reason, at_least } => (reason, at_least),
+        };
+        let retry_in = actor.config.backoff.wait(actor.attempt, chance(), at_least);
+        actor.attempt = actor.attempt.saturating_add(1);
+        if actor.attempt.is_multiple_of(RESOLVE_AGAIN) {
+            actor.endpoint = None;
+        }
+        tracing::debug!(%reason, ?retry_in, "the way to the server is down");
+        if actor.events.send(Event::Down { reason, retry_in }).await.is_err() {
+            return;
+        }
+        if let Err(stop) = actor.meanwhile(sleep(retry_in)).await {
+            if let Outcome::Stop(Some(done)) = stop {
+                // The caller may have stopped waiting.
+                let _ = done.send(());
+            }
+            return;
+        }
+    }
+}
+
+struct Actor {
+    config: Config,
+    commands: mpsc::Receiver<Command>,
+    events: mpsc::Sender<Event>,
+    /// Commands that came while the way was down, at most [`COMMANDS`].
+    held: VecDeque<Command>,
+    endpoint: Option<Endpoint>,
+    resume: Option<ResumeToken>,
+    /// Calls that the server knows of, and whether they are accepted.
+    live: HashMap<CallId, bool>,
+    watched: BTreeSet<String>,
+    state: Availability,
+    attempt: u32,
+}
+
+enum Outcome {
+    Stop(Option<oneshot::Sender<()>>),
+    Lost { reason: String, at_least: Duration },
+    Refused(ErrorCode, String),
+}
+
+fn lost(reason: impl Into<String>) -> Outcome {
+    Outcome::Lost { reason: reason.into(), at_least: Duration::ZERO }
+}
+
+/// A connection that is logged in.
+struct Link {
+    socket: Socket,
+    waiting: HashMap<u32, Waiting>,
+    seq: u32,
+    /// Events that wait for room; nothing is read meanwhile.
+    pending: VecDeque<Event>,
+    heartbeat: Duration,
+}
+
+enum Waiting {
+    Request(oneshot::Sender<Result<ServerMessage, Error>>),
+    /// After the answer everything that waited on the server has come: these calls are over.
+    Fence(Vec<CallId>),
+}
+
+impl Actor {
+    /// Waits for something while commands are held.
+    async fn meanwhile<T>(&mut self, what: impl Future<Output = T>) -> Result<T, Outcome> {
+        tokio::pin!(what);
+        loop {
+            tokio::select! {
+                done = &mut what => return Ok(done),
+                () = self.events.closed() => return Err(Outcome::Stop(None)),
+                command = self.commands.recv(), if self.held.len() < COMMANDS => match command {
+                    Some(Command::Close(done)) => return Err(Outcome::Stop(Some(done))),
+                    Some(command) => self.held.push_back(command),
+                    None => return Err(Outcome::Stop(None)),
+                },
+            }
+        }
+    }
+
+    /// One connection from dialing to its end.
+    async fn connection(&mut self) -> Outcome {
+        let (config, endpoint, resume) = (self.config.clone(), self.endpoint.clone(), self.resume);
+        let dialing = timeout(config.connect_timeout, dial(config, endpoint, resume));
+        let dialed = match self.meanwhile(dialing).await {
+            Ok(Ok(Ok(dialed))) => dialed,
+            Ok(Ok(Err(outcome))) => return outcome,
+            Ok(Err(_)) => return lost("the server did not answer in time"),
+            Err(outcome) => return outcome,
+        };
+        let Dialed { socket, endpoint, registered } = dialed;
+        let ServerMessage::Registered {
+            name, session, resume, resumed, calls, ice_servers, heartbeat_ms, ..
+        } = registered
+        else {
+            return lost("the server sent something else than registered");
+        };
+        self.endpoint = Some(endpoint);
+        self.resume = Some(resume);
+        self.attempt = 0;
+        let mut link = Link {
+            socket,
+            waiting: HashMap::new(),
+            seq: 0,
+            pending: VecDeque::from([Event::Up { name, session, resumed, ice_servers }]),
+            // A server that says 0 must not make the client reconnect without end.
+            heartbeat: Duration::from_millis(heartbeat_ms.clamp(1_000, 300_000)),
+        };
+        match self.serve(&mut link, resumed, &calls).await {
+            Ok(never) => match never {},
+            Err(outcome) => {
+                for (_, waiting) in link.waiting.drain() {
+                    if let Waiting::Request(answer) = waiting {
+                        // Who asked may have given up.
+                        let _ = answer.send(Err(Error::NoAnswer));
+                    }
+                }
+                if let Outcome::Stop(_) = outcome {
+                    let logout = async {
+                        let logout = ClientMessage::Logout { seq: None };
+                        link.socket.send(Message::text(logout.to_json())).await?;
+                        link.socket.close(None).await
+                    };
+                    // The session ends without it as well, a little later.
+                    let _ = timeout(WRITE_TIMEOUT, logout).await;
+                }
+                outcome
+            }
+        }
+    }
+
+    async fn serve(
+        &mut self,
+        link: &mut Link,
+        resumed: bool,
+        calls: &[CallId],
+    ) -> Result<std::convert::Infallible, Outcome> {
+        let over: Vec<CallId> = if resumed {
+            self.live.keys().copied().filter(|id| !calls.contains(id)).collect()
+        } else {
+            self.live.iter().filter(|(_, accepted)| !**accepted).map(|(id, _)| *id).collect()
+        };
+        if !over.is_empty() || self.state == Availability::Away {
+            let state = ClientMessage::State { state: self.state, seq: None };
+            link.request(state, Waiting::Fence(over)).await?;
+        }
+        if !resumed && !self.watched.is_empty() {
+            let names = self.watched.iter().cloned().collect();
+            link.request(ClientMessage::Watch { names, seq: None }, Waiting::Fence(Vec::new())).await?;
+        }
+        while let Some(command) = self.held.pop_front() {
+            self.carry_out(link, command).await?;
+        }
+        let events = self.events.clone();
+        let mut heard = Instant::now();
+        loop {
+            let silent_until = heard + link.heartbeat * 5 / 2;
+            tokio::select! {
+                biased;
+                room = events.reserve(), if !link.pending.is_empty() => {
+                    let Ok(room) = room else {
+                        return Err(Outcome::Stop(None));
+                    };
+                    if let Some(event) = link.pending.pop_front() {
+                        room.send(event);
+                    }
+                }
+                incoming = link.socket.next(), if link.pending.is_empty() => {
+                    heard = Instant::now();
+                    self.on_frame(link, incoming)?;
+                }
+                command = self.commands.recv() => match command {
+                    Some(command) => self.carry_out(link, command).await?,
+                    None => return Err(Outcome::Stop(None)),
+                },
+                () = events.closed() => return Err(Outcome::Stop(None)),
+                () = sleep_until(silent_until), if link.pending.is_empty() => {
+                    return Err(lost("nothing was heard from the server"));
+                }
+            }
+        }
+    }
+
+    async fn carry_out(&mut self, link: &mut Link, command: Command) -> Result<(), Outcome> {
+        match command {
+            Command::Close(done) => Err(Outcome::Stop(Some(done))),
+            Command::Send(message) => {
+                match &message {
+                    ClientMessage::Invite { call, .. } => {
+                        self.live.insert(*call, false);
+                    }
+                    ClientMessage::Accept { call, .. } | ClientMessage::Rejoin { call, .. } => {
+                        self.live.insert(*call, true);
+                    }
+                    ClientMessage::Decline { call, .. }
+                    | ClientMessage::Cancel { call, .. }
+                    | ClientMessage::Hangup { call, .. } => {
+                        self.live.remove(call);
+                    }
+                    _ => {}
+                }
+                link.send(&message).await
+            }
+            Command::Request(message, answer) => {
+                match &message {
+                    ClientMessage::Watch { names, .. } => self.watched.extend(names.iter().cloned()),
+                    ClientMessage::Unwatch { names, .. } if names.is_empty() => self.watched.clear(),
+                    ClientMessage::Unwatch { names, .. } => {
+                        self.watched.retain(|name| !names.contains(name));
+                    }
+                    ClientMessage::State { state, .. } => self.state = *state,
+                    _ => {}
+                }
+                link.request(message, Waiting::Request(answer)).await
+            }
+        }
+    }
+
+    fn on_frame(
+        &mut self,
+        link: &mut Link,
+        incoming: Option<Result<Message, WsError>>,
+    ) -> Result<(), Outcome> {
+        let text = match incoming {
+            Some(Ok(Message::Text(text))) => text,
+            Some(Ok(Message::Binary(_))) => return Err(lost("the server sent a binary frame")),
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => return Ok(()),
+            Some(Ok(Message::Close(_))) | None => return Err(lost("the server closed the connection")),
+            Some(Err(error)) => return Err(lost(format!("the connection broke: {error}"))),
+        };
+        let message = match parse_server(&text) {
+            Ok(message) => message,
+            Err(wrong) if wrong.code == ErrorCode::UnknownType => return Ok(()),
+            Err(wrong) => return Err(lost(format!("the server sent nonsense: {wrong}"))),
+        };
+        let event = match message {
+            ServerMessage::Ok { re } | ServerMessage::Users { re: Some(re), .. } => {
+                match link.waiting.remove(&re) {
+                    // Who asked may have given up.
+                    Some(Waiting::Request(answer)) => drop(answer.send(Ok(message))),
+                    Some(Waiting::Fence(over)) => {
+                        // Calls whose end came in time are not alive any more.
+                        for call in over.into_iter().filter(|id| self.live.remove(id).is_some()) {
+                            let reason = EndReason::SignalingLost;
+                            let sentence = reason.sentence().to_owned();
+                            link.pending.push_back(Event::Ended { call, reason, sentence });
+                        }
+                    }
+                    None => {}
+                }
+                return Ok(());
+            }
+            ServerMessage::Error { code, message, re: Some(re), .. } => {
+                if let Some(Waiting::Request(answer)) = link.waiting.remove(&re) {
+                    let _ = answer.send(Err(Error::Refused { code, message }));
+                }
+                return Ok(());
+            }
+            ServerMessage::Error { code, message, re: None, call: Some(call) } => {
+                Event::CallRefused { call, code, message }
+            }
+            ServerMessage::Error { code, message, .. } => {
+                tracing::warn!(%code, %message, "the server refused a message");
+                return Ok(());
+            }
+            ServerMessage::Bye { reason, retry_after_ms } => {
+                let at_least = Duration::from_millis(retry_after_ms);
+                return Err(Outcome::Lost { reason, at_least });
+            }
+            ServerMessage::Challenge { .. }
+            | ServerMessage::Registered { .. }
+            | ServerMessage::Users { re: None, .. } => {
+                return Err(lost("the server sent messages out of order"));
+            }
+            ServerMessage::Presence { changes } => Event::Presence(changes),
+            ServerMessage::Incoming { call, from, from_key, from_session } => {
+                self.live.insert(call, false);
+                Event::Incoming { call, from, from_key, from_session }
+            }
+            ServerMessage::Ringing { call } => Event::Ringing { call },
+            ServerMessage::Accepted { call, by, key, session } => {
+                self.live.insert(call, true);
+                Event::Accepted { call, by, key, session }
+            }
+            ServerMessage::Ended { call, reason, sentence } => {
+                self.live.remove(&call);
+                Event::Ended { call, reason, sentence }
+            }
+            ServerMessage::Description { call, from, kind, sdp, signature } => {
+                Event::Description { call, from, kind, sdp, signature }
+            }
+            ServerMessage::Candidate { call, from, candidate, mid, mline } => {
+                Event::Candidate { call, from, candidate, mid, mline }
+            }
+            ServerMessage::PeerSignaling { call, up, session } => Event::PeerSignaling { call, up, session },
+        };
+        link.pending.push_back(event);
+        Ok(())
+    }
+}
+
+impl Link {
+    async fn send(&mut self, message: &ClientMessage) -> Result<(), Outcome> {
+        let text = message.to_json();
+        match timeout(WRITE_TIMEOUT, self.socket.send(Message::text(text))).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(lost(format!("the connection broke: {error}"))),
+            Err(_) => Err(lost("the server takes no more messages")),
+        }
+    }
+
+    async fn request(&mut self, mut message: ClientMessage, waiting: Waiting) -> Result<(), Outcome> {
+        if self.waiting.len() >= WAITING {
+            if let Waiting::Request(answer) = waiting {
+                let _ = answer.send(Err(Error::Full));
+            }
+            return Ok(());
+        }
+        self.seq = self.seq.wrapping_add(1);
+        message.set_seq(self.seq);
+        self.waiting.insert(self.seq, waiting);
+        self.send(&message).await
+    }
+}
+
+struct Dialed {
+    socket: Socket,
+    endpoint: Endpoint,
+    registered: ServerMessage,
+}
+
+async fn dial(
+    config: Config,
+    endpoint: Option<Endpoint>,
+    resume: Option<ResumeToken>,
+) -> Result<Dialed, Outcome> {
+    super::install_crypto();
+    let endpoint = match endpoint {
+        Some(endpoint) => endpoint,
+        None => find(&config.server).await.map_err(|failure| match failure {
+            Failure::Later(reason) => lost(reason),
+            Failure::Never(code, message) => Outcome::Refused(code, message),
+        })?,
+    };
+    let limits = WebSocketConfig::default()
+        .read_buffer_size(8 * 1024)
+        .write_buffer_size(8 * 1024)
+        .max_message_size(Some(MAX_SERVER_FRAME))
+        .max_frame_size(Some(MAX_SERVER_FRAME));
+    let (mut socket, _) = connect_async_with_config(&endpoint.url, Some(limits), true)
+        .await
+        .map_err(|error| not_upgraded(&endpoint, error))?;
+    let ServerMessage::Challenge { protocol, nonce, server, .. } = next(&mut socket).await? else {
+        return Err(Outcome::Refused(ErrorCode::WrongOrder, "the server did not begin with a challenge".into()));
+    };
+    if protocol != VERSION {
+        let message = format!("the server speaks protocol {protocol}, this client {VERSION}");
+        return Err(Outcome::Refused(ErrorCode::ProtocolVersion, message));
+    }
+    if !server.is_empty() && !server.eq_ignore_ascii_case(&endpoint.host) {
+        // Somebody in between may be passing on another server's challenge.
+        let message = format!("{} answered with the challenge of {server:?}", endpoint.host);
+        return Err(Outcome::Refused(ErrorCode::BadSignature, message));
+    }
+    let name = config.name.as_str();
+    let login = Login {
+        protocol: VERSION,
+        name: name.to_owned(),
+        key: Key::from_bytes(config.signer.public_key()),
+        signature: Signature::from_bytes(config.signer.sign(&login_bytes(&nonce, &server, name))),
+        token: config.token.clone(),
+        resume,
+        seq: None,
+    };
+    let login = ClientMessage::Login(login).to_json();
+    socket.send(Message::text(login)).await.map_err(|e| lost(format!("the connection broke: {e}")))?;
+    let registered = next(&mut socket).await?;
+    Ok(Dialed { socket, endpoint, registered })
+}
+
+/// The next message before the login is through.
+async fn next(socket: &mut Socket) -> Result<ServerMessage, Outcome> {
+    loop {
+        match socket.next().await {
+            Some(Ok(Message::Text(text))) => {
+                return match parse_server(&text) {
+                    Ok(ServerMessage::Error { code, message, .. }) if code.is_final() => {
+                        Err(Outcome::Refused(code, message))
+                    }
+                    Ok(ServerMessage::Error { message, .. }) => Err(lost(message)),
+                    Ok(ServerMessage::Bye { reason, retry_after_ms }) => Err(Outcome::Lost {
+                        reason,
+                        at_least: Duration::from_millis(retry_after_ms),
+                    }),
+                    Ok(message) => Ok(message),
+                    Err(wrong) => Err(Outcome::Refused(
+                        ErrorCode::Malformed,
+                        format!("the server does not speak this protocol: {wrong}"),
+                    )),
+                };
+            }
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+            Some(Ok(Message::Binary(_))) => return Err(lost("the server sent a binary frame")),
+            Some(Ok(Message::Close(_))) | None => return Err(lost("the server closed the connection")),
+            Some(Err(error)) => return Err(lost(format!("the connection broke: {error}"))),
+        }
+    }
+}
+
+fn not_upgraded(endpoint: &Endpoint, error: WsError) -> Outcome {
+    let url = &endpoint.url;
+    match error {
+        WsError::Http(response) => match response.status() {
+            StatusCode::FORBIDDEN => Outcome::Refused(ErrorCode::BadOrigin, format!("{url} refused this client")),
+            StatusCode::NOT_FOUND => {
+                Outcome::Refused(ErrorCode::Malformed, format!("there is no letsmeet server at {url}"))
+            }
+            status => lost(format!("{url} answered {status}")),
+        },
+        error => lost(format!("cannot reach {url}: {error}")),
+    }
+}
+
+/// A number from 0 to 1. Without randomness the wait is the full one.
+fn chance() -> f64 {
+    getrandom::u32().map_or(1.0, |n| f64::from(n) / f64::from(u32::MAX))
+}
