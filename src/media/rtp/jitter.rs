@@ -154,6 +154,8 @@ struct Play {
     sent_until: i64,
     /// Sound made up in a row since then, samples.
     made_up: i64,
+    /// A packet of this hole is known to be missing: what was made up is no silence of the sender.
+    missing: bool,
     /// Where an underrun began: with nothing behind it, what comes late may still be played.
     underrun: Option<i64>,
 }
@@ -394,6 +396,7 @@ impl JitterBuffer {
             dtx: false,
             sent_until: first.timestamp,
             made_up: 0,
+            missing: false,
             underrun: None,
         })
     }
@@ -455,6 +458,7 @@ impl JitterBuffer {
         let recover = recover.then(|| payload.clone());
         self.counts.lost += 1;
         play.sequence = missing;
+        play.missing = true;
         if let Some(payload) = recover {
             self.counts.recovered_by_fec += 1;
             let timestamp = Some(play.head as u32);
@@ -482,7 +486,7 @@ impl JitterBuffer {
         };
         let passed = sequence - play.sequence - 1;
         self.counts.lost += u64::try_from(passed).unwrap_or(0);
-        if passed == 0 {
+        if passed == 0 && !play.missing {
             // What was made up in between had not been sent: it was silence, not loss.
             let unsent = (first.timestamp - play.sent_until).clamp(0, play.made_up) as u64;
             let moved = unsent.min(self.counts.concealed_samples);
@@ -496,6 +500,7 @@ impl JitterBuffer {
         play.dtx = first.payload.len() <= 2;
         play.sent_until = play.head;
         play.made_up = 0;
+        play.missing = false;
         play.underrun = None;
         Playout {
             what: What::Packet(first.payload),

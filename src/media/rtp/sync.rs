@@ -9,8 +9,8 @@ use std::time::Duration;
 use crate::media::WallTime;
 
 /// How far the picture may be ahead of its sound. Sound that is late by up to 125 ms is not noticed
-/// (ITU-R BT.1359); less than half of it keeps the picture's delay small.
-const PICTURE_AHEAD: i64 = 40_000;
+/// (ITU-R BT.1359); half of it keeps the picture's delay small.
+const PICTURE_AHEAD: i64 = 60_000;
 /// How far the sound may be ahead of its picture: 45 ms are not noticed.
 const SOUND_AHEAD: i64 = 40_000;
 /// The most that a picture is held back.
@@ -235,7 +235,7 @@ mod tests {
             sync.sound_played(480_000 + i * 960, t + 150_000);
         }
         let hold = sync.picture_ready(0xffff_fff0u32.wrapping_add(900_000), 10_000_000 + 10_000);
-        assert_eq!(hold, Duration::from_millis(100));
+        assert_eq!(hold, Duration::from_millis(80));
         let late = sync.picture_ready(0xffff_fff0u32.wrapping_add(900_000), 10_000_000 + 140_000);
         assert_eq!(late, Duration::ZERO);
     }
