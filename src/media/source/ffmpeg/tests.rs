@@ -1,4 +1,5 @@
 use std::fs;
+use std::time::Instant;
 
 use super::super::open_film;
 use super::*;
@@ -49,7 +50,7 @@ fn sound_and_picture_of_a_film_have_the_same_length() {
     while out.len() < 48_000 * 20 {
         let block = sound
             .decoding
-            .next(Instant::now() + Duration::from_secs(20))
+            .next(Duration::from_secs(20))
             .unwrap()
             .unwrap();
         out.extend(
@@ -108,4 +109,12 @@ fn dropping_a_film_ends_its_process() {
     drop(source);
     // Dropping waits for the process and the thread; that it returns is that they are gone.
     assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_device_or_pipe_is_not_handed_to_ffmpeg() {
+    assert!(
+        why(open_film(Path::new("/dev/zero"), VideoFormat::DEFAULT))
+            .ends_with("not a regular file")
+    );
 }
