@@ -1,8 +1,27 @@
-//! letsmeet: video calls that live in a terminal.
+//! letsmeet: video calls that live in a terminal, and a connectivity test that a script can trust.
+//!
+//! ```text
+//!   cli ───────────────► the composition root: flags, settings, output, exit codes
+//!    │
+//!   session ───────────► the one async owner of a call
+//!    │      │       │
+//!    │      │      rtc ─► the only place that names the WebRTC crates
+//!    │      │       │
+//!    │      │     media ► codecs, sources, sinks, jitter buffer, meters (no async, no network)
+//!    │      │
+//!    │   signaling ─────► protocol, client, server
+//!    │      │
+//!   call ◄──┘             pure call control: std only, no clock
+//!   identity              keys, known peers, verification code
+//! ```
+//!
+//! Arrows point down only; `tests/integration/layers.rs` holds them to it. ARCHITECTURE.md says why.
+
 pub mod call;
 pub mod cli;
 pub mod config;
 pub mod identity;
+pub mod logging;
 pub mod media;
 pub mod rtc;
 pub mod session;

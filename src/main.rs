@@ -1,2 +1,10 @@
-//! The binary.
-fn main() {}
+//! Parses the command line, runs it, and turns the outcome into an exit status.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use letsmeet::cli::{self, args::Cli};
+
+fn main() -> ExitCode {
+    ExitCode::from(cli::run(Cli::parse()).code())
+}

@@ -1,1 +1,100 @@
-//! cli
+//! The command line: the composition root, and the headless front end.
+//!
+//! Owns what a command does from its flags to its exit. Everything below is put together here and nowhere else.
+
+pub mod args;
+mod call;
+pub mod exit;
+pub mod expect;
+mod failure;
+mod front;
+mod input;
+mod login;
+mod man;
+pub mod output;
+mod process;
+mod profile;
+mod selftest;
+mod serve;
+mod setup;
+mod signals;
+mod users;
+mod verdict;
+
+use anyhow::Result;
+
+use args::{Cli, Command, Global};
+use exit::Exit;
+use output::report::Report;
+
+/// Threads of the async runtime. Media has threads of its own; what is left is sockets and timers.
+const WORKERS: usize = 2;
+
+/// Runs one command to its end and says how it came out. Errors are printed here, in the way the flags ask for.
+#[must_use]
+pub fn run(cli: Cli) -> Exit {
+    crate::logging::start(cli.global.verbose, cli.global.quiet);
+    let global = cli.global.clone();
+    let name = cli.command.name();
+    match start(cli) {
+        Ok(exit) => exit,
+        Err(error) => {
+            let exit = failure::exit_of(&error);
+            tell(&global, name, exit, &error);
+            exit
+        }
+    }
+}
+
+fn start(cli: Cli) -> Result<Exit> {
+    let global = cli.global;
+    let command = match cli.command {
+        Command::Completions { shell } => return man::completions(shell),
+        Command::Man { folder } => return man::pages(folder.as_deref()),
+        other => other,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
+    let outcome = runtime.block_on(async {
+        match command {
+            Command::Serve(args) => serve::run(&global, args).await,
+            Command::Login(args) => login::run(&global, args).await,
+            Command::Call(args) => call::run(&global, args).await,
+            Command::Users(args) => users::run(&global, args).await,
+            Command::Selftest(args) => selftest::run(&global, args).await,
+            Command::Completions { shell } => man::completions(shell),
+            Command::Man { folder } => man::pages(folder.as_deref()),
+        }
+    });
+    // Threads that wait for stdin must not keep the process.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// An error of a command that never came to its report: a sentence on stderr, and the document where one was
+/// promised.
+fn tell(global: &Global, command: &str, exit: Exit, error: &anyhow::Error) {
+    let message = format!("{error:#}");
+    tracing::error!("{message}");
+    if global.json {
+        let mut report = Report::empty(command);
+        report.conclude(exit, &message);
+        // Stdout may be what failed; the exit status still tells.
+        let _ = output::document(&report);
+    }
+}
+
+impl Command {
+    /// The command's name, for the report.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Serve(_) => "serve",
+            Self::Login(_) => "login",
+            Self::Call(_) => "call",
+            Self::Users(_) => "users",
+            Self::Selftest(_) => "selftest",
+            Self::Completions { .. } => "completions",
+            Self::Man { .. } => "man",
+        }
+    }
+}

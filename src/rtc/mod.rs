@@ -1,1 +1,39 @@
-//! rtc
+//! The WebRTC connection to one participant: ICE, DTLS, RTP in and out, the control channel, and
+//! what is measured of the path.
+//!
+//! This is the only place that names the `webrtc` and `rtc` crates. It knows packets and kinds of
+//! media, and nothing of calls, sessions or signaling: descriptions and candidates go in and come
+//! out as text. The session drives a [`Peer`] and reads its [`Event`]s.
+
+mod build;
+mod candidate;
+mod checks;
+mod config;
+mod control;
+mod error;
+mod handler;
+mod inbound;
+mod interfaces;
+mod meter;
+mod outlet;
+mod path;
+mod peer;
+mod runtime;
+mod sampler;
+mod sdp;
+mod shared;
+
+pub use config::{
+    CLOSE_WITHIN, CONTROL_LABEL, CONTROL_STREAM, Candidate, Config, DISCONNECTED_AFTER,
+    EVENT_CAPACITY, Event, IcePolicy, IceServer, MAX_CANDIDATE, MAX_CONTROL_MESSAGE,
+    MAX_DESCRIPTION, MAX_EARLY_CANDIDATES, MAX_REMOTE_CANDIDATES, OPUS_PAYLOAD_TYPE,
+    VP8_PAYLOAD_TYPE,
+};
+pub use error::Error;
+pub use inbound::Inbound;
+pub use path::{Distribution, MediumStats, PathEnd, PathStats, RemoteReport};
+pub use peer::Peer;
+pub use sdp::fingerprint;
+
+#[cfg(test)]
+mod tests;

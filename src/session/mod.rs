@@ -1,1 +1,82 @@
-//! session
+//! The process-side owner of a call: runs what call control decides.
+//!
+//! One task owns the pure machine, the signaling client and the record of the call; a second one, the leg,
+//! owns the peer connection and the media engine. Front ends see only [`Command`], [`Event`] and the
+//! [`report`]. Must not know the terminal, the command line or JSON.
+//!
+//! ```text
+//!   front end ──Command──► actor ──LegCommand──► leg ──► rtc::Peer
+//!             ◄──Event────   │  ◄──LegEvent────   └────► media::pipeline::Engine
+//!                            ├──► call::Machine (pure)
+//!                            └──► signaling::client
+//! ```
+
+mod actor;
+mod command;
+mod config;
+mod event;
+mod leg;
+mod record;
+pub mod report;
+mod trust;
+mod wire;
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+pub use command::Command;
+pub use config::{Config, Media, Trust};
+pub use event::Event;
+
+pub use crate::media::measure::Distribution as Spread;
+pub use crate::media::pipeline::{Kind, Stats};
+pub use crate::rtc::{Distribution as PathDistribution, PathEnd, PathStats};
+pub use crate::signaling::client::Page;
+pub use crate::signaling::protocol::{Change, PresenceState, User};
+
+/// Commands waiting for the session. When full the front end waits.
+const COMMANDS: usize = 64;
+
+/// Events waiting for the front end. Figures are dropped when it is full; everything else waits
+/// [`FRONT_END_PATIENCE`], then the front end counts as gone.
+const EVENTS: usize = 256;
+
+/// How long a full event queue is waited for.
+const FRONT_END_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A running session. Dropping it hangs up and signs off.
+#[derive(Debug)]
+pub struct Session {
+    commands: mpsc::Sender<Command>,
+    events: mpsc::Receiver<Event>,
+}
+
+impl Session {
+    /// Signs in and waits for commands, on the present tokio runtime.
+    #[must_use]
+    pub fn start(config: Config) -> Self {
+        let (commands, inbox) = mpsc::channel(COMMANDS);
+        let (outbox, events) = mpsc::channel(EVENTS);
+        let (client, server) = crate::signaling::client::Client::spawn(config.signaling.clone());
+        tokio::spawn(actor::Actor::new(config, client, server, inbox, outbox, actor::RealLegs).run());
+        Self { commands, events }
+    }
+
+    /// Asks for something; the answer is an event. Waits while the session is busy; does nothing once
+    /// it has ended.
+    pub async fn command(&self, command: Command) {
+        let _ = self.commands.send(command).await;
+    }
+
+    /// A second place to give commands from.
+    #[must_use]
+    pub fn commander(&self) -> mpsc::Sender<Command> {
+        self.commands.clone()
+    }
+
+    /// The next event; `None` after [`Event::Closed`].
+    pub async fn next(&mut self) -> Option<Event> {
+        self.events.recv().await
+    }
+}

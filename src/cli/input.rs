@@ -1,0 +1,211 @@
+//! Commands on stdin: JSON lines from a script, words from a person.
+//!
+//! Owns the grammar and the thread that reads. A line that makes no sense is answered and changes nothing;
+//! the end of stdin ends nothing, because scripts often have none.
+
+use std::io::{self, BufRead, Read};
+
+use serde::Deserialize;
+use tokio::sync::mpsc;
+
+use crate::session;
+
+/// The longest line that is read, bytes; a longer one is refused and skipped.
+const LONGEST: u64 = 64 * 1024;
+
+/// Lines waiting for the front end. When full the reader waits, and so does whoever writes to our stdin.
+const LINES: usize = 16;
+
+/// A command as a line holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) enum Input {
+    /// Answer the ringing call.
+    Accept {},
+    /// Refuse the ringing call.
+    Decline {
+        /// Say busy.
+        #[serde(default)]
+        busy: bool,
+    },
+    /// End or cancel the call.
+    Hangup {},
+    /// Send no sound (or no picture).
+    Mute {
+        /// `audio` unless said otherwise.
+        #[serde(default)]
+        kind: Kind,
+    },
+    /// Send it again.
+    Unmute {
+        /// `audio` unless said otherwise.
+        #[serde(default)]
+        kind: Kind,
+    },
+    /// Call somebody.
+    Call {
+        /// Whom.
+        to: String,
+    },
+    /// Follow the presence of names.
+    Watch {
+        /// Which.
+        names: Vec<String>,
+    },
+    /// Hang up and leave.
+    Quit {},
+}
+
+/// Sound or picture.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Kind {
+    /// Sound.
+    #[default]
+    Audio,
+    /// Picture.
+    Video,
+}
+
+impl From<Kind> for session::Kind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Audio => Self::Audio,
+            Kind::Video => Self::Video,
+        }
+    }
+}
+
+impl Input {
+    /// Reads one line.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub(super) fn parse(line: &str) -> Result<Self, String> {
+        let line = line.trim();
+        if line.starts_with('{') {
+            return serde_json::from_str(line).map_err(|error| error.to_string());
+        }
+        let mut words = line.split_whitespace();
+        let command = match (words.next(), words.next()) {
+            (Some("accept"), None) => Self::Accept {},
+            (Some("decline"), None) => Self::Decline { busy: false },
+            (Some("busy"), None) => Self::Decline { busy: true },
+            (Some("hangup"), None) => Self::Hangup {},
+            (Some("mute"), None) => Self::Mute { kind: Kind::Audio },
+            (Some("unmute"), None) => Self::Unmute { kind: Kind::Audio },
+            (Some("camera"), Some("off")) => Self::Mute { kind: Kind::Video },
+            (Some("camera"), Some("on")) => Self::Unmute { kind: Kind::Video },
+            (Some("call"), Some(to)) => Self::Call { to: to.to_owned() },
+            (Some("watch"), Some(name)) => Self::Watch { names: vec![name.to_owned()] },
+            (Some("quit"), None) => Self::Quit {},
+            _ => {
+                return Err("known are accept, decline, busy, hangup, mute, unmute, camera off, camera on, \
+                            call NAME, watch NAME, quit"
+                    .into());
+            }
+        };
+        match words.next() {
+            None => Ok(command),
+            Some(extra) => Err(format!("\"{extra}\" is one word too many")),
+        }
+    }
+
+    /// The command's name, for the answer.
+    #[must_use]
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Accept {} => "accept",
+            Self::Decline { .. } => "decline",
+            Self::Hangup {} => "hangup",
+            Self::Mute { .. } => "mute",
+            Self::Unmute { .. } => "unmute",
+            Self::Call { .. } => "call",
+            Self::Watch { .. } => "watch",
+            Self::Quit {} => "quit",
+        }
+    }
+
+    /// The same for the session.
+    #[must_use]
+    pub(super) fn into_command(self) -> session::Command {
+        use session::Command;
+        match self {
+            Self::Accept {} => Command::Accept,
+            Self::Decline { busy } => Command::Decline { busy },
+            Self::Hangup {} => Command::HangUp,
+            Self::Mute { kind } => Command::Mute { kind: kind.into(), muted: true },
+            Self::Unmute { kind } => Command::Mute { kind: kind.into(), muted: false },
+            Self::Call { to } => Command::Dial { to },
+            Self::Watch { names } => Command::Watch { names },
+            Self::Quit {} => Command::Quit,
+        }
+    }
+}
+
+/// Starts the thread that reads stdin. It ends with stdin or with the process; the channel closes with it.
+pub(super) fn lines() -> mpsc::Receiver<Result<String, String>> {
+    let (sender, receiver) = mpsc::channel(LINES);
+    let reader = move || {
+        let mut stdin = io::stdin().lock();
+        while let Some(line) = next_line(&mut stdin) {
+            if sender.blocking_send(line).is_err() {
+                return;
+            }
+        }
+    };
+    // Without a thread there are no commands, which is what a closed stdin means as well.
+    let _ = std::thread::Builder::new().name("stdin".into()).spawn(reader);
+    receiver
+}
+
+fn next_line(input: &mut impl BufRead) -> Option<Result<String, String>> {
+    let mut line = Vec::new();
+    let read = input.by_ref().take(LONGEST).read_until(b'\n', &mut line).ok()?;
+    if read == 0 {
+        return None;
+    }
+    if line.last() != Some(&b'\n') && read as u64 == LONGEST {
+        input.skip_until(b'\n').ok()?;
+        return Some(Err(format!("a line is longer than {LONGEST} bytes")));
+    }
+    Some(String::from_utf8(line).map_err(|_| "a line is not UTF-8".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_and_words_mean_the_same() {
+        for (json, words) in [
+            (r#"{"command":"accept"}"#, "accept"),
+            (r#"{"command":"decline","busy":true}"#, "busy"),
+            (r#"{"command":"mute"}"#, "mute"),
+            (r#"{"command":"unmute","kind":"video"}"#, "camera on"),
+            (r#"{"command":"call","to":"bob"}"#, "call bob"),
+            (r#"{"command":"quit"}"#, " quit \n"),
+        ] {
+            assert_eq!(Input::parse(json).unwrap(), Input::parse(words).unwrap());
+        }
+    }
+
+    #[test]
+    fn nonsense_is_answered_not_guessed() {
+        for wrong in ["", "acept", "mute all", "call", "{", r#"{"command":"accept","now":1}"#, r#"{"command":"x"}"#] {
+            assert!(Input::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_line_without_end_is_refused_and_the_next_one_read() {
+        let mut text = vec![b'a'; 2 * LONGEST as usize];
+        text.extend(b"\nquit\n\xff\nlast");
+        let mut input = io::Cursor::new(text);
+        assert!(next_line(&mut input).unwrap().is_err());
+        assert_eq!(next_line(&mut input).unwrap().unwrap(), "quit\n");
+        assert!(next_line(&mut input).unwrap().is_err());
+        assert_eq!(next_line(&mut input).unwrap().unwrap(), "last");
+        assert!(next_line(&mut input).is_none());
+    }
+}

@@ -1,0 +1,161 @@
+//! Events and reports as sentences, for a person at a terminal or behind a screen reader.
+//!
+//! Everything that came from the other side or from the server passes [`clean`] on its way out.
+
+use std::fmt::Write as _;
+
+use super::lines::{kind_name, state_name};
+use super::report::{Report, Spread};
+use crate::session::Event;
+
+/// The sentence for an event; `None` for what would only be noise in lines of text.
+pub(super) fn sentence(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::Registered { name, resumed: false } => format!("You are online as {}.", clean(name)),
+        Event::Registered { name, resumed: true } => format!("You are online as {} again.", clean(name)),
+        Event::SignalingDown { reason, retry_in } => format!(
+            "The connection to the server is down ({}); next attempt in {:.1} s.",
+            clean(reason),
+            retry_in.as_secs_f64()
+        ),
+        Event::Refused { message, .. } => format!("The server refused: {}.", clean(message)),
+        Event::Presence(changes) => {
+            let all: Vec<String> =
+                changes.iter().map(|change| format!("{} is {}", clean(change.name.as_str()), state_name(change.state))).collect();
+            format!("{}.", all.join(", "))
+        }
+        Event::Calling { to, .. } => format!("Calling {} …", clean(to)),
+        Event::Incoming { from, key, first_contact, .. } => {
+            let known = if *first_contact { format!(", first contact, key {key}") } else { String::new() };
+            format!("{} is calling{known}. Type accept or decline.", clean(from))
+        }
+        Event::Ringing { .. } => "It rings.".into(),
+        Event::Accepted { .. } => "Accepted; connecting …".into(),
+        Event::Connected { verification_code, .. } => {
+            format!("Connected. Verification code: {verification_code}. Type hangup to end, mute or unmute.")
+        }
+        Event::Media { remote, kind, muted, .. } => format!(
+            "{} {} {}.",
+            if *remote { "The other side turned its" } else { "You turned your" },
+            kind_name(*kind),
+            if *muted { "off" } else { "on" }
+        ),
+        Event::Link { up: true, .. } => "The connection is back.".into(),
+        Event::Link { up: false, .. } => "Nothing is heard from the other side; trying to recover …".into(),
+        Event::Missed { from } => format!("Missed call from {}.", clean(from)),
+        Event::Notice { text } => clean(text),
+        Event::Rejected { reason } => format!("Not possible: {}.", clean(reason)),
+        Event::Ended { reason, report } => match &report.detail {
+            Some(detail) => format!("The call is over: {} ({}).", reason.sentence(), clean(detail)),
+            None => format!("The call is over: {}.", reason.sentence()),
+        },
+        Event::Stats { .. } | Event::Closed => return None,
+    })
+}
+
+/// The figures of a report in a few lines.
+pub(super) fn summary(report: &Report) -> String {
+    let mut text = String::new();
+    let _ = body(&mut text, report);
+    text.truncate(text.trim_end().len());
+    text
+}
+
+fn body(out: &mut String, report: &Report) -> std::fmt::Result {
+    let receive = &report.receive;
+    if let (Some(width), Some(height)) = (receive.video.width, receive.video.height) {
+        writeln!(
+            out,
+            "  picture  {} {width}x{height}, {} fps, {} kbit/s, {} frames shown, frozen {} s, latency {}",
+            receive.video.codec.as_deref().unwrap_or("-"),
+            number(receive.video.fps),
+            number(receive.video.kbps),
+            receive.video.frames_shown,
+            receive.video.frozen_ms / 1e3,
+            spread(&receive.video.latency_ms),
+        )?;
+        if let (Some(psnr), Some(ssim)) = (receive.video.psnr_db, receive.video.ssim) {
+            writeln!(out, "           PSNR {psnr} dB, SSIM {ssim}")?;
+        }
+    } else {
+        writeln!(out, "  picture  none received")?;
+    }
+    if let Some(codec) = &receive.audio.codec {
+        writeln!(
+            out,
+            "  sound    {codec}, {} kbit/s, {} packets, {} lost, {} % concealed, {} dBFS, latency {}",
+            number(receive.audio.kbps),
+            receive.audio.packets_received,
+            receive.audio.packets_lost,
+            number(receive.audio.concealed_pct),
+            number(receive.audio.level_dbfs),
+            spread(&receive.audio.latency_ms),
+        )?;
+    } else {
+        writeln!(out, "  sound    none received")?;
+    }
+    if let (Some(local), Some(remote)) = (&report.path.local, &report.path.remote) {
+        writeln!(
+            out,
+            "  path     {} {} to {} {}, round trip {}",
+            local.kind,
+            local.protocol,
+            remote.kind,
+            remote.protocol,
+            spread(&report.path.rtt_ms)
+        )?;
+    }
+    let step = |value: Option<f64>| value.map_or("-".to_owned(), |ms| format!("{ms:.0}"));
+    writeln!(
+        out,
+        "  setup    ringing {} ms, accepted {} ms, connected {} ms, first sound {} ms, first picture {} ms",
+        step(report.setup.ringing_ms),
+        step(report.setup.accepted_ms),
+        step(report.setup.connected_ms),
+        step(report.setup.first_audio_ms),
+        step(report.setup.first_frame_ms),
+    )?;
+    for expectation in &report.expectations {
+        let actual = expectation.actual.map_or("nothing".to_owned(), |value| value.to_string());
+        let word = if expectation.held { "held  " } else { "FAILED" };
+        writeln!(out, "  {word}   {} (was {actual})", expectation.text)?;
+    }
+    write!(out, "  result   {}: {}", report.result.name, report.result.message)
+}
+
+fn number(value: Option<f64>) -> String {
+    value.map_or("-".to_owned(), |value| value.to_string())
+}
+
+fn spread(spread: &Spread) -> String {
+    match (spread.p50, spread.p95) {
+        (Some(p50), Some(p95)) => format!("{p50} ms (p95 {p95} ms)"),
+        _ => "not measured".to_owned(),
+    }
+}
+
+/// Remote text without anything that a terminal would act on: control characters, and the invisible
+/// characters that turn, join or hide text.
+pub(in crate::cli) fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() || is_invisible(c) { '\u{fffd}' } else { c }).collect()
+}
+
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_terminal_acts_on_survives() {
+        for hostile in ["\x1b[2J", "\x1b]52;c;AAAA\x07", "\u{9b}31m", "a\u{202e}b", "z\u{200b}w", "x\ry\n", "\u{e0041}"] {
+            let cleaned = clean(hostile);
+            assert!(!cleaned.chars().any(|c| c.is_control() || is_invisible(c)), "{hostile:?}");
+        }
+        assert_eq!(clean("Zoë 田中 🦀"), "Zoë 田中 🦀");
+    }
+}

@@ -1,0 +1,134 @@
+//! What a command writes to stdout, in one of three ways: lines for a person, JSON lines, one JSON document.
+//!
+//! Knows the session's events and nothing of how they came about. Diagnostics never come here; they go to
+//! stderr through `tracing`.
+
+pub mod figures;
+pub(super) mod human;
+mod lines;
+pub mod report;
+
+use std::io::{self, Write};
+use std::time::Instant;
+
+pub use lines::{Line, User};
+
+use crate::session::Event;
+use report::Report;
+
+/// How stdout is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// Sentences.
+    Human,
+    /// One JSON object a line, one line an event.
+    Lines,
+    /// One JSON document at the end, nothing before.
+    Document,
+}
+
+impl Style {
+    /// `--json` promises one document and nothing else, so it wins over `--headless`.
+    #[must_use]
+    pub fn choose(json: bool, headless: bool) -> Self {
+        match (json, headless) {
+            (true, _) => Self::Document,
+            (false, true) => Self::Lines,
+            (false, false) => Self::Human,
+        }
+    }
+}
+
+/// Stdout, written in one style.
+#[derive(Debug)]
+pub struct Output {
+    style: Style,
+    began: Instant,
+}
+
+impl Output {
+    /// Times in JSON lines count from here.
+    #[must_use]
+    pub fn new(style: Style) -> Self {
+        Self { style, began: Instant::now() }
+    }
+
+    /// The style chosen.
+    #[must_use]
+    pub fn style(&self) -> Style {
+        self.style
+    }
+
+    /// Tells an event of the session.
+    ///
+    /// # Errors
+    /// Stdout is closed or broken.
+    pub fn event(&self, event: &Event) -> io::Result<()> {
+        match self.style {
+            Style::Human => match human::sentence(event) {
+                Some(text) => write_line(&text),
+                None => Ok(()),
+            },
+            Style::Lines => match Line::of(event) {
+                Some(line) => self.line(&line),
+                None => Ok(()),
+            },
+            Style::Document => Ok(()),
+        }
+    }
+
+    /// Tells something that is no event of the session, in lines only.
+    ///
+    /// # Errors
+    /// Stdout is closed or broken.
+    pub fn line(&self, line: &Line) -> io::Result<()> {
+        if self.style != Style::Lines {
+            return Ok(());
+        }
+        write_json(&lines::Stamped { at_ms: self.began.elapsed().as_millis(), line })
+    }
+
+    /// Tells a person something, in sentences only.
+    ///
+    /// # Errors
+    /// Stdout is closed or broken.
+    pub fn say(&self, text: &str) -> io::Result<()> {
+        if self.style == Style::Human { write_line(text) } else { Ok(()) }
+    }
+
+    /// The report: the document, the last line, or a summary.
+    ///
+    /// # Errors
+    /// Stdout is closed or broken.
+    pub fn report(&self, report: &Report) -> io::Result<()> {
+        match self.style {
+            Style::Human => write_line(&human::summary(report)),
+            Style::Lines => self.line(&Line::Report(Box::new(report.clone()))),
+            Style::Document => document(report),
+        }
+    }
+}
+
+/// One JSON document, readable.
+///
+/// # Errors
+/// Stdout is closed or broken.
+pub fn document(value: &impl serde::Serialize) -> io::Result<()> {
+    let text = serde_json::to_string_pretty(value).map_err(io::Error::other)?;
+    write_line(&text)
+}
+
+fn write_json(value: &impl serde::Serialize) -> io::Result<()> {
+    let text = serde_json::to_string(value).map_err(io::Error::other)?;
+    write_line(&text)
+}
+
+/// One write for a line, flushed: a reader at the other end of a pipe sees whole lines at once.
+pub(in crate::cli) fn write_line(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    let mut line = String::with_capacity(text.len() + 1);
+    line.push_str(text);
+    line.push('\n');
+    stdout.write_all(line.as_bytes())?;
+    stdout.flush()
+}

@@ -1,0 +1,200 @@
+//! From flags, environment and file to a session's configuration.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::{env, fs};
+
+use anyhow::Result;
+
+use super::args::{Global, IceServers, Media, Trust};
+use super::failure::{Device, Usage};
+use super::profile::Profile;
+use crate::call::Timing;
+use crate::identity::Identity;
+use crate::config::{DEFAULT_SERVER, Folders, Settings};
+use crate::media::VideoFormat;
+use crate::media::spec::{AudioSpec, HearSpec, ShowSpec, VideoSpec};
+use crate::rtc::IceServer;
+use crate::session;
+use crate::signaling::client;
+use crate::signaling::protocol::Name;
+
+/// What every command that signs in has read before it does anything.
+#[derive(Debug)]
+pub(super) struct Ground {
+    /// Where things are kept.
+    pub(super) folders: Folders,
+    /// The settings file.
+    pub(super) settings: Settings,
+}
+
+/// The largest secret file that is read, bytes.
+const LARGEST_SECRET: u64 = 4096;
+
+impl Ground {
+    /// Finds the folders and reads the settings.
+    ///
+    /// # Errors
+    /// No home folder, or a settings file that is not valid.
+    pub(super) fn read(global: &Global) -> Result<Self> {
+        let folders = Folders::find()?;
+        let settings = Settings::load(global.config.as_deref(), &folders)?;
+        Ok(Self { folders, settings })
+    }
+
+    /// Opens the profile that the flags, the file or the last login name.
+    ///
+    /// # Errors
+    /// As [`Profile::open`].
+    pub(super) fn profile(&self, global: &Global) -> Result<Profile> {
+        let name = global.name.as_deref().or(self.settings.name.as_deref());
+        Profile::open(&self.folders.data, name)
+    }
+
+    /// Where and how to sign in.
+    ///
+    /// # Errors
+    /// The server's address makes no sense, or the token file can't be read.
+    pub(super) fn signaling(&self, global: &Global, profile: &Profile, identity: &Arc<Identity>) -> Result<client::Config> {
+        let server = global.server.as_deref().or(self.settings.server.as_deref()).unwrap_or(DEFAULT_SERVER);
+        let token = match global.token_file.as_deref().or(self.settings.token_file.as_deref()) {
+            Some(path) => Some(secret(path)?),
+            None => env::var("LETSMEET_TOKEN").ok().filter(|token| !token.is_empty()),
+        };
+        let server = server.parse().map_err(|error| Usage::new(format!("--server: {error}")))?;
+        let name = Name::new(&profile.name).map_err(|error| Usage::new(format!("--name {:?}: {error}", profile.name)))?;
+        Ok(client::Config { token, ..client::Config::new(server, name, signer(identity)) })
+    }
+
+    /// Everything a session needs.
+    ///
+    /// # Errors
+    /// A setting or a flag that makes no sense, a secret that can't be read.
+    pub(super) fn session(
+        &self,
+        global: &Global,
+        profile: Profile,
+        media: &Media,
+        path: &super::args::Path,
+        trust: &Trust,
+        headless: bool,
+    ) -> Result<session::Config> {
+        let identity = Arc::clone(&profile.identity);
+        Ok(session::Config {
+            signaling: self.signaling(global, &profile, &identity)?,
+            identity,
+            trust: session::Trust {
+                known_peers: Some(profile.known_peers),
+                expect_key: trust.expect_key,
+            },
+            media: self.media(media, headless)?,
+            ice_servers: self.ice_servers(&path.servers)?,
+            ice_policy: path.ice.into(),
+            timing: Timing::default(),
+        })
+    }
+
+    /// Media by flag, then file, then what fits: a pattern and a tone for a machine, nothing for a person whose
+    /// devices this build does not open.
+    fn media(&self, flags: &Media, headless: bool) -> Result<session::Media> {
+        let file = &self.settings.media;
+        let size = flags.size.map_or((VideoFormat::DEFAULT.width, VideoFormat::DEFAULT.height), |s| (s.width, s.height));
+        Ok(session::Media {
+            video: pick(&flags.video, &file.video, if headless { VideoSpec::Pattern(None) } else { VideoSpec::None })?,
+            audio: pick(&flags.audio, &file.audio, if headless { AudioSpec::Tone(None) } else { AudioSpec::None })?,
+            show: pick(&flags.show, &file.show, ShowSpec::Null)?,
+            hear: pick(&flags.hear, &file.hear, HearSpec::Null)?,
+            format: VideoFormat { width: size.0, height: size.1, fps: flags.fps.unwrap_or(VideoFormat::DEFAULT.fps) },
+            video_bitrate: flags.video_bitrate.map(|kbps| kbps * 1000),
+            audio_bitrate: flags.audio_bitrate.unwrap_or(24) * 1000,
+        })
+    }
+
+    /// STUN and TURN servers of the flags, or else of the file.
+    ///
+    /// # Errors
+    /// The password file can't be read.
+    pub(super) fn ice_servers(&self, flags: &IceServers) -> Result<Vec<IceServer>> {
+        let file = &self.settings.ice;
+        let either = |flags: &[String], file: &[String]| if flags.is_empty() { file.to_vec() } else { flags.to_vec() };
+        let stun = either(&flags.stun, &file.stun);
+        let turn = either(&flags.turn, &file.turn);
+        let mut servers = Vec::new();
+        for (urls, schemes) in [(&stun, ["stun:", "stuns:"]), (&turn, ["turn:", "turns:"])] {
+            if let Some(wrong) = urls.iter().find(|url| !schemes.iter().any(|scheme| url.starts_with(scheme))) {
+                return Err(Usage::new(format!("\"{wrong}\" does not begin with {}", schemes[0])).into());
+            }
+        }
+        if !stun.is_empty() {
+            servers.push(IceServer { urls: stun, username: None, credential: None });
+        }
+        if !turn.is_empty() {
+            let user = flags.turn_user.clone().or_else(|| file.turn_user.clone());
+            let password = match flags.turn_password_file.as_deref().or(file.turn_password_file.as_deref()) {
+                Some(path) => Some(secret(path)?),
+                None => env::var("LETSMEET_TURN_PASSWORD").ok(),
+            };
+            if user.is_none() || password.is_none() {
+                return Err(Usage::new(
+                    "a TURN server needs --turn-user and --turn-password-file (or LETSMEET_TURN_PASSWORD)",
+                )
+                .into());
+            }
+            servers.push(IceServer { urls: turn, username: user, credential: password });
+        }
+        Ok(servers)
+    }
+}
+
+/// The domain of login signatures, as docs/protocol.md spells it before the bytes it signs.
+const LOGIN: &[u8] = b"letsmeet login v1\0";
+
+struct ProfileSigner(Arc<Identity>);
+
+impl client::Signer for ProfileSigner {
+    fn public_key(&self) -> [u8; 32] {
+        *self.0.public_key().as_bytes()
+    }
+
+    /// The identity puts the domain in front by itself, so that nothing but a login can be signed through here.
+    fn sign(&self, message: &[u8]) -> [u8; 64] {
+        *self.0.sign("login", message.strip_prefix(LOGIN).unwrap_or(message)).as_bytes()
+    }
+}
+
+/// The identity as the signaling client uses it.
+#[must_use]
+pub(super) fn signer(identity: &Arc<Identity>) -> Arc<dyn client::Signer> {
+    Arc::new(ProfileSigner(Arc::clone(identity)))
+}
+
+/// A secret kept in a file, without the line end that editors add.
+///
+/// # Errors
+/// The file can't be read, is too large or is empty.
+pub(super) fn secret(path: &Path) -> Result<String> {
+    let fail = |why: String| Device::new(format!("cannot read the secret in {}: {why}", path.display()));
+    let about = fs::metadata(path).map_err(|error| fail(error.to_string()))?;
+    if about.len() > LARGEST_SECRET {
+        return Err(fail(format!("larger than {LARGEST_SECRET} bytes")).into());
+    }
+    let text = fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
+    match text.trim_end_matches(['\r', '\n']) {
+        "" => Err(fail("it is empty".into()).into()),
+        secret => Ok(secret.to_owned()),
+    }
+}
+
+fn pick<T: FromStr + Clone>(flag: &Option<T>, file: &Option<String>, otherwise: T) -> Result<T>
+where
+    T::Err: std::fmt::Display,
+{
+    match (flag, file) {
+        (Some(flag), _) => Ok(flag.clone()),
+        (None, Some(text)) => {
+            text.parse().map_err(|error| Usage::new(format!("in the settings file: {error}")).into())
+        }
+        (None, None) => Ok(otherwise),
+    }
+}

@@ -1,0 +1,209 @@
+//! The thread that plays sound: on a beat of 20 ms takes what the jitter buffer says, decodes or
+//! makes it up, and gives it to the sink.
+//!
+//! Sleeps through the packets between two beats. The first packet starts the beat, so that the
+//! playout delay is exactly the one aimed at, without rounding to a beat that was there before.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::stats::{AudioReceived, kbps};
+use super::{Incoming, Kind, Shared, lock};
+use crate::media::codec::opus;
+use crate::media::measure::AudioMeter;
+use crate::media::rtp::jitter::{Counts, JitterBuffer, What};
+use crate::media::rtp::packet::HEADER_LENGTH;
+use crate::media::rtp::stretch::stretch;
+use crate::media::{AudioSink, Error, SAMPLE_RATE, WallTime};
+
+/// Samples given to the sink at once, 20 ms.
+const BLOCK: usize = SAMPLE_RATE as usize / 50;
+const BLOCK_TIME: Duration = Duration::from_millis(20);
+/// A thread that is behind by more than this starts its beat anew instead of catching up.
+const FAR_BEHIND: Duration = Duration::from_millis(100);
+
+/// What the thread has seen, for the snapshot.
+#[derive(Default)]
+pub(super) struct Measured {
+    meter: AudioMeter,
+    counts: Counts,
+    bytes: u64,
+    jitter: Duration,
+    target: Duration,
+    behind_picture: Option<i64>,
+    first_arrived: Option<Instant>,
+    last_arrived: Option<Instant>,
+    first_played: Option<Instant>,
+}
+
+impl Measured {
+    pub(super) fn report(&self, dropped: u64) -> AudioReceived {
+        let meter = self.meter.report();
+        let counts = self.counts;
+        let concealed = counts.concealed_samples as f64 * 100.0 / counts.samples.max(1) as f64;
+        AudioReceived {
+            codec: self.first_arrived.map(|_| "opus"),
+            kbps: kbps(self.bytes, self.first_arrived, self.last_arrived),
+            packets_received: counts.received,
+            bytes_received: self.bytes,
+            packets_lost: counts.lost - counts.recovered_by_fec,
+            packets_recovered: counts.recovered_by_fec + counts.recovered_by_retransmission,
+            packets_recovered_by_fec: counts.recovered_by_fec,
+            packets_late: counts.late,
+            packets_dropped: dropped,
+            packets_discarded: counts.discarded,
+            concealed_pct: concealed,
+            silence_pct: meter.silence_pct,
+            gaps: meter.gaps,
+            played_ms: meter.played_ms,
+            latency: meter.latency,
+            tone_hz: meter.tone_hz,
+            level_dbfs: meter.level_dbfs,
+            recent_dbfs: meter.recent_dbfs,
+            jitter_ms: self.jitter.as_secs_f64() * 1_000.0,
+            target_delay_ms: self.target.as_secs_f64() * 1_000.0,
+            behind_picture_ms: self.behind_picture.map(|micros| micros as f64 / 1_000.0),
+            first_played: self.first_played,
+        }
+    }
+}
+
+/// The receiving side before its thread runs.
+pub(super) struct Receiver {
+    shared: Arc<Shared>,
+    buffer: JitterBuffer,
+    decoder: opus::Decoder,
+    /// `None` after it failed.
+    sink: Option<Box<dyn AudioSink>>,
+    /// Decoded and not yet played.
+    ready: VecDeque<f32>,
+    /// One decoded packet, for stretching.
+    scratch: Vec<f32>,
+    block: Vec<f32>,
+    heard: bool,
+}
+
+impl Receiver {
+    pub(super) fn new(shared: Arc<Shared>, sink: Box<dyn AudioSink>) -> Result<Self, Error> {
+        Ok(Self {
+            buffer: JitterBuffer::new(shared.epoch),
+            shared,
+            decoder: opus::Decoder::new()?,
+            sink: Some(sink),
+            ready: VecDeque::with_capacity(opus::MAX_BLOCK + BLOCK),
+            scratch: Vec::with_capacity(opus::MAX_BLOCK + BLOCK),
+            block: Vec::with_capacity(BLOCK),
+            heard: false,
+        })
+    }
+
+    /// Runs until the queue is closed, then completes the sink.
+    pub(super) fn run(mut self) {
+        let shared = self.shared.clone();
+        let mut incoming = Vec::new();
+        let mut beat: Option<Instant> = None;
+        // Before the beat each packet wakes the thread: the first says when the beat starts.
+        while shared.audio_in.wait(
+            beat.or(self.buffer.starts_at()),
+            beat.is_none(),
+            &mut incoming,
+        ) {
+            self.take_in(&mut incoming);
+            let now = Instant::now();
+            let Some(due) = beat
+                .or_else(|| self.buffer.starts_at())
+                .filter(|&due| due <= now)
+            else {
+                continue;
+            };
+            let due = if now - due > FAR_BEHIND { now } else { due };
+            self.play(due);
+            self.publish(due);
+            beat = Some(due + BLOCK_TIME);
+        }
+        if let Some(mut sink) = self.sink.take()
+            && let Err(error) = sink.finish()
+        {
+            shared.fail(Kind::Audio, false, &error);
+        }
+    }
+
+    fn take_in(&mut self, incoming: &mut Vec<Incoming>) {
+        for item in incoming.drain(..) {
+            match item {
+                Incoming::Report { ntp, rtp } => lock(&self.shared.sync).audio_report(ntp, rtp),
+                Incoming::Packet(packet) => {
+                    let mut measured = lock(&self.shared.audio_received);
+                    measured.bytes += (packet.payload.len() + HEADER_LENGTH) as u64;
+                    measured.first_arrived.get_or_insert(packet.arrived);
+                    measured.last_arrived = Some(packet.arrived);
+                    drop(measured);
+                    self.buffer.push(packet);
+                }
+            }
+        }
+    }
+
+    /// Plays the block that is due.
+    fn play(&mut self, due: Instant) {
+        while self.ready.len() < BLOCK {
+            self.decode_next(due);
+        }
+        self.block.clear();
+        self.block.extend(self.ready.drain(..BLOCK));
+        let played = WallTime::now();
+        if let Some(sink) = &mut self.sink
+            && let Err(error) = sink.play(&self.block)
+        {
+            self.shared.fail(Kind::Audio, false, &error);
+            self.sink = None;
+        }
+        let mut measured = lock(&self.shared.audio_received);
+        measured.meter.played(&self.block, played);
+        if self.heard {
+            measured.first_played.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Appends the next stretch of sound to `ready`.
+    fn decode_next(&mut self, due: Instant) {
+        let waiting = self.ready.len() as u64 * 1_000_000 / u64::from(SAMPLE_RATE);
+        let play_at = due + Duration::from_micros(waiting);
+        let playout = self.buffer.next(play_at);
+        let decoded = match &playout.what {
+            What::Packet(packet) => self.decoder.decode(packet),
+            What::Recover(packet) => self.decoder.recover(packet, playout.samples),
+            What::Conceal => self.decoder.conceal(playout.samples),
+            What::Silence => Ok(&[][..]),
+        };
+        self.scratch.clear();
+        match decoded {
+            Ok(samples) => self.scratch.extend_from_slice(samples),
+            Err(error) => tracing::debug!(%error, "packet refused"),
+        }
+        // What the decoder did not give is silence: the beat does not depend on it.
+        self.scratch.resize(playout.samples, 0.0);
+        if matches!(playout.what, What::Packet(_)) {
+            self.heard = true;
+            if let Some(timestamp) = playout.timestamp {
+                lock(&self.shared.sync).sound_played(timestamp, self.shared.micros(play_at));
+            }
+        }
+        stretch(&mut self.scratch, playout.adjust);
+        self.ready.extend(&self.scratch);
+    }
+
+    fn publish(&mut self, due: Instant) {
+        let now = self.shared.micros(due);
+        let sync = lock(&self.shared.sync);
+        let (extra, behind) = (sync.sound_extra(now), sync.sound_behind(now));
+        drop(sync);
+        self.buffer.set_extra(extra.unwrap_or_default());
+        let mut measured = lock(&self.shared.audio_received);
+        measured.counts = self.buffer.counts();
+        measured.jitter = self.buffer.jitter();
+        measured.target = self.buffer.target_delay(due);
+        measured.behind_picture = behind;
+    }
+}

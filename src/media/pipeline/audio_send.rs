@@ -1,0 +1,154 @@
+//! The thread that sends sound: each 20 ms reads a block, encodes it, sends one packet.
+
+use std::time::{Duration, Instant};
+
+use super::pace::Pacer;
+use super::stats::kbps;
+use super::{Kind, OPUS_PAYLOAD_TYPE, Outlet, Shared, lock};
+use crate::media::codec::opus;
+use crate::media::rtp::packet::{HEADER_LENGTH, RtpPacket};
+use crate::media::{AudioSource, Error, WallTime};
+
+/// Blocks a second, and how long one is.
+const BLOCKS: u32 = 50;
+const BLOCK_TIME: Duration = Duration::from_millis(20);
+/// A thread that is behind by more than this passes blocks over; below it catches up.
+const PATIENCE: Duration = Duration::from_millis(60);
+/// When the system's clock and the beat of the blocks have come apart by this, the clock was set.
+const CLOCK_SET: Duration = Duration::from_millis(100);
+
+/// The source and its encoder, ready to start.
+pub(super) struct Sender {
+    source: Box<dyn AudioSource>,
+    encoder: opus::Encoder,
+    ssrc: u32,
+    timestamp: u32,
+    sequence: u16,
+}
+
+impl Sender {
+    pub(super) fn new(source: Box<dyn AudioSource>, bits_per_second: u32) -> Result<Self, Error> {
+        let settings = opus::Settings {
+            bits_per_second,
+            ..opus::Settings::default()
+        };
+        let [ssrc, timestamp, sequence] = super::random()?;
+        Ok(Self {
+            source,
+            encoder: opus::Encoder::new(settings)?,
+            ssrc,
+            timestamp,
+            sequence: sequence as u16,
+        })
+    }
+
+    /// Runs until told to stop, or until the source or the encoder fails.
+    pub(super) fn run(mut self, shared: &Shared, outlet: &dyn Outlet) {
+        let start = Instant::now();
+        let mut clock = CaptureClock::new(WallTime::now());
+        // A block exists when its last sample does: the first is due after 20 ms.
+        let mut pacer = Pacer::new(start + BLOCK_TIME, BLOCKS);
+        let mut block = [0.0f32; opus::BLOCK];
+        while let Some(orders) = shared.audio_out.wait(pacer.deadline()) {
+            let Some(index) = pacer.tick(Instant::now(), PATIENCE) else {
+                continue;
+            };
+            let captured = clock.block(index, WallTime::now());
+            let encoded = (|| {
+                if let Some(rate) = orders.bitrate {
+                    self.encoder.set_bitrate(rate)?;
+                }
+                if let Some(percent) = orders.expected_loss {
+                    self.encoder.set_expected_loss(percent)?;
+                }
+                self.source.read(captured, &mut block)?;
+                if orders.muted {
+                    block.fill(0.0);
+                }
+                self.encoder.encode(&block)
+            })();
+            match encoded {
+                Ok(payload) => self.send(payload, index, pacer.skipped(), shared, outlet),
+                Err(error) => return shared.fail(Kind::Audio, true, &error),
+            }
+        }
+    }
+
+    fn send(
+        &mut self,
+        payload: bytes::Bytes,
+        index: u64,
+        skipped: u64,
+        shared: &Shared,
+        outlet: &dyn Outlet,
+    ) {
+        let now = Instant::now();
+        let bytes = (payload.len() + HEADER_LENGTH) as u64;
+        outlet.send(
+            Kind::Audio,
+            RtpPacket {
+                payload_type: OPUS_PAYLOAD_TYPE,
+                marker: index == 0,
+                sequence: self.sequence,
+                timestamp: self
+                    .timestamp
+                    .wrapping_add((index * opus::BLOCK as u64) as u32),
+                ssrc: self.ssrc,
+                payload,
+                arrived: now,
+            },
+        );
+        self.sequence = self.sequence.wrapping_add(1);
+        let mut sent = lock(&shared.audio_sent);
+        sent.codec = Some("opus");
+        sent.packets_sent += 1;
+        sent.bytes_sent += bytes;
+        sent.blocks_skipped = skipped;
+        sent.first_sent.get_or_insert(now);
+        sent.last_sent = Some(now);
+        sent.kbps = kbps(sent.bytes_sent, sent.first_sent, sent.last_sent);
+    }
+}
+
+/// The wall time of the first sample of each block: on the beat of the blocks, so that blocks join
+/// without a step, and after the system's clock when that is set.
+struct CaptureClock {
+    start: WallTime,
+}
+
+impl CaptureClock {
+    fn new(start: WallTime) -> Self {
+        Self { start }
+    }
+
+    /// `now` is when the block's last sample exists, or a little later.
+    fn block(&mut self, index: u64, now: WallTime) -> WallTime {
+        let since_start = Duration::from_millis(20 * index);
+        let beat = self.start + since_start;
+        let off = now.signed_since(beat + BLOCK_TIME);
+        if off.unsigned_abs() <= CLOCK_SET.as_micros() as u64 {
+            return beat;
+        }
+        self.start = now - BLOCK_TIME - since_start;
+        now - BLOCK_TIME
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_join_exactly_and_a_set_clock_is_followed() {
+        let start = WallTime(1_000_000_000);
+        let mut clock = CaptureClock::new(start);
+        for index in 0..100u64 {
+            let late = Duration::from_micros(index % 7 * 900);
+            let now = start + BLOCK_TIME * (index as u32 + 1) + late;
+            assert_eq!(clock.block(index, now), start + BLOCK_TIME * index as u32);
+        }
+        let set = start + Duration::from_secs(3_600);
+        assert_eq!(clock.block(100, set), set - BLOCK_TIME);
+        assert_eq!(clock.block(101, set + BLOCK_TIME), set);
+    }
+}

@@ -1,0 +1,339 @@
+//! The threads between sources and packets and between packets and sinks.
+//!
+//! Owns four OS threads (video and audio, each way), their bounded queues and their clocks; the only
+//! place in media that waits. It must not know the peer connection, calls or sessions: packets leave
+//! through an [`Outlet`] and come in through an [`Inlet`], and [`Stats`] are plain data.
+//!
+//! ```text
+//! source -> pacer -> encoder -> packets -> Outlet          (start_sending)
+//! Inlet -> assembly -> decoder -> playout -> sink, meter   (prepare: plays as soon as packets come)
+//! Inlet -> jitter buffer -> decoder -> beat -> sink, meter
+//! ```
+
+mod audio_receive;
+mod audio_send;
+mod control;
+pub mod mailbox;
+pub mod pace;
+pub mod playout;
+mod stats;
+mod video_receive;
+mod video_send;
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+pub use stats::{AudioReceived, AudioSent, Failure, Stats, VideoReceived, VideoSent};
+
+use self::control::Control;
+use self::mailbox::Mailbox;
+use super::rtp::packet::RtpPacket;
+use super::rtp::sync::Sync;
+use super::{AudioSink, AudioSource, Error, VideoSink, VideoSource};
+
+/// RTP payload type of Opus (48,000/2, RFC 7587).
+pub const OPUS_PAYLOAD_TYPE: u8 = 111;
+/// RTP payload type of VP8 (90,000, RFC 7741).
+pub const VP8_PAYLOAD_TYPE: u8 = 96;
+/// Incoming video packets that may wait for their thread: 4 s at 2 Mbit/s. What comes when it is
+/// full is dropped and counted, and the assembly sees a hole.
+pub const VIDEO_QUEUE: usize = 1_024;
+/// Incoming audio packets that may wait: 5 s. What comes when it is full is dropped and counted.
+pub const AUDIO_QUEUE: usize = 256;
+
+/// Sound or picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Sound.
+    Audio,
+    /// Picture.
+    Video,
+}
+
+/// Where packets leave; implemented by the peer connection.
+pub trait Outlet: Send + std::marker::Sync {
+    /// Sends a packet or drops it; never blocks.
+    fn send(&self, kind: Kind, packet: RtpPacket);
+    /// Asks the other side for a key frame (PLI, RFC 4585, section 6.3.1); never blocks.
+    fn request_keyframe(&self);
+}
+
+/// What an engine works on.
+pub struct EngineConfig {
+    /// The picture to send; `None` sends none.
+    pub video_source: Option<Box<dyn VideoSource>>,
+    /// The sound to send; `None` sends none.
+    pub audio_source: Option<Box<dyn AudioSource>>,
+    /// Where received pictures go.
+    pub video_sink: Box<dyn VideoSink>,
+    /// Where received sound goes.
+    pub audio_sink: Box<dyn AudioSink>,
+    /// Target of the video encoder, kbit/s.
+    pub video_kbps: u32,
+    /// Target of the audio encoder, bit/s.
+    pub audio_bits_per_second: u32,
+}
+
+/// What came from the network for one receiving thread.
+#[derive(Debug)]
+enum Incoming {
+    Packet(RtpPacket),
+    Report { ntp: u64, rtp: u32 },
+}
+
+/// Everything that the threads share.
+struct Shared {
+    /// Local times are counted from here.
+    epoch: Instant,
+    outlet: OnceLock<Arc<dyn Outlet>>,
+    video_in: Mailbox<Incoming>,
+    audio_in: Mailbox<Incoming>,
+    video_out: Control,
+    audio_out: Control,
+    sync: Mutex<Sync>,
+    rtt: Mutex<Option<Duration>>,
+    video_sent: Mutex<VideoSent>,
+    audio_sent: Mutex<AudioSent>,
+    video_received: Mutex<video_receive::Measured>,
+    audio_received: Mutex<audio_receive::Measured>,
+    failures: Mutex<Vec<Failure>>,
+}
+
+impl Shared {
+    /// Takes note that a source, a sink or a codec failed for good.
+    fn fail(&self, kind: Kind, sending: bool, error: &Error) {
+        tracing::warn!(?kind, sending, %error, "media failed");
+        lock(&self.failures).push(Failure {
+            kind,
+            sending,
+            message: error.to_string(),
+        });
+    }
+
+    fn micros(&self, at: Instant) -> i64 {
+        i64::try_from(at.saturating_duration_since(self.epoch).as_micros()).unwrap_or(i64::MAX)
+    }
+
+    fn instant(&self, micros: i64) -> Instant {
+        self.epoch + Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+    }
+}
+
+/// What a poisoned lock guards is plain numbers: they are as good as before the panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Random numbers for SSRC, timestamp and sequence (RFC 3550, section 5.1).
+fn random() -> Result<[u32; 3], Error> {
+    let mut bytes = [0u8; 12];
+    getrandom::fill(&mut bytes).map_err(|error| Error::Io {
+        what: "the system's random numbers".to_owned(),
+        source: std::io::Error::other(error.to_string()),
+    })?;
+    let number =
+        |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+    Ok([number(0), number(4), number(8)])
+}
+
+/// Where packets come in; held by the peer connection. Nothing here blocks. Once the engine has
+/// stopped, everything is dropped.
+#[derive(Clone)]
+pub struct Inlet {
+    shared: Arc<Shared>,
+}
+
+impl Inlet {
+    /// A received packet; `arrived` should be the moment at which it came from the socket.
+    pub fn rtp(&self, kind: Kind, packet: RtpPacket) {
+        self.mailbox(kind).put(Incoming::Packet(packet));
+    }
+
+    /// A received sender report (RFC 3550, section 6.4.1): NTP time in 32.32 fixed point and the RTP
+    /// time that belongs to it.
+    pub fn sender_report(&self, kind: Kind, ntp: u64, rtp: u32, _arrived: Instant) {
+        self.mailbox(kind).put(Incoming::Report { ntp, rtp });
+    }
+
+    /// The other side asked for a key frame (PLI or FIR).
+    pub fn keyframe_requested(&self) {
+        self.shared.video_out.request_keyframe();
+    }
+
+    fn mailbox(&self, kind: Kind) -> &Mailbox<Incoming> {
+        match kind {
+            Kind::Audio => &self.shared.audio_in,
+            Kind::Video => &self.shared.video_in,
+        }
+    }
+}
+
+/// The media of one call. Dropping it stops everything, as [`Engine::stop`] does.
+pub struct Engine {
+    shared: Arc<Shared>,
+    /// Sources wait here for [`Engine::start_sending`].
+    senders: Mutex<Option<Senders>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+struct Senders {
+    video: Option<video_send::Sender>,
+    audio: Option<audio_send::Sender>,
+}
+
+impl Engine {
+    /// Makes codecs and starts receiving; nothing is read from a source yet. What comes through the
+    /// inlet is decoded, measured and given to the sinks from now on.
+    ///
+    /// # Errors
+    ///
+    /// A codec that refuses its settings, or a thread that the system does not grant.
+    pub fn prepare(config: EngineConfig) -> Result<(Self, Inlet), Error> {
+        let shared = Arc::new(Shared {
+            epoch: Instant::now(),
+            outlet: OnceLock::new(),
+            video_in: Mailbox::new(VIDEO_QUEUE),
+            audio_in: Mailbox::new(AUDIO_QUEUE),
+            video_out: Control::default(),
+            audio_out: Control::default(),
+            sync: Mutex::new(Sync::new()),
+            rtt: Mutex::new(None),
+            video_sent: Mutex::default(),
+            audio_sent: Mutex::default(),
+            video_received: Mutex::default(),
+            audio_received: Mutex::default(),
+            failures: Mutex::default(),
+        });
+        let video = config
+            .video_source
+            .map(|source| video_send::Sender::new(source, config.video_kbps))
+            .transpose()?;
+        let audio = config
+            .audio_source
+            .map(|source| audio_send::Sender::new(source, config.audio_bits_per_second))
+            .transpose()?;
+        let engine = Self {
+            shared: shared.clone(),
+            senders: Mutex::new(Some(Senders { video, audio })),
+            threads: Mutex::default(),
+        };
+        let receiver = video_receive::Receiver::new(shared.clone(), config.video_sink)?;
+        engine.spawn("video-receive", move || receiver.run())?;
+        let receiver = audio_receive::Receiver::new(shared.clone(), config.audio_sink)?;
+        engine.spawn("audio-receive", move || receiver.run())?;
+        Ok((engine, Inlet { shared }))
+    }
+
+    /// Starts to read the sources and to send, and lets the receiver ask for key frames. Only the
+    /// first call has an effect.
+    ///
+    /// # Errors
+    ///
+    /// A thread that the system does not grant.
+    pub fn start_sending(&self, outlet: Arc<dyn Outlet>) -> Result<(), Error> {
+        let Some(senders) = lock(&self.senders).take() else {
+            return Ok(());
+        };
+        if self.shared.outlet.set(outlet.clone()).is_err() {
+            return Ok(());
+        }
+        self.shared.video_in.nudge();
+        if let Some(video) = senders.video {
+            let (shared, outlet) = (self.shared.clone(), outlet.clone());
+            self.spawn("video-send", move || video.run(&shared, &*outlet))?;
+        }
+        if let Some(audio) = senders.audio {
+            let shared = self.shared.clone();
+            self.spawn("audio-send", move || audio.run(&shared, &*outlet))?;
+        }
+        Ok(())
+    }
+
+    /// The figures as of now.
+    #[must_use]
+    pub fn snapshot(&self) -> Stats {
+        let shared = &self.shared;
+        Stats {
+            video_sent: lock(&shared.video_sent).clone(),
+            audio_sent: lock(&shared.audio_sent).clone(),
+            video_received: lock(&shared.video_received).report(shared.video_in.dropped()),
+            audio_received: lock(&shared.audio_received).report(shared.audio_in.dropped()),
+            failures: lock(&shared.failures).clone(),
+        }
+    }
+
+    /// Stops sending pictures, or sends silence for sound; and back. A key frame follows on the way back.
+    pub fn set_muted(&self, kind: Kind, muted: bool) {
+        match kind {
+            Kind::Audio => self.shared.audio_out.set_muted(muted),
+            Kind::Video => self.shared.video_out.set_muted(muted),
+        }
+    }
+
+    /// Makes the next frame sent a key frame.
+    pub fn request_keyframe(&self) {
+        self.shared.video_out.request_keyframe();
+    }
+
+    /// Changes the target of the video encoder, kbit/s.
+    pub fn set_video_bitrate(&self, kbps: u32) {
+        self.shared.video_out.set_bitrate(kbps);
+    }
+
+    /// Changes the target of the audio encoder, bit/s.
+    pub fn set_audio_bitrate(&self, bits_per_second: u32) {
+        self.shared.audio_out.set_bitrate(bits_per_second);
+    }
+
+    /// Tells how much of the sound sent gets lost, in percent: forward error correction is made for it.
+    pub fn set_expected_loss(&self, percent: u8) {
+        self.shared.audio_out.set_expected_loss(percent);
+    }
+
+    /// Tells the round trip time of the path: how long a retransmission is worth waiting for.
+    pub fn set_rtt(&self, rtt: Duration) {
+        *lock(&self.shared.rtt) = Some(rtt);
+    }
+
+    /// Stops everything, completes the sinks and returns the last figures. Blocks until the threads
+    /// have ended, which takes as long as the sinks take to finish.
+    #[must_use]
+    pub fn stop(self) -> Stats {
+        self.halt();
+        self.snapshot()
+    }
+
+    fn halt(&self) {
+        lock(&self.senders).take();
+        self.shared.video_out.stop();
+        self.shared.audio_out.stop();
+        self.shared.video_in.close();
+        self.shared.audio_in.close();
+        for thread in lock(&self.threads).drain(..) {
+            // A panic in a codec thread was printed; the figures of the others still count.
+            let _ = thread.join();
+        }
+    }
+
+    fn spawn(&self, name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(body);
+        let thread = thread.map_err(|source| Error::Io {
+            what: format!("{name} thread"),
+            source,
+        })?;
+        lock(&self.threads).push(thread);
+        Ok(())
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.halt();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! When each decoded picture is shown: as soon as possible on a calm path, on an even beat when
+//! pictures come unevenly, later when its sound is later.
+//!
+//! Owns the pictures that wait, and no clock: times are microseconds that the owner counts.
+
+use std::collections::VecDeque;
+
+use crate::media::rtp::delay::{DelayEstimator, Limits};
+use crate::media::rtp::sequence::Unwrapper;
+
+/// Pictures that may wait. When full the oldest is shown at once.
+const CAPACITY: usize = 12;
+/// The delay spent on an even beat: none on a calm path, at most 80 ms.
+const LIMITS: Limits = Limits {
+    floor: 0,
+    ceiling: 80_000,
+    margin: 0,
+    quantile: 0.9,
+};
+/// A picture this late is passed over when the next is due too, microseconds.
+const TOO_LATE: i64 = 50_000;
+
+/// The pictures of one stream that wait to be shown.
+#[derive(Debug)]
+pub struct Playout<T> {
+    delay: DelayEstimator,
+    timestamp: Unwrapper<32>,
+    waiting: VecDeque<(i64, T)>,
+    last: i64,
+    skipped: u64,
+}
+
+impl<T> Default for Playout<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> Playout<T> {
+    /// Nothing waits.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            delay: DelayEstimator::new(LIMITS),
+            timestamp: Unwrapper::default(),
+            waiting: VecDeque::new(),
+            last: i64::MIN,
+            skipped: 0,
+        }
+    }
+
+    /// When a picture that was complete at `completed` is shown for an even beat; not before `now`.
+    pub fn beat(&mut self, rtp: u32, completed: i64, now: i64) -> i64 {
+        let media = self.timestamp.unwrap(rtp) * 100 / 9;
+        self.delay.observe(completed - media, completed);
+        let due = self.delay.base().unwrap_or(completed - media) + media + self.delay.target(now);
+        // A base that is far off belongs to another stream or a jump of the timestamps.
+        if due - completed > LIMITS.ceiling {
+            self.delay = DelayEstimator::new(LIMITS);
+            return now;
+        }
+        due.max(now)
+    }
+
+    /// Lets a picture wait until `at`, and never overtake the one before.
+    pub fn put(&mut self, at: i64, picture: T) {
+        let at = at.max(self.last);
+        self.last = at;
+        self.waiting.push_back((at, picture));
+    }
+
+    /// The next picture to show at `now`.
+    pub fn due(&mut self, now: i64) -> Option<T> {
+        while let (Some(&(first, _)), Some(&(second, _))) =
+            (self.waiting.front(), self.waiting.get(1))
+        {
+            if second > now || now - first < TOO_LATE {
+                break;
+            }
+            self.waiting.pop_front();
+            self.skipped += 1;
+        }
+        let &(at, _) = self.waiting.front()?;
+        (at <= now || self.waiting.len() > CAPACITY)
+            .then(|| self.waiting.pop_front())?
+            .map(|w| w.1)
+    }
+
+    /// When the next picture is due.
+    #[must_use]
+    pub fn deadline(&self) -> Option<i64> {
+        self.waiting.front().map(|&(at, _)| at)
+    }
+
+    /// Pictures passed over so far because they were too late.
+    #[must_use]
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn on_a_calm_path_pictures_are_shown_at_once() {
+        let mut playout = Playout::<u32>::new();
+        for i in 0..200u32 {
+            let now = i64::from(i) * 40_000 + i64::from(i % 2) * 900;
+            let at = playout.beat(i * 3_600, now, now + 300);
+            assert!(at - now <= 2_000, "{i}: {}", at - now);
+        }
+    }
+
+    #[test]
+    fn on_an_uneven_path_the_beat_is_even() {
+        let mut playout = Playout::<u32>::new();
+        let mut shown = Vec::new();
+        for i in 0..500u32 {
+            let completed = i64::from(i) * 40_000 + [0, 25_000, 5_000, 30_000][i as usize % 4];
+            shown.push(playout.beat(i * 3_600, completed, completed));
+        }
+        let steps = shown[100..].windows(2).map(|w| w[1] - w[0]);
+        for step in steps {
+            assert!((35_000..=45_000).contains(&step), "{step}");
+        }
+    }
+
+    #[test]
+    fn a_picture_that_is_too_late_is_passed_over_when_the_next_is_due() {
+        let mut playout = Playout::new();
+        playout.put(0, 'a');
+        playout.put(10_000, 'b');
+        playout.put(70_000, 'c');
+        assert_eq!(playout.due(20_000), Some('a'), "only a little late");
+        playout.put(71_000, 'd');
+        assert_eq!(playout.due(80_000), Some('c'));
+        assert_eq!(playout.due(80_000), Some('d'));
+        assert_eq!(playout.due(80_000), None);
+        assert_eq!(playout.skipped(), 1);
+    }
+
+    #[test]
+    fn a_jump_of_the_timestamps_delays_nothing() {
+        let mut playout = Playout::<u32>::new();
+        for i in 0..50u32 {
+            let jump = if i < 25 { 0 } else { 90_000 * 60 };
+            let now = i64::from(i) * 40_000;
+            assert!(
+                playout.beat(i * 3_600 + jump, now, now) <= now + 4_000,
+                "{i}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_more_wait_than_there_is_room_for() {
+        let mut playout = Playout::new();
+        (0..100).for_each(|i| playout.put(i64::from(i) * 1_000_000, i));
+        let early: Vec<_> = std::iter::from_fn(|| playout.due(-1)).collect();
+        assert_eq!(early.len(), 100 - CAPACITY);
+    }
+}

@@ -1,0 +1,239 @@
+//! Builds the library's peer connection from our configuration: codecs, interceptors, timers.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use ::rtc::ice::mdns::MulticastDnsMode;
+use ::rtc::ice::url::Url;
+use ::rtc::interceptor::{
+    NackGeneratorBuilder, NackResponderBuilder, ReceiverReportBuilder, Registry,
+    SenderReportBuilder, Slot,
+};
+use ::rtc::media_stream::MediaStreamTrack;
+use ::rtc::peer_connection::configuration::media_engine::{MIME_TYPE_OPUS, MIME_TYPE_VP8};
+use ::rtc::rtp_transceiver::rtp_sender::{
+    RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters,
+    RTCRtpEncodingParameters, RtpCodecKind,
+};
+use tokio::sync::Notify;
+use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
+use webrtc::peer_connection::{
+    MediaEngine, PeerConnection, PeerConnectionBuilder, RTCConfigurationBuilder, RTCIceServer,
+    RTCIceTransportPolicy, SettingEngine, SettingEngineBuilder,
+};
+
+use super::config::{
+    CHECK_INTERVAL, Config, DISCONNECTED_AFTER, FAILED_AFTER, IcePolicy, IceServer, KEEPALIVE,
+    MAX_CHECKS, OPUS_PAYLOAD_TYPE, RELAY_WAIT, RETRANSMISSION_BUFFER, SRFLX_WAIT, VP8_PAYLOAD_TYPE,
+};
+use super::control::SEND_BUFFER;
+use super::error::Error;
+use super::handler::Handler;
+use super::interfaces::Bind;
+use super::meter::{DELIVERY_SLOT, Delivery, METER_SLOT, Meter};
+use super::runtime::{Driver, Names};
+use super::shared::Shared;
+use crate::media::pipeline::Kind;
+
+/// How often RTCP reports are sent.
+const REPORT_INTERVAL: std::time::Duration = std::time::Duration::from_secs(1);
+/// SRTP packets that may arrive out of order: as many as can be asked for again.
+const REPLAY_WINDOW: usize = RETRANSMISSION_BUFFER as usize;
+
+/// The library's connection, driven from now on by a task of its own.
+///
+/// # Errors
+///
+/// [`Error::Config`] when no relay is usable under the relay policy, when no address can be bound.
+pub(super) async fn connection(
+    config: &Config,
+    shared: &Arc<Shared>,
+    path_changed: Arc<Notify>,
+) -> Result<Arc<dyn PeerConnection>, Error> {
+    let servers = config.usable_servers()?;
+    let names = Names::look_up(hosts(&servers)).await;
+    let policy = match config.policy {
+        IcePolicy::Relay => RTCIceTransportPolicy::Relay,
+        IcePolicy::All | IcePolicy::Host => RTCIceTransportPolicy::All,
+    };
+    let relays = servers
+        .iter()
+        .any(|server| server.urls.iter().any(|url| url.starts_with("turn:")));
+    shared.relayed.store(relays, Ordering::Relaxed);
+    let servers = servers.into_iter().map(|server| RTCIceServer {
+        urls: server.urls,
+        username: server.username.unwrap_or_default(),
+        credential: server.credential.unwrap_or_default(),
+    });
+    let configuration = RTCConfigurationBuilder::default()
+        .with_ice_servers(servers.collect())
+        .with_ice_transport_policy(policy)
+        .build();
+    let bind = match &config.bind[..] {
+        [] => vec![Bind::Interfaces],
+        addresses => addresses.iter().copied().map(Bind::Address).collect(),
+    };
+    let connection = PeerConnectionBuilder::new()
+        .with_configuration(configuration)
+        .with_media_engine(codecs()?)
+        .with_setting_engine(settings(config))
+        .with_interceptor_registry(interceptors(shared))
+        .with_handler(Arc::new(Handler {
+            shared: Arc::clone(shared),
+            path_changed,
+        }))
+        .with_runtime(Arc::new(Driver::new(Arc::clone(shared), names)))
+        .with_udp_addrs(bind)
+        .with_data_channel_send_buffer_limit(SEND_BUFFER)
+        .build()
+        .await
+        .map_err(|error| Error::Config(error.to_string()))?;
+    Ok(Arc::new(connection))
+}
+
+/// A track with an id that no other peer uses: the library mixes up tracks of equal ids.
+pub(super) fn track(kind: Kind, ssrc: u32, id: &str) -> TrackLocalStaticRTP {
+    let (codec, codec_kind, name) = match kind {
+        Kind::Audio => (opus(), RtpCodecKind::Audio, "audio"),
+        Kind::Video => (vp8(), RtpCodecKind::Video, "video"),
+    };
+    TrackLocalStaticRTP::new(MediaStreamTrack::new(
+        format!("letsmeet-{id}"),
+        format!("{name}-{id}"),
+        name.to_owned(),
+        codec_kind,
+        vec![RTCRtpEncodingParameters {
+            rtp_coding_parameters: RTCRtpCodingParameters {
+                ssrc: Some(ssrc),
+                ..Default::default()
+            },
+            codec: codec.rtp_codec,
+            ..Default::default()
+        }],
+    ))
+}
+
+fn codecs() -> Result<MediaEngine, Error> {
+    let mut engine = MediaEngine::default();
+    engine.register_codec(opus(), RtpCodecKind::Audio)?;
+    engine.register_codec(vp8(), RtpCodecKind::Video)?;
+    Ok(engine)
+}
+
+/// Opus with in-band error correction (RFC 7587). NACK, which is rare for audio: a packet that comes
+/// late still fills a hole of the jitter buffer.
+fn opus() -> RTCRtpCodecParameters {
+    RTCRtpCodecParameters {
+        rtp_codec: RTCRtpCodec {
+            mime_type: MIME_TYPE_OPUS.to_owned(),
+            clock_rate: 48_000,
+            channels: 2,
+            sdp_fmtp_line: "minptime=10;useinbandfec=1".to_owned(),
+            rtcp_feedback: vec![feedback("nack", "")],
+        },
+        payload_type: OPUS_PAYLOAD_TYPE,
+    }
+}
+
+/// VP8 (RFC 7741) with NACK, PLI and FIR, and without retransmission streams: with those the library
+/// asks for the same packet again and again.
+fn vp8() -> RTCRtpCodecParameters {
+    RTCRtpCodecParameters {
+        rtp_codec: RTCRtpCodec {
+            mime_type: MIME_TYPE_VP8.to_owned(),
+            clock_rate: 90_000,
+            channels: 0,
+            sdp_fmtp_line: String::new(),
+            rtcp_feedback: vec![
+                feedback("nack", ""),
+                feedback("nack", "pli"),
+                feedback("ccm", "fir"),
+            ],
+        },
+        payload_type: VP8_PAYLOAD_TYPE,
+    }
+}
+
+fn feedback(typ: &str, parameter: &str) -> RTCPFeedback {
+    RTCPFeedback {
+        typ: typ.to_owned(),
+        parameter: parameter.to_owned(),
+    }
+}
+
+fn settings(config: &Config) -> SettingEngine {
+    let relay_wait = match config.policy {
+        IcePolicy::Relay => std::time::Duration::ZERO,
+        IcePolicy::All | IcePolicy::Host => RELAY_WAIT,
+    };
+    let mdns = if config.mdns && config.policy != IcePolicy::Relay && multicast_works() {
+        MulticastDnsMode::QueryOnly
+    } else {
+        MulticastDnsMode::Disabled
+    };
+    SettingEngineBuilder::new()
+        .with_ice_timeouts(
+            Some(DISCONNECTED_AFTER),
+            Some(FAILED_AFTER),
+            Some(KEEPALIVE),
+        )
+        .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(MAX_CHECKS))
+        .with_host_acceptance_min_wait(Some(std::time::Duration::ZERO))
+        .with_prflx_acceptance_min_wait(Some(std::time::Duration::ZERO))
+        .with_srflx_acceptance_min_wait(Some(SRFLX_WAIT))
+        .with_relay_acceptance_min_wait(Some(relay_wait))
+        .with_multicast_dns_mode(mdns)
+        .with_discard_local_candidates_during_ice_restart(true)
+        .with_srtp_replay_protection_window(REPLAY_WINDOW)
+        .build()
+}
+
+/// Whether the multicast socket that mDNS needs can be opened. The library gives the whole connection
+/// up when it cannot, as in a network namespace without a multicast route.
+fn multicast_works() -> bool {
+    ::rtc::mdns::MulticastSocket::new().into_std().is_ok()
+}
+
+fn interceptors(shared: &Arc<Shared>) -> Registry {
+    Registry::new()
+        .with(Slot::from(METER_SLOT), Meter::new(Arc::clone(shared)))
+        .with(
+            Slot::NackResponder,
+            NackResponderBuilder::new()
+                .with_size(RETRANSMISSION_BUFFER)
+                .build(),
+        )
+        .with(
+            Slot::NackGenerator,
+            NackGeneratorBuilder::new()
+                .with_interval(std::time::Duration::from_millis(20))
+                .with_max_nacks_per_packet(10)
+                .build(),
+        )
+        .with(
+            Slot::ReceiverReport,
+            ReceiverReportBuilder::new()
+                .with_interval(REPORT_INTERVAL)
+                .build(),
+        )
+        .with(
+            Slot::SenderReport,
+            SenderReportBuilder::new()
+                .with_interval(REPORT_INTERVAL)
+                .build(),
+        )
+        .with(Slot::from(DELIVERY_SLOT), Delivery::new(Arc::clone(shared)))
+}
+
+/// The `host:port` of every server, as the library will ask for them.
+fn hosts(servers: &[IceServer]) -> Vec<String> {
+    let mut hosts: Vec<String> = servers
+        .iter()
+        .flat_map(|server| &server.urls)
+        .filter_map(|url| Url::parse_url(url.split('?').next().unwrap_or(url)).ok())
+        .map(|url| format!("{}:{}", url.host, url.port))
+        .collect();
+    hosts.sort_unstable();
+    hosts.dedup();
+    hosts
+}

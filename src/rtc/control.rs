@@ -1,0 +1,163 @@
+//! The control channel: one ordered, reliable data channel on an agreed stream. Messages of the
+//! application are binary; a text message is a word of this room. The one word is `goodbye`.
+
+use std::sync::{Arc, Weak};
+
+use ::rtc::peer_connection::transport::RTCDtlsTransportState;
+use bytes::{Bytes, BytesMut};
+use tokio::sync::watch;
+use webrtc::data_channel::{DataChannel, DataChannelEvent, RTCDataChannelInit};
+use webrtc::peer_connection::PeerConnection;
+
+use super::config::{CONTROL_LABEL, CONTROL_STREAM, Event, GOODBYE_WITHIN, MAX_CONTROL_MESSAGE};
+use super::error::Error;
+use super::sampler;
+use super::shared::Shared;
+
+/// The word that ends the call on the other side.
+const GOODBYE: &str = "goodbye";
+/// Bytes that may wait in the channel; a further message is refused.
+pub(super) const SEND_BUFFER: usize = 256 * 1024;
+
+/// Our end of the control channel.
+pub(super) struct Control {
+    channel: Arc<dyn DataChannel>,
+    /// What the reader saw last.
+    progress: watch::Receiver<Progress>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Opening,
+    Open,
+    /// Everything that was sent has been acknowledged, for the n-th time.
+    Drained(u64),
+    Closed,
+}
+
+impl Control {
+    /// Creates the channel and starts the task that reads it. The task ends with the connection.
+    pub(super) async fn open(
+        connection: &Arc<dyn PeerConnection>,
+        shared: &Arc<Shared>,
+    ) -> Result<Self, Error> {
+        let agreed = RTCDataChannelInit {
+            negotiated: Some(CONTROL_STREAM),
+            ..Default::default()
+        };
+        let channel = connection
+            .create_data_channel(CONTROL_LABEL, Some(agreed))
+            .await?;
+        let (sender, progress) = watch::channel(Progress::Opening);
+        tokio::spawn(read(
+            Arc::downgrade(connection),
+            Arc::clone(&channel),
+            Arc::clone(shared),
+            sender,
+        ));
+        Ok(Self { channel, progress })
+    }
+
+    /// Sends one message of the application.
+    pub(super) async fn send(&self, bytes: &[u8]) -> Result<(), Error> {
+        if bytes.len() > MAX_CONTROL_MESSAGE {
+            return Err(Error::Control(format!(
+                "{} bytes are more than the {MAX_CONTROL_MESSAGE} of a message",
+                bytes.len()
+            )));
+        }
+        match *self.progress.borrow() {
+            Progress::Opening => return Err(Error::Control("it is not open yet".to_owned())),
+            Progress::Closed => return Err(Error::Closed),
+            Progress::Open | Progress::Drained(_) => {}
+        }
+        Ok(self.channel.try_send(BytesMut::from(bytes)).await?)
+    }
+
+    /// Makes the connection's task look at its timers. The library forgets to after a remote candidate
+    /// was added, and the checks of that candidate would wait for the next round.
+    pub(super) async fn wake(channel: &Arc<dyn DataChannel>) {
+        let _ = channel.set_buffered_amount_low_threshold(0).await;
+    }
+
+    /// The channel, for [`Control::wake`].
+    pub(super) fn channel(&self) -> Arc<dyn DataChannel> {
+        Arc::clone(&self.channel)
+    }
+
+    /// Says goodbye and waits until the other side has acknowledged it, or a short while.
+    pub(super) async fn goodbye(&self) {
+        let mut progress = self.progress.clone();
+        let before = *progress.borrow_and_update();
+        if matches!(before, Progress::Opening | Progress::Closed) {
+            return;
+        }
+        let said = async {
+            self.channel.try_send_text(GOODBYE).await?;
+            while let Ok(()) = progress.changed().await {
+                if matches!(
+                    *progress.borrow_and_update(),
+                    Progress::Drained(_) | Progress::Closed
+                ) {
+                    break;
+                }
+            }
+            Ok::<(), webrtc::error::Error>(())
+        };
+        let _ = tokio::time::timeout(GOODBYE_WITHIN, said).await;
+    }
+}
+
+/// Whether the other side closed the encrypted transport, which nobody else can do in its name. The
+/// channel closes also when its own retransmissions come to an end, which is no goodbye.
+async fn ended_by_peer(connection: &Weak<dyn PeerConnection>) -> bool {
+    let Some(connection) = connection.upgrade() else {
+        return false;
+    };
+    match sampler::transport(&connection).await {
+        Some(transport) => matches!(transport.state().await, Ok(RTCDtlsTransportState::Closed)),
+        None => false,
+    }
+}
+
+async fn read(
+    connection: Weak<dyn PeerConnection>,
+    channel: Arc<dyn DataChannel>,
+    shared: Arc<Shared>,
+    progress: watch::Sender<Progress>,
+) {
+    let mut drained = 0;
+    while let Some(event) = channel.poll().await {
+        match event {
+            DataChannelEvent::OnOpen => {
+                progress.send_replace(Progress::Open);
+                shared.events.send(Event::DataOpen);
+            }
+            DataChannelEvent::OnMessage(message) if message.is_string => {
+                if message.data[..] == *GOODBYE.as_bytes() {
+                    shared.events.goodbye();
+                }
+            }
+            DataChannelEvent::OnMessage(message) if message.data.len() <= MAX_CONTROL_MESSAGE => {
+                let bytes: Bytes = message.data.freeze();
+                let label = CONTROL_LABEL.to_owned();
+                shared.events.message(Event::Data { label, bytes }).await;
+            }
+            DataChannelEvent::OnMessage(_) => {
+                tracing::warn!("a control message of the other side is too long and was dropped");
+            }
+            DataChannelEvent::OnBufferedAmountLow => {
+                drained += 1;
+                progress.send_replace(Progress::Drained(drained));
+            }
+            DataChannelEvent::OnClose => {
+                if ended_by_peer(&connection).await {
+                    shared.events.goodbye();
+                }
+                break;
+            }
+            _ => {}
+        }
+    }
+    progress.send_replace(Progress::Closed);
+}

@@ -1,0 +1,226 @@
+//! What the library runs on: tokio, with four differences. Sockets receive one datagram at a time
+//! into small buffers and thin out connectivity checks, host names come from a table that was filled
+//! beforehand, the end of the task that drives the connection, by a panic too, becomes an event
+//! instead of silence, and on a relayed path that task goes round again after each thing it did.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::io::{self, IoSliceMut};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use tokio::net::UdpSocket;
+use webrtc::runtime::{
+    AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, RecvMeta, Runtime,
+    TokioRuntime, Transmit,
+};
+
+use super::checks::Checks;
+use super::shared::{Shared, lock};
+
+/// How long one host name may take.
+const RESOLVE_WITHIN: Duration = Duration::from_secs(1);
+
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Host names of servers, looked up before the connection is built: the library looks them up in
+/// the task that drives everything else.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Names(HashMap<String, Vec<SocketAddr>>);
+
+impl Names {
+    /// Looks up every `host:port`, all at once. What cannot be found in a second is left out.
+    pub(super) async fn look_up(hosts: Vec<String>) -> Self {
+        let lookups = hosts.into_iter().map(|host| async move {
+            let found =
+                tokio::time::timeout(RESOLVE_WITHIN, tokio::net::lookup_host(host.clone())).await;
+            match found {
+                Ok(Ok(addresses)) => Some((host, addresses.collect())),
+                _ => {
+                    tracing::warn!("the name of an ICE server cannot be resolved");
+                    None
+                }
+            }
+        });
+        let found = futures_util::future::join_all(lookups).await;
+        Self(found.into_iter().flatten().collect())
+    }
+}
+
+/// The runtime of one connection.
+#[derive(Debug)]
+pub(super) struct Driver {
+    shared: Arc<Shared>,
+    names: Names,
+    rounds: Rounds,
+}
+
+impl Driver {
+    pub(super) fn new(shared: Arc<Shared>, names: Names) -> Self {
+        Self {
+            shared,
+            names,
+            rounds: Rounds::default(),
+        }
+    }
+}
+
+/// Extra rounds of the library's loop after a round in which something happened. What the loop gives
+/// to its TURN client or gets from it is sent or read only in the next round, and without these that
+/// is when the next packet or timer happens to come: every relayed packet would wait for another.
+const EXTRA_ROUNDS: u8 = 2;
+
+/// Counts the extra rounds. The loop goes to sleep exactly once a round.
+#[derive(Debug, Default)]
+struct Rounds {
+    left: AtomicU8,
+    /// The last sleep ended because an extra round was due, and not because something happened.
+    idle: Arc<AtomicBool>,
+}
+
+impl Rounds {
+    /// A sleep that is over at once, when a further round is due.
+    fn again(&self) -> Option<Boxed<'static, ()>> {
+        if !self.idle.swap(false, Ordering::Relaxed) {
+            self.left.store(EXTRA_ROUNDS, Ordering::Relaxed);
+        }
+        let left = self.left.load(Ordering::Relaxed).checked_sub(1)?;
+        self.left.store(left, Ordering::Relaxed);
+        let idle = Arc::clone(&self.idle);
+        Some(Box::pin(async move { idle.store(true, Ordering::Relaxed) }))
+    }
+}
+
+/// Reports the end of the driving task, however it ends.
+struct Ended(Arc<Shared>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.events.failed();
+    }
+}
+
+impl Runtime for Driver {
+    /// Spawned for this connection is only the task that drives it: its sockets are UDP sockets.
+    fn spawn(&self, future: Boxed<'static, ()>) -> Box<dyn JoinHandle> {
+        let ended = Ended(Arc::clone(&self.shared));
+        TokioRuntime.spawn(Box::pin(async move {
+            let _ended = ended;
+            future.await;
+        }))
+    }
+
+    fn wrap_udp_socket(&self, socket: std::net::UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
+        socket.set_nonblocking(true)?;
+        Ok(Arc::new(Datagrams {
+            socket: UdpSocket::from_std(socket)?,
+            checks: Mutex::default(),
+        }))
+    }
+
+    fn wrap_tcp_listener(
+        &self,
+        listener: std::net::TcpListener,
+    ) -> io::Result<Arc<dyn AsyncTcpListener>> {
+        TokioRuntime.wrap_tcp_listener(listener)
+    }
+
+    /// Never: remote TCP candidates are left out before the library sees them.
+    fn connect_tcp<'a>(
+        &'a self,
+        _remote: SocketAddr,
+    ) -> Boxed<'a, io::Result<Arc<dyn AsyncTcpStream>>> {
+        Box::pin(async { Err(io::ErrorKind::Unsupported.into()) })
+    }
+
+    fn resolve_host<'a>(&'a self, host: &'a str) -> Boxed<'a, io::Result<Vec<SocketAddr>>> {
+        let found = self.names.0.get(host).cloned();
+        Box::pin(async move { found.ok_or_else(|| io::ErrorKind::NotFound.into()) })
+    }
+
+    fn sleep(&self, duration: Duration) -> Boxed<'static, ()> {
+        if self.shared.relayed.load(Ordering::Relaxed)
+            && let Some(at_once) = self.rounds.again()
+        {
+            return at_once;
+        }
+        TokioRuntime.sleep(duration)
+    }
+
+    fn interval(&self, period: Duration) -> Box<dyn AsyncInterval> {
+        TokioRuntime.interval(period)
+    }
+
+    fn block_on(&self, future: Pin<Box<dyn Future<Output = ()> + '_>>) {
+        TokioRuntime.block_on(future);
+    }
+
+    fn name(&self) -> &'static str {
+        "letsmeet"
+    }
+}
+
+/// A UDP socket without batching: a call has some hundred small packets a second, and the buffers
+/// for batches cost 96 KB a socket.
+#[derive(Debug)]
+struct Datagrams {
+    socket: UdpSocket,
+    checks: Mutex<Checks>,
+}
+
+impl AsyncUdpSocket for Datagrams {
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    fn poll_send(&self, cx: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
+        let (bytes, to) = (transmit.contents, transmit.destination);
+        if stun(bytes) && !lock(&self.checks).pass(bytes, to, Instant::now()) {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        loop {
+            ready!(self.socket.poll_send_ready(cx))?;
+            match self.socket.try_send_to(bytes, to) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return Poll::Ready(done),
+            }
+        }
+    }
+
+    fn poll_recv(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+        meta: &mut [RecvMeta],
+    ) -> Poll<io::Result<usize>> {
+        let (Some(buffer), Some(meta)) = (bufs.first_mut(), meta.first_mut()) else {
+            return Poll::Ready(Ok(0));
+        };
+        loop {
+            ready!(self.socket.poll_recv_ready(cx))?;
+            match self.socket.try_recv_from(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+                Ok((length, from)) => {
+                    if stun(&buffer[..length]) {
+                        lock(&self.checks).heard(from);
+                    }
+                    *meta = RecvMeta::default();
+                    meta.addr = from;
+                    meta.len = length;
+                    meta.stride = length.max(1);
+                    return Poll::Ready(Ok(1));
+                }
+            }
+        }
+    }
+}
+
+/// Whether a datagram is STUN rather than DTLS, RTP or a TURN channel (RFC 7983).
+fn stun(datagram: &[u8]) -> bool {
+    matches!(datagram.first(), Some(0..=3))
+}

@@ -1,0 +1,293 @@
+//! What the parts of one peer connection share: which streams there are, what was counted, and the
+//! queue of events. Everything here can be touched from any thread and never waits.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::config::{Candidate, EVENT_RESERVE, Event};
+use super::inbound::Inbound;
+use super::path::{Counters, PathEnd, PathStats, RemoteReport, Window};
+use crate::media::pipeline::Kind;
+
+/// No payload type was negotiated for a stream.
+const NOT_NEGOTIATED: u8 = u8::MAX;
+
+/// One of the two media, both directions.
+#[derive(Debug)]
+pub(super) struct Medium {
+    /// SSRC of what we send.
+    pub(super) ssrc: u32,
+    payload_type: AtomicU8,
+    /// SSRC of what the other side sends; 0 while unknown.
+    pub(super) remote_ssrc: AtomicU32,
+    pub(super) counters: Counters,
+    remote: Mutex<Option<RemoteReport>>,
+}
+
+impl Medium {
+    fn new(ssrc: u32) -> Self {
+        Self {
+            ssrc,
+            payload_type: AtomicU8::new(NOT_NEGOTIATED),
+            remote_ssrc: AtomicU32::new(0),
+            counters: Counters::default(),
+            remote: Mutex::new(None),
+        }
+    }
+
+    /// The payload type to send with, once it is negotiated.
+    pub(super) fn payload_type(&self) -> Option<u8> {
+        let value = self.payload_type.load(Ordering::Relaxed);
+        (value != NOT_NEGOTIATED).then_some(value)
+    }
+
+    pub(super) fn set_payload_type(&self, value: u8) {
+        self.payload_type.store(value, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_remote_report(&self, report: RemoteReport) {
+        *lock(&self.remote) = Some(report);
+    }
+}
+
+/// The selected pair as last read.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Pair {
+    pub(super) local: PathEnd,
+    pub(super) remote: PathEnd,
+    pub(super) relay_protocol: Option<String>,
+}
+
+/// The state that the parts of a peer connection share.
+pub(super) struct Shared {
+    pub(super) inbound: Arc<dyn Inbound>,
+    audio: Medium,
+    video: Medium,
+    /// Media may be sent: ICE and DTLS are up.
+    pub(super) sending: AtomicBool,
+    /// The path is relayed on our side, or may become so.
+    pub(super) relayed: AtomicBool,
+    pub(super) bytes_sent: AtomicU64,
+    pub(super) bytes_received: AtomicU64,
+    pub(super) keyframe_requests_sent: AtomicU64,
+    pub(super) keyframe_requests_received: AtomicU64,
+    pub(super) restarts: AtomicU64,
+    rtt: Mutex<Window>,
+    /// The latest round-trip time in microseconds, 0 while unknown.
+    latest_rtt: AtomicU64,
+    pair: Mutex<Option<Pair>>,
+    /// Media identification tag that outgoing candidates carry.
+    mid: Mutex<String>,
+    pub(super) events: Events,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    pub(super) fn new(
+        inbound: Arc<dyn Inbound>,
+        events: mpsc::Sender<Event>,
+        audio_ssrc: u32,
+        video_ssrc: u32,
+    ) -> Self {
+        Self {
+            inbound,
+            audio: Medium::new(audio_ssrc),
+            video: Medium::new(video_ssrc),
+            sending: AtomicBool::new(false),
+            relayed: AtomicBool::new(false),
+            bytes_sent: AtomicU64::new(0),
+            bytes_received: AtomicU64::new(0),
+            keyframe_requests_sent: AtomicU64::new(0),
+            keyframe_requests_received: AtomicU64::new(0),
+            restarts: AtomicU64::new(0),
+            rtt: Mutex::new(Window::default()),
+            latest_rtt: AtomicU64::new(0),
+            pair: Mutex::new(None),
+            mid: Mutex::new("0".to_owned()),
+            events: Events::new(events),
+        }
+    }
+
+    pub(super) fn medium(&self, kind: Kind) -> &Medium {
+        match kind {
+            Kind::Audio => &self.audio,
+            Kind::Video => &self.video,
+        }
+    }
+
+    /// Which of our streams has this SSRC.
+    pub(super) fn own_kind(&self, ssrc: u32) -> Option<Kind> {
+        [Kind::Audio, Kind::Video]
+            .into_iter()
+            .find(|kind| self.medium(*kind).ssrc == ssrc)
+    }
+
+    pub(super) fn add_rtt(&self, sample: Duration) {
+        let micros = u64::try_from(sample.as_micros()).unwrap_or(u64::MAX);
+        self.latest_rtt.store(micros.max(1), Ordering::Relaxed);
+        lock(&self.rtt).add(sample);
+    }
+
+    /// The latest round-trip time.
+    pub(super) fn latest_rtt(&self) -> Option<Duration> {
+        let micros = self.latest_rtt.load(Ordering::Relaxed);
+        (micros != 0).then(|| Duration::from_micros(micros))
+    }
+
+    pub(super) fn set_pair(&self, pair: Pair) {
+        *lock(&self.pair) = Some(pair);
+    }
+
+    pub(super) fn set_mid(&self, mid: &str) {
+        mid.clone_into(&mut lock(&self.mid));
+    }
+
+    pub(super) fn mid(&self) -> String {
+        lock(&self.mid).clone()
+    }
+
+    pub(super) fn stats(&self) -> PathStats {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let pair = lock(&self.pair).clone();
+        let (local, remote, relay_protocol) = match pair {
+            Some(pair) => (Some(pair.local), Some(pair.remote), pair.relay_protocol),
+            None => (None, None, None),
+        };
+        let medium = |kind| {
+            let medium = self.medium(kind);
+            medium.counters.read(*lock(&medium.remote))
+        };
+        PathStats {
+            local,
+            remote,
+            relay_protocol,
+            rtt: lock(&self.rtt).distribution(),
+            restarts: get(&self.restarts),
+            audio: medium(Kind::Audio),
+            video: medium(Kind::Video),
+            keyframe_requests_sent: get(&self.keyframe_requests_sent),
+            keyframe_requests_received: get(&self.keyframe_requests_received),
+            bytes_sent: get(&self.bytes_sent),
+            bytes_received: get(&self.bytes_received),
+        }
+    }
+}
+
+/// Nothing panics while one of these locks is held, and plain data stays whole if it did.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The way to the session, with the small state that says which event comes next.
+#[derive(Debug)]
+pub(super) struct Events {
+    sender: mpsc::Sender<Event>,
+    link: Mutex<Link>,
+    goodbye: AtomicBool,
+    /// We are closing: nothing that happens from now on is news.
+    closing: AtomicBool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Link {
+    Fresh,
+    Up,
+    Down,
+    Restarting,
+    Failed,
+}
+
+impl Events {
+    fn new(sender: mpsc::Sender<Event>) -> Self {
+        Self {
+            sender,
+            link: Mutex::new(Link::Fresh),
+            goodbye: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    /// The connection is up.
+    pub(super) fn up(&self) {
+        let mut link = lock(&self.link);
+        match *link {
+            Link::Fresh => self.send(Event::Connected),
+            Link::Down | Link::Restarting | Link::Failed => self.send(Event::Restored),
+            Link::Up => return,
+        }
+        *link = Link::Up;
+    }
+
+    /// Nothing is heard.
+    pub(super) fn down(&self) {
+        let mut link = lock(&self.link);
+        if matches!(*link, Link::Up | Link::Restarting) {
+            *link = Link::Down;
+            self.send(Event::Disconnected);
+        }
+    }
+
+    /// An ICE restart was applied: the next `up` is news.
+    pub(super) fn restarting(&self) {
+        let mut link = lock(&self.link);
+        if *link == Link::Up {
+            *link = Link::Restarting;
+        }
+    }
+
+    /// There is no path.
+    pub(super) fn failed(&self) {
+        let mut link = lock(&self.link);
+        if *link != Link::Failed {
+            *link = Link::Failed;
+            self.send(Event::Failed);
+        }
+    }
+
+    /// The other side left.
+    pub(super) fn goodbye(&self) {
+        if !self.goodbye.swap(true, Ordering::AcqRel) {
+            self.send(Event::Goodbye);
+        }
+    }
+
+    pub(super) fn candidate(&self, candidate: Candidate) {
+        self.send(Event::LocalCandidate(candidate));
+    }
+
+    /// Queues an event that must not wait: when the session has stopped reading it is lost.
+    pub(super) fn send(&self, event: Event) {
+        if self.is_closing() {
+            return;
+        }
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.sender.try_send(event) {
+            tracing::warn!("an event of the connection was dropped: nobody reads them");
+        }
+    }
+
+    /// Queues a message of the other side, waiting until more than the reserve is free, so that a
+    /// flood of messages slows the other side down and never crowds out a state change.
+    pub(super) async fn message(&self, event: Event) {
+        if let Ok(mut permits) = self.sender.reserve_many(EVENT_RESERVE + 1).await
+            && let Some(permit) = permits.next()
+        {
+            permit.send(event);
+        }
+    }
+}

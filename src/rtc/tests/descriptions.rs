@@ -1,0 +1,1 @@
+//! Descriptions that no call can be made of.

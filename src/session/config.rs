@@ -1,0 +1,104 @@
+//! What a session is started with: plain data, chosen by `cli`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::call::Timing;
+use crate::identity::{Identity, PublicKey};
+use crate::media::pipeline::{EngineConfig, Kind};
+use crate::media::spec::{self, AudioSpec, HearSpec, ShowSpec, VideoSpec};
+use crate::media::{Error, VideoFormat};
+use crate::rtc::{IcePolicy, IceServer};
+use crate::signaling::client;
+
+/// Everything a session needs.
+#[derive(Clone)]
+pub struct Config {
+    /// Where to sign in, and as whom.
+    pub signaling: client::Config,
+    /// The key behind the name; also signs our DTLS fingerprints.
+    pub identity: Arc<Identity>,
+    /// Whose keys are accepted.
+    pub trust: Trust,
+    /// What is sent and where the received goes.
+    pub media: Media,
+    /// STUN and TURN servers beside those that the signaling server names.
+    pub ice_servers: Vec<IceServer>,
+    /// Which candidates may be used.
+    pub ice_policy: IcePolicy,
+    /// How long each step of a call may take.
+    pub timing: Timing,
+}
+
+/// Whose keys are accepted.
+#[derive(Debug, Clone, Default)]
+pub struct Trust {
+    /// Keys by name, pinned at first contact. `None` pins nothing (selftest).
+    pub known_peers: Option<PathBuf>,
+    /// If set, only this key.
+    pub expect_key: Option<PublicKey>,
+}
+
+/// What is sent and where the received goes.
+#[derive(Debug, Clone)]
+pub struct Media {
+    /// The picture to send.
+    pub video: VideoSpec,
+    /// The sound to send.
+    pub audio: AudioSpec,
+    /// Where the received picture goes.
+    pub show: ShowSpec,
+    /// Where the received sound goes.
+    pub hear: HearSpec,
+    /// Size and rate of the picture sent.
+    pub format: VideoFormat,
+    /// Video bitrate in bit/s; `None` chooses by size.
+    pub video_bitrate: Option<u32>,
+    /// Audio bitrate in bit/s.
+    pub audio_bitrate: u32,
+}
+
+/// How long an ended session waits for the server to take its goodbye.
+pub(super) const SIGN_OFF: Duration = Duration::from_millis(500);
+
+impl Media {
+    /// What has no source, by [`Kind`](crate::media::Kind) as a number.
+    pub(super) fn sourceless(&self) -> [bool; 2] {
+        let mut off = [false; 2];
+        off[Kind::Audio as usize] = self.audio == AudioSpec::None;
+        off[Kind::Video as usize] = self.video == VideoSpec::None;
+        off
+    }
+
+    /// Opens files and codecs; devices too, which is why this happens at the start of a call and not before.
+    ///
+    /// # Errors
+    /// What can't be opened, by name.
+    pub(super) fn open(&self) -> Result<EngineConfig, Error> {
+        let video_source = match &self.video {
+            VideoSpec::None => None,
+            video => Some(spec::open_video(video, self.format)?),
+        };
+        let audio_source = match &self.audio {
+            AudioSpec::None => None,
+            audio => Some(spec::open_audio(audio)?),
+        };
+        let format = video_source.as_ref().map_or(self.format, |source| source.format());
+        Ok(EngineConfig {
+            video_source,
+            audio_source,
+            video_sink: spec::open_show(&self.show, self.format.fps)?,
+            audio_sink: spec::open_hear(&self.hear)?,
+            video_kbps: self.video_bitrate.map_or_else(|| default_kbps(format), |bits| bits / 1000),
+            audio_bits_per_second: self.audio_bitrate,
+        })
+    }
+}
+
+/// A tenth of a bit a pixel: where VP8 looks good on a talking head (docs/performance.md), and never so little
+/// that a small picture falls apart.
+fn default_kbps(format: VideoFormat) -> u32 {
+    let pixels = u64::from(format.width) * u64::from(format.height) * u64::from(format.fps);
+    u32::try_from(pixels / 10_000).unwrap_or(u32::MAX).clamp(60, 4_000)
+}

@@ -1,0 +1,123 @@
+//! What a session tells its front end.
+
+use std::time::Duration;
+
+use super::report::Report;
+use crate::call::{CallId, EndReason};
+use crate::media::pipeline::{Kind, Stats};
+use crate::rtc::PathStats;
+use crate::signaling::protocol::Change;
+
+/// Something happened. Events of a call carry its id.
+#[derive(Debug)]
+pub enum Event {
+    /// The name is ours on the server.
+    Registered {
+        /// The name as the server spells it.
+        name: String,
+        /// True when an earlier registration of this session was taken up again.
+        resumed: bool,
+    },
+    /// The signaling connection is gone; the session tries again by itself.
+    SignalingDown {
+        /// Why, in words.
+        reason: String,
+        /// When the next attempt starts.
+        retry_in: Duration,
+    },
+    /// The server will not have us (name taken, wrong token, other protocol). The session ends.
+    Refused {
+        /// Error code of the protocol.
+        code: String,
+        /// A sentence for a person.
+        message: String,
+    },
+    /// Watched names changed their state.
+    Presence(Vec<Change>),
+    /// Our invite is on its way.
+    Calling {
+        /// The call.
+        call: CallId,
+        /// Who is called.
+        to: String,
+    },
+    /// Somebody calls.
+    Incoming {
+        /// The call.
+        call: CallId,
+        /// Who calls; already checked by the server's name rules, still remote text.
+        from: String,
+        /// Fingerprint of the caller's key.
+        key: String,
+        /// True when this key was never seen under this name before.
+        first_contact: bool,
+    },
+    /// The other side rings.
+    Ringing {
+        /// The call.
+        call: CallId,
+    },
+    /// The callee accepted; the media path is being set up.
+    Accepted {
+        /// The call.
+        call: CallId,
+    },
+    /// Media can flow.
+    Connected {
+        /// The call.
+        call: CallId,
+        /// The short code that both sides can compare.
+        verification_code: String,
+    },
+    /// A mute changed, here or on the other side.
+    Media {
+        /// The call.
+        call: CallId,
+        /// True when it happened on the other side.
+        remote: bool,
+        /// What was muted or unmuted.
+        kind: Kind,
+        /// True when it is muted now.
+        muted: bool,
+    },
+    /// The path went silent or came back.
+    Link {
+        /// The call.
+        call: CallId,
+        /// True when media flows again.
+        up: bool,
+    },
+    /// Once a second while a call is connected.
+    Stats {
+        /// The call.
+        call: CallId,
+        /// Media of both directions so far.
+        media: Box<Stats>,
+        /// The path so far.
+        path: Box<PathStats>,
+    },
+    /// A call rang here and was not answered here.
+    Missed {
+        /// Who called.
+        from: String,
+    },
+    /// Something worth a line that does not change the call.
+    Notice {
+        /// A sentence.
+        text: String,
+    },
+    /// A command could not be carried out.
+    Rejected {
+        /// Why, in words.
+        reason: String,
+    },
+    /// The call is over. Nothing of this call follows.
+    Ended {
+        /// Why.
+        reason: EndReason,
+        /// Everything that was measured.
+        report: Box<Report>,
+    },
+    /// The session is over. Nothing follows.
+    Closed,
+}

@@ -1,0 +1,361 @@
+//! One call's peer connection and media engine, owned by one task.
+//!
+//! Driven by the session's actor through [`LegCommand`]s; tells it what happened by [`LegEvent`]s. Owns the
+//! order in which descriptions, candidates and media may move on the peer's side; knows nothing about why.
+//! The actor stays free of everything that takes time: files are opened, keys are made and pictures
+//! are flushed in here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+
+use super::config::Media;
+use crate::call::{CallId, JsepRole};
+use crate::media::pipeline::{Engine, Kind, Stats};
+use crate::rtc::{self, Candidate, PathStats, Peer};
+
+/// Commands waiting for a leg. Descriptions and candidates of one call fit many times over; when it is
+/// full the sender waits, which only a peer that floods us with candidates can bring about, and the
+/// server's own rate limit stands before that.
+const COMMANDS: usize = 256;
+
+/// How often figures are read and fed back to the encoder.
+const TICK: Duration = Duration::from_secs(1);
+
+/// The longest that closing a peer connection may take before it is dropped.
+const CLOSE: Duration = Duration::from_millis(600);
+
+/// The data-channel message by which a side tells that it muted or unmuted something.
+const MUTE_PREFIX: &str = "media ";
+
+/// What the actor tells a leg.
+#[derive(Debug)]
+pub(super) enum LegCommand {
+    /// Consent is there: the offerer's description may go out.
+    Negotiate,
+    /// The local description has been handed to signaling; candidates may follow it.
+    Described,
+    /// The other side's description.
+    Remote {
+        /// True for an offer.
+        offer: bool,
+        /// The SDP.
+        sdp: String,
+    },
+    /// A candidate of the other side.
+    Candidate(Candidate),
+    /// Media may be captured and sent.
+    StartMedia,
+    /// Look for a new path.
+    RestartIce,
+    /// Send nothing of this kind, or send again.
+    Mute(Kind, bool),
+    /// Say goodbye if asked, stop everything, flush the sinks, report.
+    Close {
+        /// Tell the other side over the data channel first.
+        goodbye: bool,
+    },
+}
+
+/// What a leg tells the actor.
+#[derive(Debug)]
+pub(super) enum LegEvent {
+    /// A local description to be signed and sent, answered by [`LegCommand::Described`].
+    Described {
+        /// True for an offer.
+        offer: bool,
+        /// The SDP.
+        sdp: String,
+    },
+    /// A local candidate to be sent.
+    Candidate(Candidate),
+    /// ICE and DTLS are done.
+    Connected,
+    /// Nothing is heard from the other side any more.
+    LinkDown,
+    /// It is heard again.
+    LinkUp,
+    /// ICE or DTLS gave up.
+    LinkFailed,
+    /// The other side hung up.
+    Goodbye,
+    /// The other side muted or unmuted something.
+    RemoteMute(Kind, bool),
+    /// A description or candidate of the other side made no sense; the call goes on without it.
+    Refused(String),
+    /// Worth a line; the call goes on.
+    Notice(String),
+    /// A local file, device or codec failed; the call can't go on.
+    MediaFailed(String),
+    /// Figures, once a second while media flows.
+    Stats(Box<Stats>, Box<PathStats>),
+    /// The leg is gone; nothing follows.
+    Closed(Option<Box<Stats>>, Option<Box<PathStats>>),
+}
+
+/// Everything a leg needs to begin.
+pub(super) struct LegSetup {
+    pub(super) call: CallId,
+    pub(super) role: JsepRole,
+    pub(super) media: Media,
+    pub(super) rtc: rtc::Config,
+}
+
+/// The actor's end of a leg. Dropping it closes the leg without a goodbye.
+pub(super) struct Leg {
+    commands: mpsc::Sender<LegCommand>,
+}
+
+impl Leg {
+    /// Starts the task. Events carry the call's id, because a leg that closes may overlap with the next.
+    pub(super) fn spawn(setup: LegSetup, events: mpsc::Sender<(CallId, LegEvent)>) -> Self {
+        let (commands, inbox) = mpsc::channel(COMMANDS);
+        tokio::spawn(async move {
+            let call = setup.call;
+            let out = Out { call, events };
+            let (media, path) = run(setup, inbox, &out).await;
+            out.send(LegEvent::Closed(media, path)).await;
+        });
+        Self { commands }
+    }
+
+    /// A leg whose task is somebody else: for tests of the actor.
+    #[cfg(test)]
+    pub(super) fn from_channel(commands: mpsc::Sender<LegCommand>) -> Self {
+        Self { commands }
+    }
+
+    /// Hands over a command. False when the leg's task is gone.
+    pub(super) async fn send(&self, command: LegCommand) -> bool {
+        self.commands.send(command).await.is_ok()
+    }
+}
+
+struct Out {
+    call: CallId,
+    events: mpsc::Sender<(CallId, LegEvent)>,
+}
+
+impl Out {
+    /// Waits for room: the actor reads this channel in every state. When the actor is gone nobody cares.
+    async fn send(&self, event: LegEvent) {
+        let _ = self.events.send((self.call, event)).await;
+    }
+}
+
+type Figures = (Option<Box<Stats>>, Option<Box<PathStats>>);
+
+async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) -> Figures {
+    // Files and codecs are opened first: what is not there is said before anybody's phone rings.
+    let media = setup.media.clone();
+    let prepared = tokio::task::spawn_blocking(move || media.open().and_then(Engine::prepare)).await;
+    let (engine, inlet) = match prepared {
+        Ok(Ok(parts)) => parts,
+        Ok(Err(error)) => {
+            out.send(LegEvent::MediaFailed(error.to_string())).await;
+            return (None, None);
+        }
+        Err(_) => {
+            out.send(LegEvent::MediaFailed("the media engine could not be started".into())).await;
+            return (None, None);
+        }
+    };
+    let figures = match Peer::new(setup.rtc, Arc::new(inlet)).await {
+        Ok((peer, events)) => {
+            let sourceless = setup.media.sourceless();
+            let running = Running {
+                peer,
+                engine,
+                events,
+                out,
+                role: setup.role,
+                offered: None,
+                flowing: false,
+                failures_told: 0,
+                sourceless,
+                off: sourceless,
+            };
+            return running.run(&mut inbox).await;
+        }
+        Err(error) => {
+            out.send(LegEvent::MediaFailed(format!("no peer connection: {error}"))).await;
+            stop(engine).await
+        }
+    };
+    (figures, None)
+}
+
+/// Flushing a film to disk blocks, so it happens off the runtime's threads.
+async fn stop(engine: Engine) -> Option<Box<Stats>> {
+    tokio::task::spawn_blocking(move || engine.stop()).await.ok().map(Box::new)
+}
+
+struct Running<'a> {
+    peer: Peer,
+    engine: Engine,
+    events: mpsc::Receiver<rtc::Event>,
+    out: &'a Out,
+    role: JsepRole,
+    /// The offerer's description, made while the other side still rings.
+    offered: Option<String>,
+    flowing: bool,
+    failures_told: usize,
+    /// What has no source in this call, by kind.
+    sourceless: [bool; 2],
+    /// What is not sent now, by kind.
+    off: [bool; 2],
+}
+
+impl Running<'_> {
+    async fn run(mut self, inbox: &mut mpsc::Receiver<LegCommand>) -> Figures {
+        if self.role == JsepRole::Offerer {
+            match self.peer.offer(false).await {
+                Ok(sdp) => self.offered = Some(sdp),
+                Err(error) => self.out.send(LegEvent::MediaFailed(format!("no offer: {error}"))).await,
+            }
+        }
+        let mut tick = interval_at(Instant::now() + TICK, TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let goodbye = loop {
+            tokio::select! {
+                command = inbox.recv() => match command {
+                    Some(LegCommand::Close { goodbye }) => break goodbye,
+                    Some(command) => self.command(command).await,
+                    None => break false,
+                },
+                Some(event) = self.events.recv() => self.event(event).await,
+                _ = tick.tick(), if self.flowing => self.feed_back().await,
+            }
+        };
+        let path = Some(Box::new(self.peer.stats()));
+        // The goodbye leaves before the sinks are flushed, so that the other side is not kept waiting.
+        let _ = timeout(CLOSE, self.peer.close(goodbye)).await;
+        (stop(self.engine).await, path)
+    }
+
+    async fn command(&mut self, command: LegCommand) {
+        match command {
+            LegCommand::Negotiate => {
+                if let Some(sdp) = self.offered.take() {
+                    self.out.send(LegEvent::Described { offer: true, sdp }).await;
+                }
+            }
+            LegCommand::Described => self.check(self.peer.apply_local().await).await,
+            LegCommand::Remote { offer: true, sdp } => match self.peer.answer(&sdp).await {
+                Ok(sdp) => self.out.send(LegEvent::Described { offer: false, sdp }).await,
+                Err(error) => self.refused(&error).await,
+            },
+            LegCommand::Remote { offer: false, sdp } => self.check(self.peer.accept_answer(&sdp).await).await,
+            LegCommand::Candidate(candidate) => self.check(self.peer.add_candidate(candidate).await).await,
+            LegCommand::StartMedia => {
+                if let Err(error) = self.engine.start_sending(self.peer.outlet()) {
+                    return self.out.send(LegEvent::MediaFailed(error.to_string())).await;
+                }
+                self.flowing = true;
+            }
+            LegCommand::RestartIce => match self.peer.offer(true).await {
+                Ok(sdp) => self.out.send(LegEvent::Described { offer: true, sdp }).await,
+                Err(error) => self.refused(&error).await,
+            },
+            LegCommand::Mute(kind, muted) => {
+                self.engine.set_muted(kind, muted);
+                self.off[kind as usize] = muted || self.sourceless[kind as usize];
+                // Told over the data channel; a side that is not connected yet learns it by the silence.
+                let _ = self.peer.send_data(mute_message(kind, muted).into()).await;
+            }
+            LegCommand::Close { .. } => {}
+        }
+    }
+
+    async fn event(&mut self, event: rtc::Event) {
+        let told = match event {
+            rtc::Event::LocalCandidate(candidate) => LegEvent::Candidate(candidate),
+            rtc::Event::Connected => LegEvent::Connected,
+            rtc::Event::Disconnected => LegEvent::LinkDown,
+            rtc::Event::Restored => LegEvent::LinkUp,
+            rtc::Event::Failed => LegEvent::LinkFailed,
+            rtc::Event::Goodbye => LegEvent::Goodbye,
+            rtc::Event::Data { bytes, .. } => match parse_mute(&bytes) {
+                Some((kind, muted)) => LegEvent::RemoteMute(kind, muted),
+                None => return,
+            },
+            rtc::Event::DataOpen => return self.tell_what_is_off().await,
+            rtc::Event::GatheringDone => return,
+        };
+        self.out.send(told).await;
+    }
+
+    /// A side without a source says so, so that silence from it is not taken for a broken path.
+    async fn tell_what_is_off(&self) {
+        for kind in [Kind::Audio, Kind::Video] {
+            if self.off[kind as usize] {
+                let _ = self.peer.send_data(mute_message(kind, true).into()).await;
+            }
+        }
+    }
+
+    /// Reads the figures, tells them, and lets the encoder know how the path is.
+    async fn feed_back(&mut self) {
+        let path = self.peer.stats();
+        if let Some(rtt) = path.rtt {
+            self.engine.set_rtt(rtt.p50);
+        }
+        if let Some(audio) = path.audio.remote {
+            // Saturating by the rules of `as` for floats.
+            self.engine.set_expected_loss((audio.fraction_lost * 100.0).ceil() as u8);
+        }
+        let media = Box::new(self.engine.snapshot());
+        for failure in media.failures.iter().skip(self.failures_told) {
+            self.out.send(LegEvent::Notice(failure.message.clone())).await;
+        }
+        self.failures_told = media.failures.len();
+        self.out.send(LegEvent::Stats(media, Box::new(path))).await;
+    }
+
+    async fn check(&self, result: Result<(), rtc::Error>) {
+        if let Err(error) = result {
+            self.refused(&error).await;
+        }
+    }
+
+    async fn refused(&self, error: &rtc::Error) {
+        self.out.send(LegEvent::Refused(error.to_string())).await;
+    }
+}
+
+fn mute_message(kind: Kind, muted: bool) -> String {
+    let kind = match kind {
+        Kind::Audio => "audio",
+        Kind::Video => "video",
+    };
+    format!("{MUTE_PREFIX}{kind} {}", if muted { "off" } else { "on" })
+}
+
+fn parse_mute(bytes: &[u8]) -> Option<(Kind, bool)> {
+    match std::str::from_utf8(bytes).ok()?.strip_prefix(MUTE_PREFIX)? {
+        "audio off" => Some((Kind::Audio, true)),
+        "audio on" => Some((Kind::Audio, false)),
+        "video off" => Some((Kind::Video, true)),
+        "video on" => Some((Kind::Video, false)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mute_messages_are_read_back_and_nothing_else_is() {
+        for kind in [Kind::Audio, Kind::Video] {
+            for muted in [true, false] {
+                assert_eq!(parse_mute(mute_message(kind, muted).as_bytes()), Some((kind, muted)));
+            }
+        }
+        for other in [&b"media audio"[..], b"", b"media \xff off", b"hello"] {
+            assert_eq!(parse_mute(other), None);
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What is known about one call while it lasts, and the report made of it at its end.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::leg::Leg;
+use super::report::{Direction, RemoteSends, Report, Setup};
+use crate::call::{CallId, EndReason};
+use crate::identity::{PublicKey, verification_code};
+use crate::media::pipeline::Stats;
+use crate::rtc::{Candidate, PathStats};
+use crate::signaling::protocol::SessionId;
+
+/// Candidates kept with an unanswered description. A host has a handful; what goes beyond is not repeated
+/// after the server came back, and connectivity checks find it as peer reflexive.
+const CANDIDATES: usize = 64;
+
+/// Our latest description, until the other side is known to have it.
+pub(super) struct Unanswered {
+    pub(super) offer: bool,
+    pub(super) sdp: String,
+    pub(super) signature: [u8; 64],
+    pub(super) candidates: Vec<Candidate>,
+}
+
+pub(super) struct Record {
+    id: CallId,
+    pub(super) peer: String,
+    direction: Direction,
+    began: Instant,
+    setup: Setup,
+    connected: Option<Instant>,
+    pub(super) key: Option<PublicKey>,
+    pub(super) first_contact: bool,
+    pub(super) remote_session: Option<SessionId>,
+    pub(super) local_fingerprint: Option<String>,
+    pub(super) remote_fingerprint: Option<String>,
+    pub(super) unanswered: Option<Unanswered>,
+    pub(super) remote_sends: RemoteSends,
+    pub(super) leg: Option<Leg>,
+    pub(super) end: Option<(EndReason, Duration)>,
+    pub(super) detail: Option<String>,
+    pub(super) media: Option<Stats>,
+    pub(super) path: Option<PathStats>,
+}
+
+impl Record {
+    pub(super) fn new(id: CallId, peer: String, direction: Direction) -> Self {
+        Self {
+            id,
+            peer,
+            direction,
+            began: Instant::now(),
+            setup: Setup::default(),
+            connected: None,
+            key: None,
+            first_contact: false,
+            remote_session: None,
+            local_fingerprint: None,
+            remote_fingerprint: None,
+            unanswered: None,
+            remote_sends: RemoteSends::default(),
+            leg: None,
+            end: None,
+            detail: None,
+            media: None,
+            path: None,
+        }
+    }
+
+    /// Whether a relayed message comes from the session we are in this call with.
+    pub(super) fn is_from(&self, session: SessionId) -> bool {
+        self.end.is_none() && self.remote_session == Some(session)
+    }
+
+    pub(super) fn rings(&mut self, now: Instant) {
+        self.setup.ringing.get_or_insert(now - self.began);
+    }
+
+    pub(super) fn accepted(&mut self, now: Instant) {
+        self.setup.accepted.get_or_insert(now - self.began);
+    }
+
+    pub(super) fn connected(&mut self, now: Instant) {
+        self.setup.connected.get_or_insert(now - self.began);
+        self.connected.get_or_insert(now);
+    }
+
+    pub(super) fn ended(&mut self, now: Instant, reason: EndReason) {
+        let duration = self.connected.map_or(Duration::ZERO, |connected| now - connected);
+        self.end.get_or_insert((reason, duration));
+    }
+
+    /// We dialed `dialed`, which goes on as this call: times count from that dialing.
+    pub(super) fn merge(&mut self, dialed: Self) {
+        self.direction = dialed.direction;
+        self.began = dialed.began;
+    }
+
+    pub(super) fn described(&mut self, offer: bool, sdp: String, signature: [u8; 64]) {
+        self.unanswered = Some(Unanswered { offer, sdp, signature, candidates: Vec::new() });
+    }
+
+    pub(super) fn remember(&mut self, candidate: Candidate) {
+        if let Some(unanswered) = &mut self.unanswered
+            && unanswered.candidates.len() < CANDIDATES
+        {
+            unanswered.candidates.push(candidate);
+        }
+    }
+
+    /// An answer settles our offer; a fresh offer makes our old answer moot.
+    pub(super) fn acknowledged(&mut self, offer: bool) {
+        if self.unanswered.as_ref().is_some_and(|ours| ours.offer != offer) {
+            self.unanswered = None;
+        }
+    }
+
+    pub(super) fn verification_code(&self) -> Option<String> {
+        Some(verification_code(self.local_fingerprint.as_ref()?, self.remote_fingerprint.as_ref()?))
+    }
+
+    /// `None` while the call lasts.
+    pub(super) fn into_report(self) -> Option<(EndReason, Report)> {
+        let (reason, duration) = self.end?;
+        let verification_code = self.verification_code();
+        let mut setup = self.setup;
+        if let Some(media) = &self.media {
+            let since = |at: std::time::Instant| at.saturating_duration_since(self.began.into_std());
+            setup.first_audio = media.audio_received.first_played.map(since);
+            setup.first_frame = media.video_received.first_shown.map(since);
+        }
+        let report = Report {
+            id: self.id,
+            peer: self.peer,
+            peer_key: self.key.map(|key| key.fingerprint()),
+            verification_code,
+            direction: self.direction,
+            reason,
+            detail: self.detail,
+            duration,
+            setup,
+            remote_sends: self.remote_sends,
+            path: self.path,
+            media: self.media,
+        };
+        Some((reason, report))
+    }
+}
