@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use letsmeet::media::pipeline::{Engine, EngineConfig, Inlet, Kind, Outlet, Stats};
+use letsmeet::media::pipeline::{Engine, Inlet, Kind, Outlet, Sinks, Sources, Stats};
 use letsmeet::media::rtp::RtpPacket;
 use letsmeet::media::synthetic::pattern::Pattern;
 use letsmeet::media::synthetic::tone::Tone;
@@ -219,15 +219,19 @@ fn main() {
     };
     let seconds = number("--seconds", "10");
     let prepare = || {
-        Engine::prepare(EngineConfig {
-            video_source: Some(Box::new(Pattern::new(format).unwrap())),
-            audio_source: Some(Box::new(Tone::new(440).unwrap())),
-            video_sink: Box::new(Null),
-            audio_sink: Box::new(Null),
+        let parts = Engine::prepare(Sinks {
+            video: Box::new(Null),
+            audio: Box::new(Null),
+        });
+        let (engine, inlet) = parts.unwrap();
+        let sources = Sources {
+            video: Some(Box::new(Pattern::new(format).unwrap())),
+            audio: Some(Box::new(Tone::new(440).unwrap())),
             video_kbps: number("--kbps", "600") as u32,
             audio_bits_per_second: 24_000,
-        })
-        .unwrap()
+        };
+        engine.attach(sources).unwrap();
+        (engine, inlet)
     };
     let ((a, in_a), (b, in_b)) = (prepare(), prepare());
     let delay = Duration::from_secs_f64(number("--delay", "0.1") / 1_000.0);

@@ -8,13 +8,14 @@ use tokio::time::Instant;
 use super::args::{Call, Global};
 use super::exit::Exit;
 use super::expect::{self, Expectation};
-use super::failure::Device;
+use super::failure::{Device, Usage};
 use super::front::{Front, Next};
 use super::output::report::Report;
 use super::output::{Output, Style};
 use super::setup::Ground;
 use super::verdict;
 use crate::call::EndReason;
+use crate::signaling::protocol::Name;
 use crate::session::{Command, Event, PresenceState, report};
 
 /// The largest file of expectations that is read, bytes.
@@ -39,6 +40,7 @@ struct Progress {
 pub(super) async fn run(global: &Global, args: Call) -> Result<Exit> {
     let ground = Ground::read(global)?;
     let expectations = expectations(&args)?;
+    Name::new(&args.to).map_err(|error| Usage::new(format!("{:?}: {error}", args.to)))?;
     let profile = ground.profile(global)?;
     let mut config = ground.session(global, profile, &args.media, &args.path, &args.trust, args.headless || global.json)?;
     config.timing.ring = args.ring_timeout;

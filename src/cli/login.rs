@@ -20,6 +20,7 @@ pub(super) async fn run(global: &Global, args: Login) -> Result<Exit> {
     let ground = Ground::read(global)?;
     let profile = ground.profile(global)?;
     profile.remember(&ground.folders.data)?;
+    let name = profile.name.clone();
     let config = ground.session(global, profile, &args.media, &args.path, &args.trust, args.headless)?;
     // A login has no single document to print at its end: its events are the document.
     let output = Output::new(Style::choose(false, args.headless || global.json));
@@ -37,7 +38,7 @@ pub(super) async fn run(global: &Global, args: Login) -> Result<Exit> {
                 front.command(Command::Quit).await;
             }
             Next::Event(Event::Refused { message, .. }) => {
-                tracing::error!("the server refused: {message}");
+                tracing::error!("the server refused \"{name}\": {message}");
                 exit = Exit::Signaling;
             }
             Next::Event(Event::Incoming { .. }) => match args.answer {

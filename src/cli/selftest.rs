@@ -32,13 +32,11 @@ const OVERHEAD: Duration = Duration::from_secs(20);
 
 /// What must hold at each end for the verdict to be good, beside media flowing both ways. Loose enough for a
 /// busy machine, far tighter than what a person would call broken.
-const MINIMUM: [&str; 5] = [
-    "video.frozen_seconds<=0",
-    "video.psnr_db>=25",
-    "video.latency_ms.p95<=400",
-    "audio.concealed_pct<=5",
-    "audio.latency_ms.p95<=400",
-];
+const MINIMUM: [&str; 4] =
+    ["video.frozen_seconds<=0", "video.psnr_db>=25", "video.latency_ms.p95<=400", "audio.concealed_pct<=5"];
+
+/// The tone tells its latency once in this time; a shorter test can't ask for it.
+const TONE_TELLS: Duration = Duration::from_secs(3);
 
 /// The document that `--json` prints.
 #[derive(Debug, Serialize)]
@@ -99,6 +97,9 @@ fn expectations(args: &Selftest) -> Result<Vec<Expectation>> {
     let mut all = vec![Expectation::at_least("video.fps", f64::from(args.fps) * 0.9)];
     for text in MINIMUM {
         all.push(text.parse()?);
+    }
+    if args.duration >= TONE_TELLS {
+        all.push("audio.latency_ms.p95<=400".parse()?);
     }
     all.extend(args.expectations.iter().cloned());
     let known = expect::numeric_paths(&Report::schema());

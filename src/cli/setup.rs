@@ -100,9 +100,15 @@ impl Ground {
     fn media(&self, flags: &Media, headless: bool) -> Result<session::Media> {
         let file = &self.settings.media;
         let size = flags.size.map_or((VideoFormat::DEFAULT.width, VideoFormat::DEFAULT.height), |s| (s.width, s.height));
+        let video = pick(&flags.video, &file.video, if headless { VideoSpec::Pattern(None) } else { VideoSpec::None })?;
+        let audio = pick(&flags.audio, &file.audio, if headless { AudioSpec::Tone(None) } else { AudioSpec::None })?;
+        for path in [as_file_video(&video), as_file_audio(&audio)].into_iter().flatten() {
+            // Said before anybody's phone rings.
+            fs::File::open(path).map_err(|error| Device::new(format!("cannot open {}: {error}", path.display())))?;
+        }
         Ok(session::Media {
-            video: pick(&flags.video, &file.video, if headless { VideoSpec::Pattern(None) } else { VideoSpec::None })?,
-            audio: pick(&flags.audio, &file.audio, if headless { AudioSpec::Tone(None) } else { AudioSpec::None })?,
+            video,
+            audio,
             show: pick(&flags.show, &file.show, ShowSpec::Null)?,
             hear: pick(&flags.hear, &file.hear, HearSpec::Null)?,
             format: VideoFormat { width: size.0, height: size.1, fps: flags.fps.unwrap_or(VideoFormat::DEFAULT.fps) },
@@ -184,6 +190,14 @@ pub(super) fn secret(path: &Path) -> Result<String> {
         "" => Err(fail("it is empty".into()).into()),
         secret => Ok(secret.to_owned()),
     }
+}
+
+fn as_file_video(spec: &VideoSpec) -> Option<&Path> {
+    if let VideoSpec::File(path) = spec { Some(path) } else { None }
+}
+
+fn as_file_audio(spec: &AudioSpec) -> Option<&Path> {
+    if let AudioSpec::File(path) = spec { Some(path) } else { None }
 }
 
 fn pick<T: FromStr + Clone>(flag: &Option<T>, file: &Option<String>, otherwise: T) -> Result<T>

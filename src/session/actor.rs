@@ -25,8 +25,7 @@ use crate::rtc::{self, Candidate, IceServer};
 use crate::signaling::client::{Client, Event as ServerEvent};
 use crate::signaling::protocol::{DescriptionKind, ErrorCode, SessionId};
 
-/// Events of legs waiting for the actor. When full the leg waits; the actor never waits for a leg in return
-/// except to hand over a command, for which a leg's own queue is far longer than a call needs.
+/// Events of legs waiting for the actor. When full the leg waits; the actor never waits for a leg in return.
 pub(super) const LEG_EVENTS: usize = 256;
 
 /// Makes legs. A seam for tests of the actor without a network.
@@ -155,7 +154,7 @@ impl<L: Legs> Actor<L> {
             Command::HangUp => self.pending.push_back(CallEvent::HangUp),
             Command::Mute { kind, muted } => match live.filter(|call| self.to_leg_possible(*call)) {
                 Some(call) => {
-                    self.to_leg(call, LegCommand::Mute(kind, muted)).await;
+                    self.to_leg(call, LegCommand::Mute(kind, muted));
                     self.tell(Event::Media { call, remote: false, kind, muted }).await;
                 }
                 None => self.reject("there is no call").await,
@@ -222,7 +221,7 @@ impl<L: Legs> Actor<L> {
             ServerEvent::Candidate { call, from, candidate, mid, mline } => {
                 let call = wire::call(call);
                 if self.records.get(&call).is_some_and(|record| record.is_from(from)) {
-                    self.to_leg(call, LegCommand::Candidate(Candidate { candidate, mid, mline })).await;
+                    self.to_leg(call, LegCommand::Candidate(Candidate { candidate, mid, mline }));
                 }
             }
             ServerEvent::Presence(changes) => self.tell(Event::Presence(changes)).await,
@@ -290,7 +289,7 @@ impl<L: Legs> Actor<L> {
             Ok(fingerprint) => {
                 record.remote_fingerprint = Some(fingerprint);
                 record.acknowledged(offer);
-                self.to_leg(call, LegCommand::Remote { offer, sdp }).await;
+                self.to_leg(call, LegCommand::Remote { offer, sdp });
             }
             Err(why) => {
                 record.detail = Some(why);
@@ -358,7 +357,7 @@ impl<L: Legs> Actor<L> {
                 record.local_fingerprint = Some(fingerprint);
                 self.wire.description(call, offer, &sdp, signature);
                 record.described(offer, sdp, signature);
-                self.to_leg(call, LegCommand::Described).await;
+                self.to_leg(call, LegCommand::Described);
             }
             Err(why) => {
                 record.detail = Some(why);
@@ -390,10 +389,10 @@ impl<L: Legs> Actor<L> {
                     record.leg = Some(leg);
                 }
             }
-            Effect::Negotiate { call, .. } => self.to_leg(call, LegCommand::Negotiate).await,
-            Effect::StartMedia { call } => self.to_leg(call, LegCommand::StartMedia).await,
-            Effect::RestartIce { call } => self.to_leg(call, LegCommand::RestartIce).await,
-            Effect::ClosePeer { call, goodbye } => self.to_leg(call, LegCommand::Close { goodbye }).await,
+            Effect::Negotiate { call, .. } => self.to_leg(call, LegCommand::Negotiate),
+            Effect::StartMedia { call } => self.to_leg(call, LegCommand::StartMedia),
+            Effect::RestartIce { call } => self.to_leg(call, LegCommand::RestartIce),
+            Effect::ClosePeer { call, goodbye } => self.to_leg(call, LegCommand::Close { goodbye }),
             Effect::Notify { call, notice } => self.notify(call, notice).await,
             Effect::Ignored { event, state, call } => {
                 tracing::debug!(event, state, call = ?call.map(|call| call.to_string()), "ignored");
@@ -485,9 +484,9 @@ impl<L: Legs> Actor<L> {
         self.records.get(&call).is_some_and(|record| record.leg.is_some())
     }
 
-    async fn to_leg(&mut self, call: CallId, command: LegCommand) {
-        if let Some(leg) = self.records.get(&call).and_then(|record| record.leg.as_ref()) {
-            leg.send(command).await;
+    fn to_leg(&mut self, call: CallId, command: LegCommand) {
+        if let Some(leg) = self.records.get_mut(&call).and_then(|record| record.leg.as_mut()) {
+            leg.send(command);
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::call::Timing;
 use crate::identity::{Identity, PublicKey};
-use crate::media::pipeline::{EngineConfig, Kind};
+use crate::media::pipeline::{Kind, Sinks, Sources};
 use crate::media::spec::{self, AudioSpec, HearSpec, ShowSpec, VideoSpec};
 use crate::media::{Error, VideoFormat};
 use crate::rtc::{IcePolicy, IceServer};
@@ -71,25 +71,31 @@ impl Media {
         off
     }
 
-    /// Opens files and codecs; devices too, which is why this happens at the start of a call and not before.
+    /// Makes the places where received media goes.
+    ///
+    /// # Errors
+    /// What can't be made, by name.
+    pub(super) fn open_sinks(&self) -> Result<Sinks, Error> {
+        Ok(Sinks { video: spec::open_show(&self.show, self.format.fps)?, audio: spec::open_hear(&self.hear)? })
+    }
+
+    /// Opens what is sent: files, and programs that read them. Takes as long as they take.
     ///
     /// # Errors
     /// What can't be opened, by name.
-    pub(super) fn open(&self) -> Result<EngineConfig, Error> {
-        let video_source = match &self.video {
+    pub(super) fn open_sources(&self) -> Result<Sources, Error> {
+        let video = match &self.video {
             VideoSpec::None => None,
             video => Some(spec::open_video(video, self.format)?),
         };
-        let audio_source = match &self.audio {
+        let audio = match &self.audio {
             AudioSpec::None => None,
             audio => Some(spec::open_audio(audio)?),
         };
-        let format = video_source.as_ref().map_or(self.format, |source| source.format());
-        Ok(EngineConfig {
-            video_source,
-            audio_source,
-            video_sink: spec::open_show(&self.show, self.format.fps)?,
-            audio_sink: spec::open_hear(&self.hear)?,
+        let format = video.as_ref().map_or(self.format, |source| source.format());
+        Ok(Sources {
+            video,
+            audio,
             video_kbps: self.video_bitrate.map_or_else(|| default_kbps(format), |bits| bits / 1000),
             audio_bits_per_second: self.audio_bitrate,
         })

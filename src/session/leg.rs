@@ -9,16 +9,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::config::Media;
 use crate::call::{CallId, JsepRole};
+use crate::media;
 use crate::media::pipeline::{Engine, Kind, Stats};
 use crate::rtc::{self, Candidate, PathStats, Peer};
 
-/// Commands waiting for a leg. Descriptions and candidates of one call fit many times over; when it is
-/// full the sender waits, which only a peer that floods us with candidates can bring about, and the
-/// server's own rate limit stands before that.
+/// Commands waiting for a leg. Descriptions and candidates of one call fit many times over. When it is full,
+/// which only a flood of candidates can bring about, the command is dropped and logged; a close then takes
+/// effect by the queue's end. The actor never waits for a leg, because the leg may be waiting for it.
 const COMMANDS: usize = 256;
 
 /// How often figures are read and fed back to the encoder.
@@ -105,7 +107,8 @@ pub(super) struct LegSetup {
 
 /// The actor's end of a leg. Dropping it closes the leg without a goodbye.
 pub(super) struct Leg {
-    commands: mpsc::Sender<LegCommand>,
+    /// `None` once the leg was told to close.
+    commands: Option<mpsc::Sender<LegCommand>>,
 }
 
 impl Leg {
@@ -118,18 +121,26 @@ impl Leg {
             let (media, path) = run(setup, inbox, &out).await;
             out.send(LegEvent::Closed(media, path)).await;
         });
-        Self { commands }
+        Self { commands: Some(commands) }
     }
 
     /// A leg whose task is somebody else: for tests of the actor.
     #[cfg(test)]
     pub(super) fn from_channel(commands: mpsc::Sender<LegCommand>) -> Self {
-        Self { commands }
+        Self { commands: Some(commands) }
     }
 
-    /// Hands over a command. False when the leg's task is gone.
-    pub(super) async fn send(&self, command: LegCommand) -> bool {
-        self.commands.send(command).await.is_ok()
+    /// Hands over a command, or drops it when the leg is closing or its queue is full.
+    pub(super) fn send(&mut self, command: LegCommand) {
+        let closing = matches!(command, LegCommand::Close { .. });
+        if let Some(commands) = &self.commands
+            && let Err(error) = commands.try_send(command)
+        {
+            tracing::warn!("a command did not reach the call's leg: {error}");
+        }
+        if closing {
+            self.commands = None;
+        }
     }
 }
 
@@ -148,11 +159,10 @@ impl Out {
 type Figures = (Option<Box<Stats>>, Option<Box<PathStats>>);
 
 async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) -> Figures {
-    // Files and codecs are opened first: what is not there is said before anybody's phone rings.
     let media = setup.media.clone();
-    let prepared = tokio::task::spawn_blocking(move || media.open().and_then(Engine::prepare)).await;
+    let prepared = tokio::task::spawn_blocking(move || media.open_sinks().and_then(Engine::prepare)).await;
     let (engine, inlet) = match prepared {
-        Ok(Ok(parts)) => parts,
+        Ok(Ok((engine, inlet))) => (Arc::new(engine), inlet),
         Ok(Err(error)) => {
             out.send(LegEvent::MediaFailed(error.to_string())).await;
             return (None, None);
@@ -162,7 +172,10 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
             return (None, None);
         }
     };
-    let figures = match Peer::new(setup.rtc, Arc::new(inlet)).await {
+    // A film takes long to open next to finding a path, so both go on at once.
+    let (media, attached) = (setup.media.clone(), Arc::clone(&engine));
+    let opening = tokio::task::spawn_blocking(move || attached.attach(media.open_sources()?));
+    match Peer::new(setup.rtc, Arc::new(inlet)).await {
         Ok((peer, events)) => {
             let sourceless = setup.media.sourceless();
             let running = Running {
@@ -172,35 +185,57 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
                 out,
                 role: setup.role,
                 offered: None,
-                flowing: false,
+                sources: Sources::Opening(opening),
+                wanted: false,
                 failures_told: 0,
                 sourceless,
                 off: sourceless,
             };
-            return running.run(&mut inbox).await;
+            running.run(&mut inbox).await
         }
         Err(error) => {
             out.send(LegEvent::MediaFailed(format!("no peer connection: {error}"))).await;
-            stop(engine).await
+            (stop(engine).await, None)
         }
-    };
-    (figures, None)
+    }
 }
 
 /// Flushing a film to disk blocks, so it happens off the runtime's threads.
-async fn stop(engine: Engine) -> Option<Box<Stats>> {
+async fn stop(engine: Arc<Engine>) -> Option<Box<Stats>> {
     tokio::task::spawn_blocking(move || engine.stop()).await.ok().map(Box::new)
+}
+
+/// What will be sent.
+enum Sources {
+    Opening(JoinHandle<Result<(), media::Error>>),
+    Ready,
+    Failed,
+}
+
+impl Sources {
+    /// The outcome of opening them, once; pending at any other time.
+    async fn opened(&mut self) -> Result<(), String> {
+        let Self::Opening(task) = self else { return std::future::pending().await };
+        let outcome = match task.await {
+            Ok(outcome) => outcome.map_err(|error| error.to_string()),
+            Err(_) => Err("the sources could not be opened".into()),
+        };
+        *self = if outcome.is_ok() { Self::Ready } else { Self::Failed };
+        outcome
+    }
 }
 
 struct Running<'a> {
     peer: Peer,
-    engine: Engine,
+    engine: Arc<Engine>,
     events: mpsc::Receiver<rtc::Event>,
     out: &'a Out,
     role: JsepRole,
     /// The offerer's description, made while the other side still rings.
     offered: Option<String>,
-    flowing: bool,
+    sources: Sources,
+    /// Media may flow as soon as the sources are open.
+    wanted: bool,
     failures_told: usize,
     /// What has no source in this call, by kind.
     sourceless: [bool; 2],
@@ -226,7 +261,11 @@ impl Running<'_> {
                     None => break false,
                 },
                 Some(event) = self.events.recv() => self.event(event).await,
-                _ = tick.tick(), if self.flowing => self.feed_back().await,
+                opened = self.sources.opened() => match opened {
+                    Ok(()) => self.start_if_ready().await,
+                    Err(why) => self.out.send(LegEvent::MediaFailed(why)).await,
+                },
+                _ = tick.tick(), if self.wanted => self.feed_back().await,
             }
         };
         let path = Some(Box::new(self.peer.stats()));
@@ -250,10 +289,8 @@ impl Running<'_> {
             LegCommand::Remote { offer: false, sdp } => self.check(self.peer.accept_answer(&sdp).await).await,
             LegCommand::Candidate(candidate) => self.check(self.peer.add_candidate(candidate).await).await,
             LegCommand::StartMedia => {
-                if let Err(error) = self.engine.start_sending(self.peer.outlet()) {
-                    return self.out.send(LegEvent::MediaFailed(error.to_string())).await;
-                }
-                self.flowing = true;
+                self.wanted = true;
+                self.start_if_ready().await;
             }
             LegCommand::RestartIce => match self.peer.offer(true).await {
                 Ok(sdp) => self.out.send(LegEvent::Described { offer: true, sdp }).await,
@@ -266,6 +303,15 @@ impl Running<'_> {
                 let _ = self.peer.send_data(mute_message(kind, muted).into()).await;
             }
             LegCommand::Close { .. } => {}
+        }
+    }
+
+    async fn start_if_ready(&mut self) {
+        if self.wanted
+            && matches!(self.sources, Sources::Ready)
+            && let Err(error) = self.engine.start_sending(self.peer.outlet())
+        {
+            self.out.send(LegEvent::MediaFailed(error.to_string())).await;
         }
     }
 

@@ -59,16 +59,20 @@ pub trait Outlet: Send + std::marker::Sync {
     fn request_keyframe(&self);
 }
 
-/// What an engine works on.
-pub struct EngineConfig {
-    /// The picture to send; `None` sends none.
-    pub video_source: Option<Box<dyn VideoSource>>,
-    /// The sound to send; `None` sends none.
-    pub audio_source: Option<Box<dyn AudioSource>>,
+/// Where received media goes.
+pub struct Sinks {
     /// Where received pictures go.
-    pub video_sink: Box<dyn VideoSink>,
+    pub video: Box<dyn VideoSink>,
     /// Where received sound goes.
-    pub audio_sink: Box<dyn AudioSink>,
+    pub audio: Box<dyn AudioSink>,
+}
+
+/// What is sent.
+pub struct Sources {
+    /// The picture to send; `None` sends none.
+    pub video: Option<Box<dyn VideoSource>>,
+    /// The sound to send; `None` sends none.
+    pub audio: Option<Box<dyn AudioSource>>,
     /// Target of the video encoder, kbit/s.
     pub video_kbps: u32,
     /// Target of the audio encoder, bit/s.
@@ -177,19 +181,20 @@ pub struct Engine {
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
+#[derive(Default)]
 struct Senders {
     video: Option<video_send::Sender>,
     audio: Option<audio_send::Sender>,
 }
 
 impl Engine {
-    /// Makes codecs and starts receiving; nothing is read from a source yet. What comes through the
-    /// inlet is decoded, measured and given to the sinks from now on.
+    /// Makes decoders and starts receiving. What comes through the inlet is decoded, measured and given
+    /// to the sinks from now on.
     ///
     /// # Errors
     ///
     /// A codec that refuses its settings, or a thread that the system does not grant.
-    pub fn prepare(config: EngineConfig) -> Result<(Self, Inlet), Error> {
+    pub fn prepare(sinks: Sinks) -> Result<(Self, Inlet), Error> {
         let shared = Arc::new(Shared {
             epoch: Instant::now(),
             outlet: OnceLock::new(),
@@ -205,27 +210,33 @@ impl Engine {
             audio_received: Mutex::default(),
             failures: Mutex::default(),
         });
-        let video = config
-            .video_source
-            .map(|source| video_send::Sender::new(source, config.video_kbps))
-            .transpose()?;
-        let audio = config
-            .audio_source
-            .map(|source| audio_send::Sender::new(source, config.audio_bits_per_second))
-            .transpose()?;
         let engine = Self {
             shared: shared.clone(),
-            senders: Mutex::new(Some(Senders { video, audio })),
+            senders: Mutex::default(),
             threads: Mutex::default(),
         };
-        let receiver = video_receive::Receiver::new(shared.clone(), config.video_sink)?;
+        let receiver = video_receive::Receiver::new(shared.clone(), sinks.video)?;
         engine.spawn("video-receive", move || receiver.run())?;
-        let receiver = audio_receive::Receiver::new(shared.clone(), config.audio_sink)?;
+        let receiver = audio_receive::Receiver::new(shared.clone(), sinks.audio)?;
         engine.spawn("audio-receive", move || receiver.run())?;
         Ok((engine, Inlet { shared }))
     }
 
-    /// Starts to read the sources and to send, and lets the receiver ask for key frames. Only the
+    /// Makes encoders for these sources, which wait for [`Engine::start_sending`]; nothing is read from
+    /// them yet. Opening a film takes long next to finding a path, so this may happen while that goes on.
+    ///
+    /// # Errors
+    ///
+    /// A codec that refuses its settings.
+    pub fn attach(&self, sources: Sources) -> Result<(), Error> {
+        let video = sources.video.map(|source| video_send::Sender::new(source, sources.video_kbps)).transpose()?;
+        let audio =
+            sources.audio.map(|source| audio_send::Sender::new(source, sources.audio_bits_per_second)).transpose()?;
+        *lock(&self.senders) = Some(Senders { video, audio });
+        Ok(())
+    }
+
+    /// Starts to read the attached sources and to send, and lets the receiver ask for key frames. Only the
     /// first call has an effect.
     ///
     /// # Errors
@@ -298,8 +309,9 @@ impl Engine {
 
     /// Stops everything, completes the sinks and returns the last figures. Blocks until the threads
     /// have ended, which takes as long as the sinks take to finish.
+    /// A second call only reads the figures again.
     #[must_use]
-    pub fn stop(self) -> Stats {
+    pub fn stop(&self) -> Stats {
         self.halt();
         self.snapshot()
     }

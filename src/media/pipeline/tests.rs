@@ -153,15 +153,18 @@ fn format() -> VideoFormat {
 
 fn end() -> End {
     let (video, audio) = (Recorder::default(), Recorder::default());
-    let (engine, inlet) = Engine::prepare(EngineConfig {
-        video_source: Some(Box::new(Pattern::new(format()).unwrap())),
-        audio_source: Some(Box::new(Tone::new(440).unwrap())),
-        video_sink: Box::new(video.clone()),
-        audio_sink: Box::new(audio.clone()),
-        video_kbps: 150,
-        audio_bits_per_second: 24_000,
+    let (engine, inlet) = Engine::prepare(Sinks {
+        video: Box::new(video.clone()),
+        audio: Box::new(audio.clone()),
     })
     .unwrap();
+    let sources = Sources {
+        video: Some(Box::new(Pattern::new(format()).unwrap())),
+        audio: Some(Box::new(Tone::new(440).unwrap())),
+        video_kbps: 150,
+        audio_bits_per_second: 24_000,
+    };
+    engine.attach(sources).unwrap();
     End {
         engine,
         inlet,
@@ -371,13 +374,9 @@ fn an_end_without_sources_receives_and_a_sink_that_fails_is_told() {
     }
     let a = end();
     let audio = Recorder::default();
-    let (engine, inlet) = Engine::prepare(EngineConfig {
-        video_source: None,
-        audio_source: None,
-        video_sink: Box::new(Broken),
-        audio_sink: Box::new(audio.clone()),
-        video_kbps: 100,
-        audio_bits_per_second: 24_000,
+    let (engine, inlet) = Engine::prepare(Sinks {
+        video: Box::new(Broken),
+        audio: Box::new(audio.clone()),
     })
     .unwrap();
     let (wire, thread) = Wire::new(inlet, 0.0, 1);
