@@ -46,21 +46,27 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Bytes thrown away at most.
 const LINGER_BYTES: usize = 4 << 20;
 
-/// Runs a connection from its upgrade to its end.
-pub(super) async fn run(stream: TcpStream, leftover: Bytes, place: Place) {
+/// Runs a connection from its upgrade through its login. The session has a task of its own, so that what the
+/// beginning needed does not weigh on it.
+pub(super) async fn begin(stream: TcpStream, read: Vec<u8>, place: Place) {
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
         .max_message_size(Some(MAX_FRAME))
         .max_frame_size(Some(MAX_FRAME));
     let mut socket =
-        WebSocketStream::from_partially_read(stream, leftover.to_vec(), Role::Server, Some(config))
-            .await;
-    // Boxed, so that its state does not weigh on the connection afterwards.
-    let Some(attached) = Box::pin(login::login(&mut socket, &place)).await else {
-        Box::pin(close(socket, CloseCode::Policy, "not logged in")).await;
-        return;
-    };
+        WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config)).await;
+    match login::login(&mut socket, &place).await {
+        Some(attached) => {
+            let tasks = place.app().tasks.clone();
+            tasks.spawn(run(socket, place, attached));
+        }
+        None => close(socket, CloseCode::Policy, "not logged in").await,
+    }
+}
+
+/// Runs a connection that is logged in to its end.
+async fn run(mut socket: Socket, place: Place, attached: Attached) {
     let end = session(&mut socket, place.app(), &attached).await;
     place.app().hub.detach(&attached);
     tracing::info!(session = %attached.session, ?end, "connection ended");

@@ -180,7 +180,10 @@ async fn upgrade(
         };
         // Only sockets of our own listener come here.
         if let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() {
-            connection::run(parts.io.into_inner(), parts.read_buf, place).await;
+            // A copy, because what hyper read would keep its whole buffer alive.
+            let (stream, read) = (parts.io.into_inner(), parts.read_buf.to_vec());
+            drop(parts.read_buf);
+            connection::begin(stream, read, place).await;
         }
     });
     let headers = [

@@ -338,7 +338,8 @@ impl Local {
                     return Err(UNKNOWN);
                 }
                 let takes_first = first_fits && gone(&call.first);
-                if !takes_first && !(second_fits && gone(second)) {
+                let takes_second = second_fits && gone(second);
+                if !takes_first && !takes_second {
                     return Err(WRONG_STATE);
                 }
                 let mut left = None;

@@ -38,8 +38,8 @@ pub(super) struct Session {
     /// Since when no socket is attached, as the time when it is forgotten.
     pub(super) detached: Option<Duration>,
     pub(super) calls: Vec<CallId>,
-    /// What this session watches; allocated on the first watch.
-    pub(super) watched: Option<Box<BTreeSet<Fold>>>,
+    /// What this session watches.
+    pub(super) watched: BTreeSet<Fold>,
 }
 
 /// A name with at least one session.
@@ -174,7 +174,7 @@ impl Local {
         if let Some(at) = session.detached {
             self.timers.remove(&(at, Timer::Detached(id)));
         }
-        for watched in session.watched.iter().flat_map(|w| w.iter()) {
+        for watched in &session.watched {
             self.presence.unwatch(watched, id, &mut self.timers);
         }
         if let Some(online) = self.names.get_mut(&session.fold) {
@@ -290,7 +290,7 @@ impl Registry for Local {
             away: false,
             detached: None,
             calls: Vec::new(),
-            watched: None,
+            watched: BTreeSet::new(),
         };
         self.sessions.insert(join.session, session);
         let online = self.names.entry(fold.clone()).or_insert_with(|| Online {

@@ -145,7 +145,7 @@ impl Local {
             return Err(too_many);
         }
         let names = parse_names(names)?;
-        let already = self.sessions.get(&from).and_then(|s| s.watched.as_deref());
+        let already = self.sessions.get(&from).map(|s| &s.watched);
         let fresh: BTreeMap<Fold, Name> = names
             .into_iter()
             .filter(|(fold, _)| already.is_none_or(|w| !w.contains(fold)))
@@ -169,7 +169,7 @@ impl Local {
                 state,
             });
             if let Some(session) = self.sessions.get_mut(&from) {
-                session.watched.get_or_insert_default().insert(fold.clone());
+                session.watched.insert(fold.clone());
             }
             self.presence.watch(name, fold, from, state);
         }
@@ -184,11 +184,7 @@ impl Local {
 
     pub(super) fn unwatch(&mut self, from: SessionId, names: &[String]) -> Result<Reply, Refusal> {
         let names = parse_names(names)?;
-        let Some(watched) = self
-            .sessions
-            .get_mut(&from)
-            .and_then(|s| s.watched.as_deref_mut())
-        else {
+        let Some(watched) = self.sessions.get_mut(&from).map(|s| &mut s.watched) else {
             return Ok(Reply::Done);
         };
         let gone: Vec<Fold> = if names.is_empty() {

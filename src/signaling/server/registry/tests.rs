@@ -161,7 +161,7 @@ fn check(registry: &Local) {
         if let Some(at) = state.detached {
             assert!(registry.timers.contains(&(at, Timer::Detached(*session))));
         }
-        for watched in state.watched.iter().flat_map(|w| w.iter()) {
+        for watched in &state.watched {
             assert!(
                 registry
                     .presence
