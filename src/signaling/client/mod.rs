@@ -16,8 +16,8 @@ pub use backoff::Backoff;
 pub use resolve::{Endpoint, ServerAddress, resolve};
 
 use crate::signaling::protocol::{
-    Availability, CallId, Candidate, Change, ClientMessage, Description, DescriptionKind, EndReason,
-    ErrorCode, IceServer, Key, Name, ServerMessage, SessionId, Signature, User,
+    Availability, CallId, Candidate, Change, ClientMessage, Description, DescriptionKind,
+    EndReason, ErrorCode, IceServer, Key, Name, ServerMessage, SessionId, Signature, User,
 };
 
 /// Commands that wait while the way to the server is down; one more is refused with [`Error::Full`].
@@ -57,7 +57,14 @@ impl Config {
     /// The usual settings.
     pub fn new(server: ServerAddress, name: Name, signer: Arc<dyn Signer>) -> Config {
         let (backoff, connect_timeout) = (Backoff::default(), Duration::from_secs(10));
-        Config { server, name, signer, token: None, backoff, connect_timeout }
+        Config {
+            server,
+            name,
+            signer,
+            token: None,
+            backoff,
+            connect_timeout,
+        }
     }
 }
 
@@ -246,7 +253,11 @@ impl Client {
     /// # Errors
     /// [`Error::Full`] or [`Error::Stopped`], as for every command below.
     pub fn invite(&self, call: CallId, to: &str) -> Result<(), Error> {
-        self.send(ClientMessage::Invite { call, to: to.to_owned(), seq: None })
+        self.send(ClientMessage::Invite {
+            call,
+            to: to.to_owned(),
+            seq: None,
+        })
     }
 
     /// Tells the caller that somebody is being alerted.
@@ -270,7 +281,11 @@ impl Client {
     /// # Errors
     /// See [`Client::invite`].
     pub fn decline(&self, call: CallId, busy: bool) -> Result<(), Error> {
-        self.send(ClientMessage::Decline { call, busy, seq: None })
+        self.send(ClientMessage::Decline {
+            call,
+            busy,
+            seq: None,
+        })
     }
 
     /// Gives up before the answer.
@@ -286,7 +301,11 @@ impl Client {
     /// # Errors
     /// See [`Client::invite`].
     pub fn hangup(&self, call: CallId, reason: EndReason) -> Result<(), Error> {
-        self.send(ClientMessage::Hangup { call, reason, seq: None })
+        self.send(ClientMessage::Hangup {
+            call,
+            reason,
+            seq: None,
+        })
     }
 
     /// Sends an offer or an answer to the other participant.
@@ -300,7 +319,14 @@ impl Client {
         sdp: String,
         signature: Signature,
     ) -> Result<(), Error> {
-        let description = Description { call, to: None, kind, sdp, signature, seq: None };
+        let description = Description {
+            call,
+            to: None,
+            kind,
+            sdp,
+            signature,
+            seq: None,
+        };
         self.send(ClientMessage::Description(description))
     }
 
@@ -308,8 +334,21 @@ impl Client {
     ///
     /// # Errors
     /// See [`Client::invite`].
-    pub fn candidate(&self, call: CallId, candidate: String, mid: String, mline: u16) -> Result<(), Error> {
-        let candidate = Candidate { call, to: None, candidate, mid, mline, seq: None };
+    pub fn candidate(
+        &self,
+        call: CallId,
+        candidate: String,
+        mid: String,
+        mline: u16,
+    ) -> Result<(), Error> {
+        let candidate = Candidate {
+            call,
+            to: None,
+            candidate,
+            mid,
+            mline,
+            seq: None,
+        };
         self.send(ClientMessage::Candidate(candidate))
     }
 
@@ -318,7 +357,11 @@ impl Client {
     /// # Errors
     /// See [`Client::invite`].
     pub fn rejoin(&self, call: CallId, with: &str) -> Result<(), Error> {
-        self.send(ClientMessage::Rejoin { call, with: with.to_owned(), seq: None })
+        self.send(ClientMessage::Rejoin {
+            call,
+            with: with.to_owned(),
+            seq: None,
+        })
     }
 
     /// One page of who is online.
@@ -331,7 +374,15 @@ impl Client {
         after: Option<String>,
         limit: Option<u16>,
     ) -> Result<Page, Error> {
-        match self.request(ClientMessage::List { query, after, limit, seq: None }).await? {
+        match self
+            .request(ClientMessage::List {
+                query,
+                after,
+                limit,
+                seq: None,
+            })
+            .await?
+        {
             ServerMessage::Users { users, next, .. } => Ok(Page { users, next }),
             _ => Err(Error::NoAnswer),
         }
@@ -342,7 +393,9 @@ impl Client {
     /// # Errors
     /// [`Error`] when the server does not confirm.
     pub async fn watch(&self, names: Vec<String>) -> Result<(), Error> {
-        self.request(ClientMessage::Watch { names, seq: None }).await.map(drop)
+        self.request(ClientMessage::Watch { names, seq: None })
+            .await
+            .map(drop)
     }
 
     /// Stops watching names; an empty list means every one.
@@ -350,7 +403,9 @@ impl Client {
     /// # Errors
     /// [`Error`] when the server does not confirm.
     pub async fn unwatch(&self, names: Vec<String>) -> Result<(), Error> {
-        self.request(ClientMessage::Unwatch { names, seq: None }).await.map(drop)
+        self.request(ClientMessage::Unwatch { names, seq: None })
+            .await
+            .map(drop)
     }
 
     /// Says whether this session wants to be called, also after a reconnect.
@@ -358,16 +413,22 @@ impl Client {
     /// # Errors
     /// [`Error`] when the server does not confirm.
     pub async fn set_state(&self, state: Availability) -> Result<(), Error> {
-        self.request(ClientMessage::State { state, seq: None }).await.map(drop)
+        self.request(ClientMessage::State { state, seq: None })
+            .await
+            .map(drop)
     }
 
     fn send(&self, message: ClientMessage) -> Result<(), Error> {
-        self.commands.try_send(Command::Send(message)).map_err(refused)
+        self.commands
+            .try_send(Command::Send(message))
+            .map_err(refused)
     }
 
     async fn request(&self, message: ClientMessage) -> Result<ServerMessage, Error> {
         let (answer, answered) = oneshot::channel();
-        self.commands.try_send(Command::Request(message, answer)).map_err(refused)?;
+        self.commands
+            .try_send(Command::Request(message, answer))
+            .map_err(refused)?;
         match tokio::time::timeout(REQUEST_TIMEOUT, answered).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(Error::Stopped),

@@ -13,8 +13,9 @@ pub const LOGIN_CONTEXT: &str = "letsmeet login v1";
 ///
 /// `name` is the normalised name, the one that `registered` repeats.
 pub fn login_bytes(nonce: &Nonce, server: &str, name: &str) -> Vec<u8> {
-    let mut bytes =
-        Vec::with_capacity(LOGIN_CONTEXT.len() + 1 + nonce.bytes().len() + 4 + server.len() + name.len());
+    let mut bytes = Vec::with_capacity(
+        LOGIN_CONTEXT.len() + 1 + nonce.bytes().len() + 4 + server.len() + name.len(),
+    );
     bytes.extend_from_slice(LOGIN_CONTEXT.as_bytes());
     bytes.push(0);
     bytes.extend_from_slice(nonce.bytes());
@@ -27,10 +28,17 @@ pub fn login_bytes(nonce: &Nonce, server: &str, name: &str) -> Vec<u8> {
 }
 
 /// Whether the signature over [`login_bytes`] was made by the key.
-pub fn verify_login(nonce: &Nonce, server: &str, name: &str, key: &Key, signature: &Signature) -> bool {
+pub fn verify_login(
+    nonce: &Nonce,
+    server: &str,
+    name: &str,
+    key: &Key,
+    signature: &Signature,
+) -> bool {
     let Ok(key) = VerifyingKey::from_bytes(key.bytes()) else {
         return false;
     };
     let signature = ed25519_dalek::Signature::from_bytes(signature.bytes());
-    key.verify_strict(&login_bytes(nonce, server, name), &signature).is_ok()
+    key.verify_strict(&login_bytes(nonce, server, name), &signature)
+        .is_ok()
 }

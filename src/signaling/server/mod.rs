@@ -78,7 +78,9 @@ impl Drop for Slot {
 
 impl App {
     fn addresses(&self) -> MutexGuard<'_, Addresses> {
-        self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
+        self.addresses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -113,12 +115,18 @@ pub async fn serve_with(
     };
     // Fails here rather than in a login.
     getrandom::u64().map_err(Error::Random)?;
-    let bounds = outbox::Bounds { frames: config.queued_frames, bytes: config.queued_bytes };
+    let bounds = outbox::Bounds {
+        frames: config.queued_frames,
+        bytes: config.queued_bytes,
+    };
     let app = Arc::new(App {
         limits: config.limits(),
         hub: Hub::new(registry, bounds),
         bindings,
-        addresses: Mutex::new(Addresses::new(config.connections_per_address, config.claims_per_address)),
+        addresses: Mutex::new(Addresses::new(
+            config.connections_per_address,
+            config.claims_per_address,
+        )),
         connections: AtomicUsize::new(0),
         tasks: TaskTracker::new(),
         stop: shutdown.clone(),
@@ -138,8 +146,14 @@ pub async fn serve_with(
     };
     app.hub.stop(&bye);
     app.tasks.close();
-    if tokio::time::timeout(app.config.drain, app.tasks.wait()).await.is_err() {
-        tracing::info!(left = app.tasks.len(), "some connections did not take their goodbye");
+    if tokio::time::timeout(app.config.drain, app.tasks.wait())
+        .await
+        .is_err()
+    {
+        tracing::info!(
+            left = app.tasks.len(),
+            "some connections did not take their goodbye"
+        );
     }
     // It ended with the token.
     let _ = ticker.await;
@@ -178,7 +192,8 @@ async fn accept(app: &Arc<App>, listener: TcpListener) {
 }
 
 fn turn_away(stream: &TcpStream) {
-    const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    const FULL: &[u8] =
+        b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     // A fresh socket takes so little at once; if it does not, closing says enough.
     let _ = stream.try_write(FULL);
 }

@@ -47,10 +47,14 @@ pub(super) enum Phase {
 }
 
 const UNKNOWN: Refusal = Refusal::new(ErrorCode::UnknownCall, "no such call");
-const WRONG_STATE: Refusal =
-    Refusal::new(ErrorCode::WrongState, "the call is not in a state that allows this");
-const TOO_MANY: Refusal =
-    Refusal::new(ErrorCode::TooManyCalls, "as many pending calls as a session may have");
+const WRONG_STATE: Refusal = Refusal::new(
+    ErrorCode::WrongState,
+    "the call is not in a state that allows this",
+);
+const TOO_MANY: Refusal = Refusal::new(
+    ErrorCode::TooManyCalls,
+    "as many pending calls as a session may have",
+);
 
 impl Local {
     pub(super) fn invite(
@@ -62,7 +66,10 @@ impl Local {
         out: &mut Vec<Output>,
     ) -> Result<Reply, Refusal> {
         if self.calls.contains_key(&id) {
-            return Err(Refusal::new(ErrorCode::CallExists, "this call id is in use"));
+            return Err(Refusal::new(
+                ErrorCode::CallExists,
+                "this call id is in use",
+            ));
         }
         let callee = Name::new(to).map_err(|_| bad_name())?.fold();
         self.room_for_call(from)?;
@@ -77,8 +84,10 @@ impl Local {
             end(from, id, EndReason::UnknownName, out);
             return Ok(Reply::Done);
         }
-        let targets: Vec<SessionId> =
-            rung.into_iter().filter(|s| self.pending(*s) < self.bounds.pending_calls).collect();
+        let targets: Vec<SessionId> = rung
+            .into_iter()
+            .filter(|s| self.pending(*s) < self.bounds.pending_calls)
+            .collect();
         if targets.is_empty() {
             end(from, id, EndReason::Busy, out);
             return Ok(Reply::Done);
@@ -96,9 +105,20 @@ impl Local {
         self.enter(from, id);
         let until = now + RING_GUARD;
         self.timers.insert((until, Timer::Ring(id)));
-        let phase =
-            Phase::Ringing { callee: callee.clone(), targets, told: false, any_busy: false, until };
-        self.calls.insert(id, Call { first: caller, phase });
+        let phase = Phase::Ringing {
+            callee: callee.clone(),
+            targets,
+            told: false,
+            any_busy: false,
+            until,
+        };
+        self.calls.insert(
+            id,
+            Call {
+                first: caller,
+                phase,
+            },
+        );
         self.touch_session(now, from);
         self.touch(now, &callee);
         Ok(Reply::Done)
@@ -120,7 +140,10 @@ impl Local {
         if !std::mem::replace(told, true)
             && let Some(to) = call.first.session
         {
-            out.push(Output::Deliver { to, message: ServerMessage::Ringing { call: id } });
+            out.push(Output::Deliver {
+                to,
+                message: ServerMessage::Ringing { call: id },
+            });
         }
         Ok(Reply::Done)
     }
@@ -134,7 +157,13 @@ impl Local {
     ) -> Result<Reply, Refusal> {
         let second = self.side(from)?;
         let call = self.calls.get_mut(&id).ok_or(UNKNOWN)?;
-        let Phase::Ringing { targets, until, callee, .. } = &mut call.phase else {
+        let Phase::Ringing {
+            targets,
+            until,
+            callee,
+            ..
+        } = &mut call.phase
+        else {
             return Err(refuse(call, from));
         };
         if !targets.contains(&from) {
@@ -157,8 +186,11 @@ impl Local {
             if let Some(session) = self.sessions.get(&to)
                 && let Some(at) = session.detached
             {
-                let message =
-                    ServerMessage::PeerSignaling { call: id, up: false, session: Some(to) };
+                let message = ServerMessage::PeerSignaling {
+                    call: id,
+                    up: false,
+                    session: Some(to),
+                };
                 out.push(Output::Deliver { to: from, message });
                 self.extend_patience(now, to, at);
             }
@@ -183,7 +215,10 @@ impl Local {
         out: &mut Vec<Output>,
     ) -> Result<Reply, Refusal> {
         let call = self.calls.get_mut(&id).ok_or(UNKNOWN)?;
-        let Phase::Ringing { targets, any_busy, .. } = &mut call.phase else {
+        let Phase::Ringing {
+            targets, any_busy, ..
+        } = &mut call.phase
+        else {
             return Err(refuse(call, from));
         };
         if !targets.contains(&from) {
@@ -194,7 +229,11 @@ impl Local {
         let over = !busy || targets.is_empty();
         self.quit(from, id);
         if over {
-            let reason = if busy { EndReason::Busy } else { EndReason::Declined };
+            let reason = if busy {
+                EndReason::Busy
+            } else {
+                EndReason::Declined
+            };
             self.end_ringing(now, id, reason, EndReason::AnsweredElsewhere, out);
         } else {
             self.touch_session(now, from);
@@ -210,10 +249,17 @@ impl Local {
         out: &mut Vec<Output>,
     ) -> Result<Reply, Refusal> {
         let call = self.calls.get(&id).ok_or(UNKNOWN)?;
-        if !matches!(call.phase, Phase::Ringing { .. }) || call.first.session != Some(from) {
+        if call.first.session != Some(from) {
             return Err(refuse(call, from));
         }
-        self.end_ringing(now, id, EndReason::Cancelled, EndReason::Cancelled, out);
+        match call.phase {
+            Phase::Ringing { .. } => {
+                self.end_ringing(now, id, EndReason::Cancelled, EndReason::Cancelled, out);
+            }
+            // It crossed the answer on its way: the caller does not want the call any more.
+            Phase::Accepted { .. } => self.end_accepted(now, id, from, EndReason::Cancelled, out),
+            Phase::Waiting { .. } => return Err(WRONG_STATE),
+        }
         Ok(Reply::Done)
     }
 
@@ -249,7 +295,13 @@ impl Local {
         let own = me.name.fold();
         let Some(call) = self.calls.get(&id) else {
             self.room_for_call(from)?;
-            self.calls.insert(id, Call { first: me, phase: Phase::Waiting { with } });
+            self.calls.insert(
+                id,
+                Call {
+                    first: me,
+                    phase: Phase::Waiting { with },
+                },
+            );
             self.enter(from, id);
             self.touch(now, &own);
             return Ok(Reply::Done);
@@ -286,7 +338,8 @@ impl Local {
                     return Err(UNKNOWN);
                 }
                 let takes_first = first_fits && gone(&call.first);
-                if !takes_first && !(second_fits && gone(second)) {
+                let takes_second = second_fits && gone(second);
+                if !takes_first && !takes_second {
                     return Err(WRONG_STATE);
                 }
                 let mut left = None;
@@ -321,13 +374,15 @@ impl Local {
             _ => return Err(refuse(call, from)),
         };
         match (other, to) {
-            (Some(other), Some(to)) if other != to => {
-                Err(Refusal::new(ErrorCode::UnknownCall, "the session it is for is not in this call"))
-            }
+            (Some(other), Some(to)) if other != to => Err(Refusal::new(
+                ErrorCode::UnknownCall,
+                "the session it is for is not in this call",
+            )),
             (Some(other), _) => Ok(other),
-            (None, _) => {
-                Err(Refusal::new(ErrorCode::PeerAway, "the other side has lost its way to the server"))
-            }
+            (None, _) => Err(Refusal::new(
+                ErrorCode::PeerAway,
+                "the other side has lost its way to the server",
+            )),
         }
     }
 
@@ -363,10 +418,16 @@ impl Local {
             Phase::Ringing { .. } if call.first.session == Some(session) => {
                 self.end_ringing(now, id, EndReason::Cancelled, EndReason::Cancelled, out);
             }
-            Phase::Ringing { targets, any_busy, .. } => {
+            Phase::Ringing {
+                targets, any_busy, ..
+            } => {
                 targets.retain(|t| *t != session);
                 if targets.is_empty() {
-                    let reason = if *any_busy { EndReason::Busy } else { EndReason::Unavailable };
+                    let reason = if *any_busy {
+                        EndReason::Busy
+                    } else {
+                        EndReason::Unavailable
+                    };
                     self.end_ringing(now, id, reason, reason, out);
                 }
             }
@@ -394,8 +455,11 @@ impl Local {
         let calls = self.sessions.get(&session).map_or(&[][..], |s| &s.calls);
         for id in calls {
             if let Ok(to) = self.other_participant(session, *id, None) {
-                let message =
-                    ServerMessage::PeerSignaling { call: *id, up, session: Some(session) };
+                let message = ServerMessage::PeerSignaling {
+                    call: *id,
+                    up,
+                    session: Some(session),
+                };
                 out.push(Output::Deliver { to, message });
             }
         }
@@ -405,10 +469,21 @@ impl Local {
     fn introduce(&self, id: CallId, joined: SessionId, out: &mut Vec<Output>) {
         let other = self.other_participant(joined, id, None).ok();
         let up = other.is_some_and(|o| self.sessions.get(&o).is_some_and(|s| s.detached.is_none()));
-        let message = ServerMessage::PeerSignaling { call: id, up, session: other };
-        out.push(Output::Deliver { to: joined, message });
+        let message = ServerMessage::PeerSignaling {
+            call: id,
+            up,
+            session: other,
+        };
+        out.push(Output::Deliver {
+            to: joined,
+            message,
+        });
         if let Some(to) = other {
-            let message = ServerMessage::PeerSignaling { call: id, up: true, session: Some(joined) };
+            let message = ServerMessage::PeerSignaling {
+                call: id,
+                up: true,
+                session: Some(joined),
+            };
             out.push(Output::Deliver { to, message });
         }
     }
@@ -422,8 +497,16 @@ impl Local {
         for_callee: EndReason,
         out: &mut Vec<Output>,
     ) {
-        let Some(Call { first, phase: Phase::Ringing { callee, targets, until, .. } }) =
-            self.calls.remove(&id)
+        let Some(Call {
+            first,
+            phase:
+                Phase::Ringing {
+                    callee,
+                    targets,
+                    until,
+                    ..
+                },
+        }) = self.calls.remove(&id)
         else {
             return;
         };
@@ -477,7 +560,9 @@ impl Local {
     fn pending(&self, session: SessionId) -> usize {
         let calls = self.sessions.get(&session).map_or(&[][..], |s| &s.calls);
         let pending = |id: &&CallId| {
-            self.calls.get(id).is_some_and(|c| !matches!(c.phase, Phase::Accepted { .. }))
+            self.calls
+                .get(id)
+                .is_some_and(|c| !matches!(c.phase, Phase::Accepted { .. }))
         };
         calls.iter().filter(pending).count()
     }
@@ -485,7 +570,9 @@ impl Local {
     /// A session may hold so many pending calls, and twice as many calls in all.
     fn room_for_call(&self, session: SessionId) -> Result<(), Refusal> {
         let all = self.sessions.get(&session).map_or(0, |s| s.calls.len());
-        if self.pending(session) >= self.bounds.pending_calls || all >= 2 * self.bounds.pending_calls {
+        if self.pending(session) >= self.bounds.pending_calls
+            || all >= 2 * self.bounds.pending_calls
+        {
             return Err(TOO_MANY);
         }
         Ok(())
@@ -493,7 +580,11 @@ impl Local {
 
     fn side(&self, session: SessionId) -> Result<Side, Refusal> {
         let s = self.sessions.get(&session).ok_or(UNKNOWN)?;
-        Ok(Side { name: s.name.clone(), key: s.key, session: Some(session) })
+        Ok(Side {
+            name: s.name.clone(),
+            key: s.key,
+            session: Some(session),
+        })
     }
 
     fn enter(&mut self, session: SessionId, id: CallId) {
@@ -515,7 +606,10 @@ impl Local {
 }
 
 fn end(to: SessionId, call: CallId, reason: EndReason, out: &mut Vec<Output>) {
-    out.push(Output::Deliver { to, message: ServerMessage::ended(call, reason) });
+    out.push(Output::Deliver {
+        to,
+        message: ServerMessage::ended(call, reason),
+    });
 }
 
 /// A participant learns that the state is wrong; anybody else learns nothing of the call.

@@ -10,8 +10,8 @@ use super::{
     Bounds, Join, Joined, LEAVE_DEBOUNCE, Output, RESUME_IN_CALL, Refusal, Registry, Reply, Timer,
 };
 use crate::signaling::protocol::{
-    Availability, CallId, ClientMessage, ErrorCode, Fold, Key, MAX_PAGE, MAX_QUERY, Name, PresenceState,
-    ResumeToken, ServerMessage, SessionId, User, fold_text,
+    Availability, CallId, ClientMessage, ErrorCode, Fold, Key, MAX_PAGE, MAX_QUERY, Name,
+    PresenceState, ResumeToken, ServerMessage, SessionId, User, fold_text,
 };
 
 /// Names looked at for one page: a search that finds little returns a short page and a `next`.
@@ -38,8 +38,8 @@ pub(super) struct Session {
     /// Since when no socket is attached, as the time when it is forgotten.
     pub(super) detached: Option<Duration>,
     pub(super) calls: Vec<CallId>,
-    /// What this session watches; allocated on the first watch.
-    pub(super) watched: Option<Box<BTreeSet<Fold>>>,
+    /// What this session watches.
+    pub(super) watched: BTreeSet<Fold>,
 }
 
 /// A name with at least one session.
@@ -52,7 +52,10 @@ pub(super) struct Online {
 impl Local {
     /// An empty registry.
     pub fn new(bounds: Bounds) -> Local {
-        Local { bounds, ..Local::default() }
+        Local {
+            bounds,
+            ..Local::default()
+        }
     }
 
     /// The state of a name over all of its sessions, without any debouncing.
@@ -61,11 +64,17 @@ impl Local {
             return PresenceState::Offline;
         };
         let mut best = PresenceState::Offline;
-        for session in online.sessions.iter().filter_map(|id| self.sessions.get(id)) {
+        for session in online
+            .sessions
+            .iter()
+            .filter_map(|id| self.sessions.get(id))
+        {
             for call in session.calls.iter().filter_map(|id| self.calls.get(id)) {
                 match call.phase {
                     Phase::Accepted { .. } | Phase::Waiting { .. } => return PresenceState::InCall,
-                    Phase::Ringing { .. } if session.detached.is_none() => best = PresenceState::Ringing,
+                    Phase::Ringing { .. } if session.detached.is_none() => {
+                        best = PresenceState::Ringing
+                    }
                     Phase::Ringing { .. } => {}
                 }
             }
@@ -97,9 +106,16 @@ impl Local {
     /// When the session would be forgotten if its socket broke now.
     fn patience(&self, session: &Session) -> Duration {
         let holds = |id: &CallId| {
-            matches!(self.calls.get(id).map(|c| &c.phase), Some(Phase::Accepted { .. } | Phase::Waiting { .. }))
+            matches!(
+                self.calls.get(id).map(|c| &c.phase),
+                Some(Phase::Accepted { .. } | Phase::Waiting { .. })
+            )
         };
-        if session.calls.iter().any(holds) { RESUME_IN_CALL } else { LEAVE_DEBOUNCE }
+        if session.calls.iter().any(holds) {
+            RESUME_IN_CALL
+        } else {
+            LEAVE_DEBOUNCE
+        }
     }
 
     /// A session whose socket is broken has become part of an accepted call: it is kept for longer.
@@ -114,11 +130,19 @@ impl Local {
         }
     }
 
-    fn resume(&mut self, now: Duration, join: &Join, fold: &Fold, out: &mut Vec<Output>) -> Option<Joined> {
+    fn resume(
+        &mut self,
+        now: Duration,
+        join: &Join,
+        fold: &Fold,
+        out: &mut Vec<Output>,
+    ) -> Option<Joined> {
         let wanted = join.resume?;
         let online = self.names.get(fold)?;
         let id = *online.sessions.iter().find(|id| {
-            self.sessions.get(id).is_some_and(|s| s.secret.matches(&wanted) && s.key == join.key)
+            self.sessions
+                .get(id)
+                .is_some_and(|s| s.secret.matches(&wanted) && s.key == join.key)
         })?;
         let session = self.sessions.get_mut(&id)?;
         session.secret = join.secret;
@@ -128,7 +152,12 @@ impl Local {
             self.tell_peers(id, true, out);
             self.touch(now, fold);
         }
-        Some(Joined { session: id, resumed: true, secret: join.secret, calls })
+        Some(Joined {
+            session: id,
+            resumed: true,
+            secret: join.secret,
+            calls,
+        })
     }
 
     fn forget(&mut self, now: Duration, id: SessionId, gone_for_good: bool, out: &mut Vec<Output>) {
@@ -145,7 +174,7 @@ impl Local {
         if let Some(at) = session.detached {
             self.timers.remove(&(at, Timer::Detached(id)));
         }
-        for watched in session.watched.iter().flat_map(|w| w.iter()) {
+        for watched in &session.watched {
             self.presence.unwatch(watched, id, &mut self.timers);
         }
         if let Some(online) = self.names.get_mut(&session.fold) {
@@ -167,7 +196,10 @@ impl Local {
     ) -> Result<Reply, Refusal> {
         let too_long = |text: &Option<String>| text.as_ref().is_some_and(|t| t.len() > MAX_QUERY);
         if too_long(&query) || too_long(&after) {
-            return Err(Refusal::new(ErrorCode::Malformed, "query and after have at most 64 bytes"));
+            return Err(Refusal::new(
+                ErrorCode::Malformed,
+                "query and after have at most 64 bytes",
+            ));
         }
         let limit = usize::from(limit.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE));
         let query = query.map(|q| fold_text(&q)).unwrap_or_default();
@@ -190,15 +222,25 @@ impl Local {
             }
             match self.state(fold) {
                 PresenceState::Offline => {}
-                state => users.push(User { name: online.name.clone(), state }),
+                state => users.push(User {
+                    name: online.name.clone(),
+                    state,
+                }),
             }
         }
         let last = self.names.keys().next_back();
-        let next = next.filter(|n| Some(*n) != last).map(|n| n.as_str().to_owned());
+        let next = next
+            .filter(|n| Some(*n) != last)
+            .map(|n| n.as_str().to_owned());
         Ok(Reply::Page { users, next })
     }
 
-    fn set_away(&mut self, now: Duration, from: SessionId, state: Availability) -> Result<Reply, Refusal> {
+    fn set_away(
+        &mut self,
+        now: Duration,
+        from: SessionId,
+        state: Availability,
+    ) -> Result<Reply, Refusal> {
         if let Some(session) = self.sessions.get_mut(&from) {
             session.away = state == Availability::Away;
         }
@@ -208,7 +250,12 @@ impl Local {
 }
 
 impl Registry for Local {
-    fn join(&mut self, now: Duration, join: Join, out: &mut Vec<Output>) -> Result<Joined, Refusal> {
+    fn join(
+        &mut self,
+        now: Duration,
+        join: Join,
+        out: &mut Vec<Output>,
+    ) -> Result<Joined, Refusal> {
         let fold = join.name.fold();
         if let Some(joined) = self.resume(now, &join, &fold, out) {
             return Ok(joined);
@@ -221,7 +268,9 @@ impl Registry for Local {
         {
             // A session whose socket broke makes room first, unless a call depends on it.
             let idle = online.sessions.iter().copied().find(|id| {
-                self.sessions.get(id).is_some_and(|s| s.detached.is_some() && s.calls.is_empty())
+                self.sessions
+                    .get(id)
+                    .is_some_and(|s| s.detached.is_some() && s.calls.is_empty())
             });
             match idle {
                 Some(idle) => self.forget(now, idle, false, out),
@@ -241,16 +290,21 @@ impl Registry for Local {
             away: false,
             detached: None,
             calls: Vec::new(),
-            watched: None,
+            watched: BTreeSet::new(),
         };
         self.sessions.insert(join.session, session);
-        let online = self
-            .names
-            .entry(fold.clone())
-            .or_insert_with(|| Online { name: join.name, sessions: Vec::with_capacity(1) });
+        let online = self.names.entry(fold.clone()).or_insert_with(|| Online {
+            name: join.name,
+            sessions: Vec::with_capacity(1),
+        });
         online.sessions.push(join.session);
         self.touch(now, &fold);
-        Ok(Joined { session: join.session, resumed: false, secret: join.secret, calls: Vec::new() })
+        Ok(Joined {
+            session: join.session,
+            resumed: false,
+            secret: join.secret,
+            calls: Vec::new(),
+        })
     }
 
     fn detach(&mut self, now: Duration, id: SessionId, out: &mut Vec<Output>) {
@@ -279,7 +333,12 @@ impl Registry for Local {
         out: &mut Vec<Output>,
     ) -> Result<Reply, Refusal> {
         match message {
-            ClientMessage::List { query, after, limit, .. } => self.page(from, query, after, limit),
+            ClientMessage::List {
+                query,
+                after,
+                limit,
+                ..
+            } => self.page(from, query, after, limit),
             ClientMessage::Watch { names, .. } => self.watch(from, &names, out),
             ClientMessage::Unwatch { names, .. } => self.unwatch(from, &names),
             ClientMessage::State { state, .. } => self.set_away(now, from, state),
@@ -293,13 +352,19 @@ impl Registry for Local {
             ClientMessage::Login(_)
             | ClientMessage::Logout { .. }
             | ClientMessage::Description(_)
-            | ClientMessage::Candidate(_) => {
-                Err(Refusal::new(ErrorCode::WrongOrder, "this message does not belong here"))
-            }
+            | ClientMessage::Candidate(_) => Err(Refusal::new(
+                ErrorCode::WrongOrder,
+                "this message does not belong here",
+            )),
         }
     }
 
-    fn route(&self, from: SessionId, call: CallId, to: Option<SessionId>) -> Result<SessionId, Refusal> {
+    fn route(
+        &self,
+        from: SessionId,
+        call: CallId,
+        to: Option<SessionId>,
+    ) -> Result<SessionId, Refusal> {
         self.other_participant(from, call, to)
     }
 
@@ -314,7 +379,11 @@ impl Registry for Local {
             match timer {
                 Timer::Ring(call) => self.ring_timeout(now, call, at, out),
                 Timer::Detached(session) => {
-                    if self.sessions.get(&session).is_some_and(|s| s.detached == Some(at)) {
+                    if self
+                        .sessions
+                        .get(&session)
+                        .is_some_and(|s| s.detached == Some(at))
+                    {
                         self.forget(now, session, false, out);
                     }
                 }
@@ -326,7 +395,10 @@ impl Registry for Local {
             }
         }
         for (to, changes) in changes {
-            out.push(Output::Deliver { to, message: ServerMessage::Presence { changes } });
+            out.push(Output::Deliver {
+                to,
+                message: ServerMessage::Presence { changes },
+            });
         }
     }
 

@@ -44,7 +44,11 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Bounds { sessions: 20_000, sessions_per_name: 8, pending_calls: 8 }
+        Bounds {
+            sessions: 20_000,
+            sessions_per_name: 8,
+            pending_calls: 8,
+        }
     }
 }
 
@@ -125,7 +129,8 @@ pub trait Registry: Send + 'static {
     ///
     /// # Errors
     /// [`Refusal`] when a bound is reached.
-    fn join(&mut self, now: Duration, join: Join, out: &mut Vec<Output>) -> Result<Joined, Refusal>;
+    fn join(&mut self, now: Duration, join: Join, out: &mut Vec<Output>)
+    -> Result<Joined, Refusal>;
 
     /// The session's socket broke. It may be resumed for a while.
     fn detach(&mut self, now: Duration, session: SessionId, out: &mut Vec<Output>);
@@ -150,7 +155,12 @@ pub trait Registry: Send + 'static {
     ///
     /// # Errors
     /// [`Refusal`] when it may not pass.
-    fn route(&self, from: SessionId, call: CallId, to: Option<SessionId>) -> Result<SessionId, Refusal>;
+    fn route(
+        &self,
+        from: SessionId,
+        call: CallId,
+        to: Option<SessionId>,
+    ) -> Result<SessionId, Refusal>;
 
     /// Does what is due.
     fn tick(&mut self, now: Duration, out: &mut Vec<Output>);
