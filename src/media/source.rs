@@ -1,7 +1,7 @@
 //! Where pictures and sound come from: the two traits the pipeline pulls from.
 //!
 //! A source is paced from outside: it never sleeps and never reads a clock, so a test can run an hour of media
-//! in a second. It owns its file or device; dropping it closes that.
+//! in a second. One that is fed by another process waits for it for half a tick at most. It owns its file or device; dropping it closes that.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -86,6 +86,18 @@ fn open(path: &Path) -> Result<(BufReader<File>, Head), Error> {
         bytes if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WAVE") => Head::Wav,
         _ => Head::Other,
     };
+    // ffmpeg opens the file anew, which only a regular file survives.
+    if matches!(head, Head::Other)
+        && !file
+            .get_ref()
+            .metadata()
+            .is_ok_and(|metadata| metadata.is_file())
+    {
+        return Err(Error::open(
+            quoted(path),
+            "neither Y4M nor WAV, and not a regular file",
+        ));
+    }
     Ok((file, head))
 }
 

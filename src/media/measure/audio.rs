@@ -1,7 +1,7 @@
 //! The meter of played sound.
 //!
 //! Level and silence are measured on any sound. Once a tone has been recognised, its latency is measured ten times
-//! a second, and every hole in it that can be heard counts as a gap: a tone is never silent by itself. Concealment
+//! a second, and every hole in it that can be heard counts as a gap, also the one that goes on: a tone is never silent. Concealment
 //! that still sounds is no gap; what was concealed the jitter buffer knows.
 
 use super::histogram::{Distribution, Histogram};
@@ -12,10 +12,12 @@ use crate::media::{SAMPLE_RATE, WallTime};
 const BLOCK: usize = SAMPLE_RATE as usize / 100;
 /// Root mean square below which 10 ms are silent: -60 dBFS.
 const SILENT: f32 = 0.001;
-/// Root mean square below which 10 ms of a tone are a hole: 9 dB below its soft chips.
-const HOLE: f32 = tone::SOFT * std::f32::consts::FRAC_1_SQRT_2 * 0.355;
-/// Blocks that a hole must last to be a gap: 20 ms.
-const GAP_BLOCKS: u64 = 2;
+/// Root mean square below which 10 ms of a tone are a dip: 9 dB below its soft chips.
+const DIP: f32 = tone::SOFT * std::f32::consts::FRAC_1_SQRT_2 * 0.355;
+/// Blocks that a dip must last to be a gap. Concealing a single lost block leaves dips of 30 ms.
+const DIP_BLOCKS: u64 = 4;
+/// Blocks of silence inside a dip that make it a gap at once: concealment is never silent so soon.
+const SILENT_BLOCKS: u64 = 2;
 /// What is said of digital silence, in dBFS.
 const FLOOR_DBFS: f64 = -120.0;
 
@@ -32,7 +34,9 @@ pub struct AudioMeter {
     block_samples: usize,
     blocks: u64,
     silent_blocks: u64,
-    hole: u64,
+    dip: u64,
+    silent_run: u64,
+    gap_open: bool,
     gaps: u64,
     gap_blocks: u64,
     longest_gap: u64,
@@ -49,7 +53,7 @@ pub struct AudioReport {
     pub recent_dbfs: Option<f64>,
     /// Share of 10 ms blocks below -60 dBFS, in percent.
     pub silence_pct: f64,
-    /// Audible holes of 20 ms or more in a tone.
+    /// Audible holes in a tone: 40 ms far too soft, or 20 ms silent.
     pub gaps: u64,
     /// Their sum in milliseconds.
     pub gap_ms: u64,
@@ -82,7 +86,9 @@ impl AudioMeter {
             block_samples: 0,
             blocks: 0,
             silent_blocks: 0,
-            hole: 0,
+            dip: 0,
+            silent_run: 0,
+            gap_open: false,
             gaps: 0,
             gap_blocks: 0,
             longest_gap: 0,
@@ -113,6 +119,7 @@ impl AudioMeter {
     /// The figures so far.
     pub fn report(&self) -> AudioReport {
         let ms = |blocks: u64| blocks * 10;
+        let open = self.open_gap();
         AudioReport {
             played_ms: self.samples * 1000 / u64::from(SAMPLE_RATE),
             level_dbfs: (self.samples > 0)
@@ -123,9 +130,9 @@ impl AudioMeter {
             } else {
                 0.0
             },
-            gaps: self.gaps,
-            gap_ms: ms(self.gap_blocks),
-            longest_gap_ms: ms(self.longest_gap),
+            gaps: self.gaps + u64::from(open > 0),
+            gap_ms: ms(self.gap_blocks + open),
+            longest_gap_ms: ms(self.longest_gap.max(open)),
             latency: self.latency.distribution(),
             tone_hz: self.hz.map(f64::from),
         }
@@ -141,20 +148,33 @@ impl AudioMeter {
         self.power += f64::from(power);
         self.recent_power += (power - self.recent_power) * 0.1;
         self.silent_blocks += u64::from(level < SILENT);
-        if self.recognised && level < HOLE {
-            self.hole += 1;
-            if self.hole == GAP_BLOCKS {
-                self.gaps += 1;
-                self.gap_blocks += GAP_BLOCKS;
-            } else if self.hole > GAP_BLOCKS {
-                self.gap_blocks += 1;
-            }
-            if self.hole >= GAP_BLOCKS {
-                self.longest_gap = self.longest_gap.max(self.hole);
-            }
+        self.silent_run = if level < SILENT {
+            self.silent_run + 1
         } else {
-            self.hole = 0;
+            0
+        };
+        if self.recognised && level < DIP {
+            self.dip += 1;
+            self.gap_open |= self.dip >= DIP_BLOCKS || self.silent_run >= SILENT_BLOCKS;
+        } else {
+            self.close_gap();
         }
+    }
+
+    /// The gap that goes on right now, in blocks; 0 when there is none.
+    fn open_gap(&self) -> u64 {
+        if self.gap_open { self.dip } else { 0 }
+    }
+
+    fn close_gap(&mut self) {
+        let gap = self.open_gap();
+        if gap > 0 {
+            self.gaps += 1;
+            self.gap_blocks += gap;
+            self.longest_gap = self.longest_gap.max(gap);
+        }
+        self.dip = 0;
+        self.gap_open = false;
     }
 }
 

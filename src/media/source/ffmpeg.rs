@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{MAX_SKIP, quoted};
 use crate::media::{
@@ -88,16 +88,16 @@ impl VideoSource for Film {
         if index - self.behind.min(index) > self.taken + MAX_SKIP {
             self.behind = index - self.taken;
         }
-        let deadline = Instant::now() + self.format.interval() / 2;
+        // Only the first wait may take time: whoever is late then skips over what is there already.
+        let mut wait = self.format.interval() / 2;
         let mut picture = None;
         while self.taken + self.behind <= index {
-            match self.decoding.next(deadline)? {
-                Some(data) => {
-                    self.taken += 1;
-                    picture = Some(data);
-                }
-                None => break,
-            }
+            let Some(data) = self.decoding.next(wait)? else {
+                break;
+            };
+            wait = Duration::ZERO;
+            self.taken += 1;
+            picture = Some(data);
         }
         picture
             .map(|data| VideoFrame::new(self.format.width, self.format.height, data, captured))
@@ -146,10 +146,9 @@ impl Sound {
 
 impl AudioSource for Sound {
     fn read(&mut self, _: WallTime, out: &mut [f32]) -> Result<(), Error> {
-        let length = Duration::from_secs(out.len() as u64) / SAMPLE_RATE;
-        let deadline = Instant::now() + length / 2;
+        let wait = Duration::from_secs(out.len() as u64) / SAMPLE_RATE / 2;
         while self.ready.len() < out.len() {
-            let Some(block) = self.decoding.next(deadline)? else {
+            let Some(block) = self.decoding.next(wait)? else {
                 break;
             };
             self.ready.extend(block.chunks_exact(4).map(|b| {
@@ -215,7 +214,7 @@ impl Decoding {
             reader: Some(reader),
             name,
         };
-        decoding.first = decoding.next(Instant::now() + START)?;
+        decoding.first = decoding.next(START)?;
         match decoding.first {
             Some(_) => Ok(decoding),
             None => Err(Error::open(
@@ -225,13 +224,12 @@ impl Decoding {
         }
     }
 
-    /// The next unit; `None` when there is none until `deadline`.
-    fn next(&mut self, deadline: Instant) -> Result<Option<Vec<u8>>, Error> {
+    /// The next unit; `None` when none comes within `wait`.
+    fn next(&mut self, wait: Duration) -> Result<Option<Vec<u8>>, Error> {
         if let Some(first) = self.first.take() {
             return Ok(Some(first));
         }
         let gone = || Error::decode(self.name.clone(), "the decoder is gone");
-        let wait = deadline.saturating_duration_since(Instant::now());
         match self.units.as_ref().ok_or_else(gone)?.recv_timeout(wait) {
             Ok(unit) => unit.map(Some),
             Err(RecvTimeoutError::Timeout) => Ok(None),
@@ -424,3 +422,6 @@ fn end(process: &mut Process) {
 fn lock(process: &Mutex<Process>) -> MutexGuard<'_, Process> {
     process.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,8 +2,8 @@
 //!
 //! The carrier (440 Hz unless asked otherwise) is loud or soft for 20 ms at a time, after a maximal-length sequence
 //! of 255 chips that starts anew every 5.1 s of wall time. Any second of it is found in the sequence by correlation,
-//! which gives the time it was made, unambiguous from half a second in the future to 4.6 s in the past; a third of
-//! a second then follows changes to a millisecond. Only the envelope is used, so the carrier's pitch need not be
+//! which gives the time it was made, unambiguous from half a second in the future to 4.6 s in the past; less than
+//! half a second then follows changes to a millisecond. Only the envelope is used, so the carrier's pitch need not be
 //! known, its phase may be lost, and speech codecs and concealment leave it standing.
 
 use crate::media::{AudioSource, Error, SAMPLE_RATE, WallTime};
@@ -106,18 +106,21 @@ const SEQUENCE: [bool; CHIPS] = {
 /// Milliseconds of sound that a search through the whole sequence looks at.
 const SEARCH_MS: usize = 1000;
 /// Milliseconds of sound that a measurement looks at once the place is known.
-const TRACK_MS: usize = 320;
+const TRACK_MS: usize = 400;
 /// Milliseconds by which the latency may move between two measurements without a new search.
 const TRACK_REACH_MS: usize = 70;
 /// Milliseconds between measurements.
 const EVERY_MS: usize = 100;
 /// The envelope is the root mean square of this many milliseconds, which flattens a 100 Hz carrier's own swing.
 const SMOOTH_MS: usize = 10;
-/// How alike sound and sequence must be (Pearson's correlation) in a search and in a measurement.
-const SEARCH_LIKENESS: f32 = 0.75;
-const TRACK_LIKENESS: f32 = 0.75;
-/// Searches that must agree before anything is believed: speech can look alike once, not three times in one place.
-const AGREEMENT: u32 = 3;
+/// How alike sound and sequence must be (Pearson's correlation) in a search to count, to count for much, and in a
+/// measurement.
+const SEARCH_LIKENESS: f32 = 0.5;
+const CLEAR_LIKENESS: f32 = 0.85;
+const TRACK_LIKENESS: f32 = 0.65;
+/// Searches that must find the same place before anything is believed, or a third of that when each is clear.
+/// Speech looks alike now and then, but not for longer than a search looks back.
+const BELIEF: u32 = 12;
 /// Measurements that may fail in a row before the place is given up.
 const PATIENCE: u32 = 20;
 
@@ -141,7 +144,11 @@ pub struct Reader {
     partial_samples: usize,
     /// When the next sample is due, if the sound goes on.
     due: Option<WallTime>,
-    place: Place,
+    /// The latency in milliseconds, modulo the period, that measurements start from.
+    known: Option<usize>,
+    /// Measurements in a row that failed.
+    missed: u32,
+    candidate: Candidate,
     pitch: Pitch,
 }
 
@@ -150,10 +157,27 @@ const MS_SAMPLES: usize = SAMPLE_RATE as usize / 1000;
 /// Sound whose time is off by more than this is a new beginning.
 const BREAK_US: i64 = 60_000;
 
-#[derive(Clone, Copy, Debug)]
-enum Place {
-    Unknown { last: Option<usize>, agreed: u32 },
-    Known { lag: usize, missed: u32 },
+/// A place that searches have found, and how much speaks for it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Candidate {
+    lag: Option<usize>,
+    score: u32,
+}
+
+impl Candidate {
+    /// Takes the finding of one more search; true when it is to be believed.
+    fn agrees(&mut self, lag: usize, likeness: f32) -> bool {
+        if self.lag.is_none_or(|last| distance(last, lag) > CHIP_MS) {
+            self.score = 0;
+        }
+        self.lag = Some(lag);
+        self.score += if likeness >= CLEAR_LIKENESS {
+            BELIEF / 3
+        } else {
+            1
+        };
+        self.score >= BELIEF
+    }
 }
 
 impl Default for Reader {
@@ -172,17 +196,16 @@ impl Reader {
             partial: 0.0,
             partial_samples: 0,
             due: None,
-            place: Place::Unknown {
-                last: None,
-                agreed: 0,
-            },
+            known: None,
+            missed: 0,
+            candidate: Candidate::default(),
             pitch: Pitch::default(),
         }
     }
 
     /// Whether the sound is known to be a tone.
     pub fn locked(&self) -> bool {
-        matches!(self.place, Place::Known { .. })
+        self.known.is_some()
     }
 
     /// Takes the next samples, the first of them heard at `at`, and calls `found` for each measurement (at most one
@@ -229,61 +252,26 @@ impl Reader {
     fn measure(&mut self, end: u64) -> Option<i64> {
         let envelope = self.envelope();
         let newest = (end / 1000 % PERIOD_MS as u64) as usize;
-        let found = match self.place {
-            Place::Known { lag, missed } => match self.track(&envelope, newest, lag) {
-                Some(fine) => {
-                    self.place = Place::Known {
-                        lag: fine.round() as usize % PERIOD_MS,
-                        missed: 0,
-                    };
-                    Some(fine)
-                }
-                None => {
-                    self.place = match self.search(&envelope, newest) {
-                        Some(lag) => Place::Known { lag, missed: 0 },
-                        None if missed >= PATIENCE => Place::Unknown {
-                            last: None,
-                            agreed: 0,
-                        },
-                        None => Place::Known {
-                            lag,
-                            missed: missed + 1,
-                        },
-                    };
-                    None
-                }
-            },
-            Place::Unknown { last, agreed } => {
-                let lag = self.search(&envelope, newest);
-                self.place = match (lag, last) {
-                    (Some(lag), Some(last)) if distance(lag, last) <= CHIP_MS => {
-                        if agreed + 1 >= AGREEMENT {
-                            Place::Known { lag, missed: 0 }
-                        } else {
-                            Place::Unknown {
-                                last: Some(lag),
-                                agreed: agreed + 1,
-                            }
-                        }
-                    }
-                    _ => Place::Unknown {
-                        last: lag,
-                        agreed: 1,
-                    },
-                };
-                None
+        if let Some(lag) = self.known {
+            if let Some(fine) = self.track(&envelope, newest, lag) {
+                self.known = Some(fine.round() as usize % PERIOD_MS);
+                self.missed = 0;
+                self.candidate = Candidate::default();
+                return Some(latency_us(fine) + (end % 1000) as i64);
             }
-        };
-        found.map(|lag| {
-            let lag_us = (f64::from(lag) * 1000.0) as i64;
-            let period_us = PERIOD_MS as i64 * 1000;
-            let lag_us = if lag_us > MAX_LATENCY_MS as i64 * 1000 {
-                lag_us - period_us
-            } else {
-                lag_us
-            };
-            lag_us + (end % 1000) as i64
-        })
+            self.missed += 1;
+            if self.missed > PATIENCE {
+                self.known = None;
+            }
+        }
+        // Sound too damaged to be found says nothing against what was found before.
+        if let Some((lag, likeness)) = self.search(&envelope, newest)
+            && self.candidate.agrees(lag, likeness)
+        {
+            self.known = Some(lag);
+            self.missed = 0;
+        }
+        None
     }
 
     /// The smoothed loudness of the last [`SEARCH_MS`], oldest first.
@@ -302,7 +290,7 @@ impl Reader {
     }
 
     /// Looks through the whole sequence in steps of 10 ms.
-    fn search(&self, envelope: &[f32; SEARCH_MS], newest: usize) -> Option<usize> {
+    fn search(&self, envelope: &[f32; SEARCH_MS], newest: usize) -> Option<(usize, f32)> {
         const STEP: usize = 10;
         let mut sound = [0.0; SEARCH_MS / STEP];
         for (value, &level) in sound
@@ -323,7 +311,7 @@ impl Reader {
                 best = (likeness, Some(lag));
             }
         }
-        best.1
+        best.1.map(|lag| (lag, best.0))
     }
 
     /// Measures near a known lag, to a fraction of a millisecond.
@@ -351,6 +339,16 @@ impl Reader {
             0.0
         };
         Some((lag % PERIOD_MS) as f32 + offset)
+    }
+}
+
+/// A lag as a latency: what is almost a whole period is a sender whose clock runs ahead.
+fn latency_us(lag_ms: f32) -> i64 {
+    let lag = (f64::from(lag_ms) * 1000.0) as i64;
+    if lag > MAX_LATENCY_MS as i64 * 1000 {
+        lag - PERIOD_MS as i64 * 1000
+    } else {
+        lag
     }
 }
 
