@@ -3,6 +3,12 @@
 //!
 //! `cargo bench --bench engines -- --size 640x360 --fps 25 --kbps 600 --seconds 60 --loss 5 --delay 40`
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a program for people at a terminal"
+)]
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};

@@ -147,6 +147,16 @@ impl Axis {
             .copied()
             .zip(self.weights.chunks_exact(self.taps))
     }
+
+    /// One row with `N` taps.
+    fn row<const N: usize>(&self, sums: &[i32], out: &mut [u8]) {
+        let (weights, _) = self.weights.as_chunks::<N>();
+        for ((&left, weights), out) in self.first.iter().zip(weights).zip(out) {
+            if let Some(window) = sums[left..].first_chunk::<N>() {
+                *out = rounded((0..N).map(|tap| window[tap] * weights[tap]).sum());
+            }
+        }
+    }
 }
 
 impl Plane {
@@ -175,16 +185,28 @@ impl Plane {
             for sum in &mut sums {
                 *sum >>= 14;
             }
-            for ((left, weights), out) in self.columns.taps().zip(out) {
-                let sum: i32 = sums[left..]
-                    .iter()
-                    .zip(weights)
-                    .map(|(&value, &weight)| value * weight)
-                    .sum();
-                *out = ((sum + ONE / 2) >> 14).clamp(0, 255) as u8;
+            // A fixed number of taps lets the compiler unroll the usual cases.
+            match self.columns.taps {
+                3 => self.columns.row::<3>(&sums, out),
+                4 => self.columns.row::<4>(&sums, out),
+                5 => self.columns.row::<5>(&sums, out),
+                _ => {
+                    for ((left, weights), out) in self.columns.taps().zip(out) {
+                        let sum = sums[left..]
+                            .iter()
+                            .zip(weights)
+                            .map(|(&value, &weight)| value * weight)
+                            .sum();
+                        *out = rounded(sum);
+                    }
+                }
             }
         }
     }
+}
+
+fn rounded(sum: i32) -> u8 {
+    ((sum + ONE / 2) >> 14).clamp(0, 255) as u8
 }
 
 #[cfg(test)]

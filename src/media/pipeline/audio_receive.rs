@@ -1,10 +1,9 @@
-//! The thread that plays sound: on a beat of 20 ms takes what the jitter buffer says, decodes or
-//! makes it up, and gives it to the sink.
+//! The thread that plays sound: packet by packet takes what the jitter buffer says, decodes it or
+//! makes it up, and gives it to the sink when it is due.
 //!
-//! Sleeps through the packets between two beats. The first packet starts the beat, so that the
-//! playout delay is exactly the one aimed at, without rounding to a beat that was there before.
+//! Sleeps through the packets that come in between. The beat starts with the first packet and its
+//! length is that of the sound, so that the playout delay is exactly the one aimed at.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,9 +16,6 @@ use crate::media::rtp::packet::HEADER_LENGTH;
 use crate::media::rtp::stretch::stretch;
 use crate::media::{AudioSink, Error, SAMPLE_RATE, WallTime};
 
-/// Samples given to the sink at once, 20 ms.
-const BLOCK: usize = SAMPLE_RATE as usize / 50;
-const BLOCK_TIME: Duration = Duration::from_millis(20);
 /// A thread that is behind by more than this starts its beat anew instead of catching up.
 const FAR_BEHIND: Duration = Duration::from_millis(100);
 
@@ -47,7 +43,7 @@ impl Measured {
             kbps: kbps(self.bytes, self.first_arrived, self.last_arrived),
             packets_received: counts.received,
             bytes_received: self.bytes,
-            packets_lost: counts.lost - counts.recovered_by_fec,
+            packets_lost: counts.lost.saturating_sub(counts.recovered_by_fec),
             packets_recovered: counts.recovered_by_fec + counts.recovered_by_retransmission,
             packets_recovered_by_fec: counts.recovered_by_fec,
             packets_late: counts.late,
@@ -76,10 +72,7 @@ pub(super) struct Receiver {
     decoder: opus::Decoder,
     /// `None` after it failed.
     sink: Option<Box<dyn AudioSink>>,
-    /// Decoded and not yet played.
-    ready: VecDeque<f32>,
-    /// One decoded packet, for stretching.
-    scratch: Vec<f32>,
+    /// The sound being played, kept for its memory.
     block: Vec<f32>,
     heard: bool,
 }
@@ -91,9 +84,7 @@ impl Receiver {
             shared,
             decoder: opus::Decoder::new()?,
             sink: Some(sink),
-            ready: VecDeque::with_capacity(opus::MAX_BLOCK + BLOCK),
-            scratch: Vec::with_capacity(opus::MAX_BLOCK + BLOCK),
-            block: Vec::with_capacity(BLOCK),
+            block: Vec::with_capacity(2 * opus::MAX_BLOCK),
             heard: false,
         })
     }
@@ -118,9 +109,10 @@ impl Receiver {
                 continue;
             };
             let due = if now - due > FAR_BEHIND { now } else { due };
-            self.play(due);
+            let samples = self.play(due);
             self.publish(due);
-            beat = Some(due + BLOCK_TIME);
+            let nanos = samples as u64 * 1_000_000_000 / u64::from(SAMPLE_RATE);
+            beat = Some(due + Duration::from_nanos(nanos));
         }
         if let Some(mut sink) = self.sink.take()
             && let Err(error) = sink.finish()
@@ -145,13 +137,10 @@ impl Receiver {
         }
     }
 
-    /// Plays the block that is due.
-    fn play(&mut self, due: Instant) {
-        while self.ready.len() < BLOCK {
-            self.decode_next(due);
-        }
-        self.block.clear();
-        self.block.extend(self.ready.drain(..BLOCK));
+    /// Plays what is due and returns its length: one packet, stretched or not. Each is asked for
+    /// when it is due and not before, so that a retransmission has until then.
+    fn play(&mut self, due: Instant) -> usize {
+        self.decode_next(due);
         let played = WallTime::now();
         if let Some(sink) = &mut self.sink
             && let Err(error) = sink.play(&self.block)
@@ -164,34 +153,32 @@ impl Receiver {
         if self.heard {
             measured.first_played.get_or_insert_with(Instant::now);
         }
+        self.block.len()
     }
 
-    /// Appends the next stretch of sound to `ready`.
+    /// Puts the next stretch of sound into `block`; never less than 2.5 ms.
     fn decode_next(&mut self, due: Instant) {
-        let waiting = self.ready.len() as u64 * 1_000_000 / u64::from(SAMPLE_RATE);
-        let play_at = due + Duration::from_micros(waiting);
-        let playout = self.buffer.next(play_at);
+        let playout = self.buffer.next(due);
         let decoded = match &playout.what {
             What::Packet(packet) => self.decoder.decode(packet),
             What::Recover(packet) => self.decoder.recover(packet, playout.samples),
             What::Conceal => self.decoder.conceal(playout.samples),
             What::Silence => Ok(&[][..]),
         };
-        self.scratch.clear();
+        self.block.clear();
         match decoded {
-            Ok(samples) => self.scratch.extend_from_slice(samples),
+            Ok(samples) => self.block.extend_from_slice(samples),
             Err(error) => tracing::debug!(%error, "packet refused"),
         }
         // What the decoder did not give is silence: the beat does not depend on it.
-        self.scratch.resize(playout.samples, 0.0);
+        self.block.resize(playout.samples, 0.0);
         if matches!(playout.what, What::Packet(_)) {
             self.heard = true;
             if let Some(timestamp) = playout.timestamp {
-                lock(&self.shared.sync).sound_played(timestamp, self.shared.micros(play_at));
+                lock(&self.shared.sync).sound_played(timestamp, self.shared.micros(due));
             }
         }
-        stretch(&mut self.scratch, playout.adjust);
-        self.ready.extend(&self.scratch);
+        stretch(&mut self.block, playout.adjust);
     }
 
     fn publish(&mut self, due: Instant) {

@@ -13,9 +13,11 @@ use crate::media::{AudioSource, Error, WallTime};
 const BLOCKS: u32 = 50;
 const BLOCK_TIME: Duration = Duration::from_millis(20);
 /// A thread that is behind by more than this passes blocks over; below it catches up.
-const PATIENCE: Duration = Duration::from_millis(60);
+const PATIENCE: Duration = Duration::from_millis(120);
+/// Below this libopus leaves forward error correction out at 24 kbit/s, also at 5 % loss.
+const LEAST_EXPECTED_LOSS: u8 = 10;
 /// When the system's clock and the beat of the blocks have come apart by this, the clock was set.
-const CLOCK_SET: Duration = Duration::from_millis(100);
+const CLOCK_SET: Duration = Duration::from_millis(200);
 
 /// The source and its encoder, ready to start.
 pub(super) struct Sender {
@@ -59,7 +61,8 @@ impl Sender {
                     self.encoder.set_bitrate(rate)?;
                 }
                 if let Some(percent) = orders.expected_loss {
-                    self.encoder.set_expected_loss(percent)?;
+                    self.encoder
+                        .set_expected_loss(percent.max(LEAST_EXPECTED_LOSS))?;
                 }
                 self.source.read(captured, &mut block)?;
                 if orders.muted {

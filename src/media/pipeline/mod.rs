@@ -20,7 +20,7 @@ mod stats;
 mod video_receive;
 mod video_send;
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -90,7 +90,8 @@ enum Incoming {
 struct Shared {
     /// Local times are counted from here.
     epoch: Instant,
-    outlet: OnceLock<Arc<dyn Outlet>>,
+    /// Let go of when the engine stops: the peer connection behind it may hold the inlet.
+    outlet: Mutex<Option<Arc<dyn Outlet>>>,
     video_in: Mailbox<Incoming>,
     audio_in: Mailbox<Incoming>,
     video_out: Control,
@@ -197,7 +198,7 @@ impl Engine {
     pub fn prepare(sinks: Sinks) -> Result<(Self, Inlet), Error> {
         let shared = Arc::new(Shared {
             epoch: Instant::now(),
-            outlet: OnceLock::new(),
+            outlet: Mutex::default(),
             video_in: Mailbox::new(VIDEO_QUEUE),
             audio_in: Mailbox::new(AUDIO_QUEUE),
             video_out: Control::default(),
@@ -246,9 +247,7 @@ impl Engine {
         let Some(senders) = lock(&self.senders).take() else {
             return Ok(());
         };
-        if self.shared.outlet.set(outlet.clone()).is_err() {
-            return Ok(());
-        }
+        *lock(&self.shared.outlet) = Some(outlet.clone());
         self.shared.video_in.nudge();
         if let Some(video) = senders.video {
             let (shared, outlet) = (self.shared.clone(), outlet.clone());
@@ -318,6 +317,7 @@ impl Engine {
 
     fn halt(&self) {
         lock(&self.senders).take();
+        lock(&self.shared.outlet).take();
         self.shared.video_out.stop();
         self.shared.audio_out.stop();
         self.shared.video_in.close();

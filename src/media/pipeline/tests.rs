@@ -412,7 +412,16 @@ fn stopping_needs_no_packet_and_dropping_is_stopping() {
     assert_eq!(lock(&a.video.0).finished, 1);
     assert_eq!(lock(&a.audio.0).finished, 1);
     let b = end();
+    let (wire, thread) = Wire::new(b.inlet.clone(), 0.0, 1);
+    b.engine.start_sending(wire.clone()).unwrap();
     drop(b.engine);
+    assert_eq!(
+        Arc::strong_count(&wire),
+        2,
+        "the outlet is let go of, but for the wire's own thread"
+    );
+    wire.close();
+    thread.join().unwrap();
     assert_eq!(lock(&b.video.0).finished, 1);
     // An inlet that outlives its engine takes packets and drops them.
     b.inlet.keyframe_requested();

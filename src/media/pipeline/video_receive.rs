@@ -165,7 +165,8 @@ impl Receiver {
 
     fn ask_for_keyframe(&mut self) {
         // Without an outlet the wish stays until there is one.
-        if let Some(outlet) = self.shared.outlet.get()
+        let outlet = lock(&self.shared.outlet).clone();
+        if let Some(outlet) = outlet
             && self.assembly.take_wish(Instant::now())
         {
             outlet.request_keyframe();

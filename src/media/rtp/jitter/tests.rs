@@ -24,15 +24,24 @@ fn packet(number: u32, at: Instant) -> RtpPacket {
     }
 }
 
+fn without_fec(number: u32, at: Instant) -> RtpPacket {
+    let packet = packet(number, at);
+    let mut payload = packet.payload.to_vec();
+    payload[1] = 0;
+    RtpPacket {
+        payload: payload.into(),
+        ..packet
+    }
+}
+
 fn number(payload: &[u8]) -> u32 {
     u32::from_be_bytes(payload[2..6].try_into().unwrap())
 }
 
-/// A listener that plays 20 ms on a fixed grid, as the playout thread does, stretching ideally.
+/// A listener that plays packet by packet, as the playout thread does, stretching ideally.
 struct Listener {
     buffer: JitterBuffer,
     tick: Option<Instant>,
-    fifo: i64,
     delays: Vec<Duration>,
     played: Vec<u32>,
 }
@@ -42,7 +51,6 @@ impl Listener {
         Self {
             buffer: JitterBuffer::new(start),
             tick: None,
-            fifo: 0,
             delays: Vec::new(),
             played: Vec::new(),
         }
@@ -54,22 +62,18 @@ impl Listener {
             self.tick = self.buffer.starts_at().filter(|&at| at <= now);
         }
         while let Some(tick) = self.tick.filter(|&at| at <= now) {
-            while self.fifo < 960 {
-                let at = tick + Duration::from_micros(self.fifo as u64 * 125 / 6);
-                let playout = self.buffer.next(at);
-                self.fifo += playout.samples as i64;
-                if let What::Packet(payload) = &playout.what {
-                    self.played.push(number(payload));
-                    self.delays.push(at - sent(number(payload)));
-                    self.fifo += match playout.adjust {
-                        Adjust::None => 0,
-                        Adjust::Shorten => -240,
-                        Adjust::Lengthen => 240,
-                    };
-                }
+            let playout = self.buffer.next(tick);
+            let mut samples = playout.samples as i64;
+            if let What::Packet(payload) = &playout.what {
+                self.played.push(number(payload));
+                self.delays.push(tick - sent(number(payload)));
+                samples += match playout.adjust {
+                    Adjust::None => 0,
+                    Adjust::Shorten => -240,
+                    Adjust::Lengthen => 240,
+                };
             }
-            self.fifo -= 960;
-            self.tick = Some(tick + TICK);
+            self.tick = Some(tick + Duration::from_nanos(samples as u64 * 62_500 / 3));
         }
     }
 }
@@ -93,7 +97,16 @@ impl Heard {
 }
 
 /// A minute of sound over a wire that may change as time goes by.
-fn minute(seed: u64, conditions: Conditions, mut change: impl FnMut(u32, &mut Wire)) -> Heard {
+fn minute(seed: u64, conditions: Conditions, change: impl FnMut(u32, &mut Wire)) -> Heard {
+    minute_of(seed, conditions, packet, change)
+}
+
+fn minute_of(
+    seed: u64,
+    conditions: Conditions,
+    packet: fn(u32, Instant) -> RtpPacket,
+    mut change: impl FnMut(u32, &mut Wire),
+) -> Heard {
     let start = Instant::now();
     let mut wire = Wire::new(start, seed, conditions);
     let mut listener = Listener::new(start);
@@ -181,6 +194,34 @@ fn five_percent_loss_on_a_long_path_is_left_to_fec() {
         heard.counts
     );
     assert!(heard.counts.recovered_by_fec > 60, "{:?}", heard.counts);
+}
+
+#[test]
+fn where_fec_is_missing_the_delay_grows_until_retransmissions_are_in_time() {
+    let conditions = Conditions {
+        loss: 5.0,
+        delay: Duration::from_millis(35),
+        jitter: Duration::from_millis(2),
+        nack: true,
+    };
+    let heard = minute_of(3, conditions, without_fec, |_, _| {});
+    eprintln!(
+        "{:.3} % p95 {:?} {:?}",
+        heard.concealed(),
+        heard.p95(),
+        heard.counts
+    );
+    assert!(
+        heard.concealed() < 2.0,
+        "{} {:?}",
+        heard.concealed(),
+        heard.counts
+    );
+    assert!(
+        heard.counts.recovered_by_retransmission > 60,
+        "{:?}",
+        heard.counts
+    );
 }
 
 #[test]
