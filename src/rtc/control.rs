@@ -133,11 +133,10 @@ async fn read(
                 progress.send_replace(Progress::Open);
                 shared.events.send(Event::DataOpen);
             }
-            DataChannelEvent::OnMessage(message) if message.is_string => {
-                if message.data[..] == *GOODBYE.as_bytes() {
-                    shared.events.goodbye();
-                }
-            }
+            DataChannelEvent::OnMessage(message) if message.is_string => match &message.data[..] {
+                word if word == GOODBYE.as_bytes() => shared.events.goodbye(),
+                _ => tracing::debug!("a word of the other side is unknown"),
+            },
             DataChannelEvent::OnMessage(message) if message.data.len() <= MAX_CONTROL_MESSAGE => {
                 let bytes: Bytes = message.data.freeze();
                 let label = CONTROL_LABEL.to_owned();

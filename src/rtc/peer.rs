@@ -134,8 +134,7 @@ impl Peer {
             if state.offered {
                 return Err(Error::Order("the last offer has not been answered yet"));
             }
-            let mut options = RTCOfferOptions::default();
-            options.ice_restart = ice_restart;
+            let options = RTCOfferOptions { ice_restart };
             let offer = connection.create_offer(Some(options)).await?;
             let text = offer.sdp.clone();
             state.mids = sdp::own_mids(&text);
@@ -166,11 +165,16 @@ impl Peer {
                 return Err(Error::Order("an offer of ours is not answered yet"));
             }
             state.made = None;
-            connection
-                .set_remote_description(offer)
-                .await
-                .map_err(refused)?;
-            let answer = connection.create_answer(None).await.map_err(refused)?;
+            let answer = match answer_to(&connection, offer).await {
+                Ok(answer) => answer,
+                Err(error) => {
+                    // Back to where the offer found us (RFC 9429, section 4.1.10.2).
+                    if let Ok(rollback) = RTCSessionDescription::rollback(None) {
+                        let _ = connection.set_remote_description(rollback).await;
+                    }
+                    return Err(refused(error));
+                }
+            };
             let text = answer.sdp.clone();
             state.made = Some(answer);
             state.restarts = false;
@@ -438,6 +442,14 @@ async fn guarded<T: Send + 'static>(
         )),
         Err(_) => Err(Error::Closed),
     }
+}
+
+async fn answer_to(
+    connection: &Arc<dyn PeerConnection>,
+    offer: RTCSessionDescription,
+) -> Result<RTCSessionDescription, webrtc::error::Error> {
+    connection.set_remote_description(offer).await?;
+    connection.create_answer(None).await
 }
 
 /// The library refused a description that passed our checks.

@@ -147,7 +147,7 @@ pub(super) async fn connected(config: Config) -> (End, End) {
 pub(super) fn packet(number: u16) -> RtpPacket {
     RtpPacket {
         payload_type: 0,
-        marker: number % 10 == 0,
+        marker: number.is_multiple_of(10),
         sequence: number,
         timestamp: u32::from(number) * 3000,
         ssrc: 0,
