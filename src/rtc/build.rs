@@ -6,8 +6,7 @@ use std::sync::atomic::Ordering;
 use ::rtc::ice::mdns::MulticastDnsMode;
 use ::rtc::ice::url::Url;
 use ::rtc::interceptor::{
-    NackGeneratorBuilder, NackResponderBuilder, ReceiverReportBuilder, Registry,
-    SenderReportBuilder, Slot,
+    NackResponderBuilder, ReceiverReportBuilder, Registry, SenderReportBuilder, Slot,
 };
 use ::rtc::media_stream::MediaStreamTrack;
 use ::rtc::peer_connection::configuration::media_engine::{MIME_TYPE_OPUS, MIME_TYPE_VP8};
@@ -31,6 +30,7 @@ use super::error::Error;
 use super::handler::Handler;
 use super::interfaces::Bind;
 use super::meter::{DELIVERY_SLOT, Delivery, METER_SLOT, Meter};
+use super::nack::Nack;
 use super::runtime::{Driver, Names};
 use super::shared::Shared;
 use crate::media::pipeline::Kind;
@@ -203,13 +203,7 @@ fn interceptors(shared: &Arc<Shared>) -> Registry {
                 .with_size(RETRANSMISSION_BUFFER)
                 .build(),
         )
-        .with(
-            Slot::NackGenerator,
-            NackGeneratorBuilder::new()
-                .with_interval(std::time::Duration::from_millis(20))
-                .with_max_nacks_per_packet(10)
-                .build(),
-        )
+        .with(Slot::NackGenerator, Nack::new(Arc::clone(shared)))
         .with(
             Slot::ReceiverReport,
             ReceiverReportBuilder::new()

@@ -1,6 +1,6 @@
 //! Remote candidates (RFC 8839, section 5.1) are judged here before the library sees them. Pure.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::config::{Candidate, MAX_CANDIDATE};
 use super::error::Error;
@@ -75,6 +75,14 @@ pub(super) fn judge(candidate: &Candidate, mdns: bool) -> Result<Verdict, Error>
             "its address is neither an IP address nor a .local name",
         )),
     }
+}
+
+/// Address and type of a candidate that passed, unless its address is a name.
+pub(super) fn address(candidate: &Candidate) -> Option<(SocketAddr, &str)> {
+    let mut words = candidate.candidate.split_ascii_whitespace().skip(4);
+    let ip: IpAddr = words.next()?.parse().ok()?;
+    let port = words.next()?.parse().ok()?;
+    Some((SocketAddr::new(ip, port), words.nth(1)?))
 }
 
 fn wrong(what: &str) -> Error {

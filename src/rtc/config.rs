@@ -148,7 +148,7 @@ pub(super) const RETRANSMISSION_BUFFER: u16 = 1024;
 
 /// How long closing may take in all.
 pub const CLOSE_WITHIN: Duration = Duration::from_millis(300);
-/// How long closing waits for the other side to acknowledge the goodbye.
+/// How long closing waits for the other side to answer the goodbye.
 pub(super) const GOODBYE_WITHIN: Duration = Duration::from_millis(150);
 /// How often the selected pair and its round-trip time are read.
 pub(super) const PATH_SAMPLE: Duration = Duration::from_secs(1);

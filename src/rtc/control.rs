@@ -1,5 +1,5 @@
 //! The control channel: one ordered, reliable data channel on an agreed stream. Messages of the
-//! application are binary; a text message is a word of this room. The one word is `goodbye`.
+//! application are binary; a text message is a word of this room: `goodbye` and its answer `farewell`.
 
 use std::sync::{Arc, Weak};
 
@@ -16,6 +16,8 @@ use super::shared::Shared;
 
 /// The word that ends the call on the other side.
 const GOODBYE: &str = "goodbye";
+/// The word that answers it at once: acknowledgements of the channel itself are held back for 200 ms.
+const FAREWELL: &str = "farewell";
 /// Bytes that may wait in the channel; a further message is refused.
 pub(super) const SEND_BUFFER: usize = 256 * 1024;
 
@@ -30,8 +32,8 @@ pub(super) struct Control {
 enum Progress {
     Opening,
     Open,
-    /// Everything that was sent has been acknowledged, for the n-th time.
-    Drained(u64),
+    /// The other side has read our goodbye.
+    Farewell,
     Closed,
 }
 
@@ -69,7 +71,7 @@ impl Control {
         match *self.progress.borrow() {
             Progress::Opening => return Err(Error::Control("it is not open yet".to_owned())),
             Progress::Closed => return Err(Error::Closed),
-            Progress::Open | Progress::Drained(_) => {}
+            Progress::Open | Progress::Farewell => {}
         }
         Ok(self.channel.try_send(BytesMut::from(bytes)).await?)
     }
@@ -85,7 +87,7 @@ impl Control {
         Arc::clone(&self.channel)
     }
 
-    /// Says goodbye and waits until the other side has acknowledged it, or a short while.
+    /// Says goodbye and waits until the other side has answered, or a short while.
     pub(super) async fn goodbye(&self) {
         let mut progress = self.progress.clone();
         let before = *progress.borrow_and_update();
@@ -97,7 +99,7 @@ impl Control {
             while let Ok(()) = progress.changed().await {
                 if matches!(
                     *progress.borrow_and_update(),
-                    Progress::Drained(_) | Progress::Closed
+                    Progress::Farewell | Progress::Closed
                 ) {
                     break;
                 }
@@ -126,18 +128,22 @@ async fn read(
     shared: Arc<Shared>,
     progress: watch::Sender<Progress>,
 ) {
-    let mut drained = 0;
     while let Some(event) = channel.poll().await {
         match event {
             DataChannelEvent::OnOpen => {
                 progress.send_replace(Progress::Open);
                 shared.events.send(Event::DataOpen);
             }
-            DataChannelEvent::OnMessage(message) if message.is_string => {
-                if message.data[..] == *GOODBYE.as_bytes() {
+            DataChannelEvent::OnMessage(message) if message.is_string => match &message.data[..] {
+                word if word == GOODBYE.as_bytes() => {
+                    let _ = channel.try_send_text(FAREWELL).await;
                     shared.events.goodbye();
                 }
-            }
+                word if word == FAREWELL.as_bytes() => {
+                    progress.send_replace(Progress::Farewell);
+                }
+                _ => tracing::debug!("a word of the other side is unknown"),
+            },
             DataChannelEvent::OnMessage(message) if message.data.len() <= MAX_CONTROL_MESSAGE => {
                 let bytes: Bytes = message.data.freeze();
                 let label = CONTROL_LABEL.to_owned();
@@ -145,10 +151,6 @@ async fn read(
             }
             DataChannelEvent::OnMessage(_) => {
                 tracing::warn!("a control message of the other side is too long and was dropped");
-            }
-            DataChannelEvent::OnBufferedAmountLow => {
-                drained += 1;
-                progress.send_replace(Progress::Drained(drained));
             }
             DataChannelEvent::OnClose => {
                 if ended_by_peer(&connection).await {

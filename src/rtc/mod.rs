@@ -15,6 +15,7 @@ mod handler;
 mod inbound;
 mod interfaces;
 mod meter;
+mod nack;
 mod outlet;
 mod path;
 mod peer;

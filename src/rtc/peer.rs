@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -133,8 +134,7 @@ impl Peer {
             if state.offered {
                 return Err(Error::Order("the last offer has not been answered yet"));
             }
-            let mut options = RTCOfferOptions::default();
-            options.ice_restart = ice_restart;
+            let options = RTCOfferOptions { ice_restart };
             let offer = connection.create_offer(Some(options)).await?;
             let text = offer.sdp.clone();
             state.mids = sdp::own_mids(&text);
@@ -165,11 +165,16 @@ impl Peer {
                 return Err(Error::Order("an offer of ours is not answered yet"));
             }
             state.made = None;
-            connection
-                .set_remote_description(offer)
-                .await
-                .map_err(refused)?;
-            let answer = connection.create_answer(None).await.map_err(refused)?;
+            let answer = match answer_to(&connection, offer).await {
+                Ok(answer) => answer,
+                Err(error) => {
+                    // Back to where the offer found us (RFC 9429, section 4.1.10.2).
+                    if let Ok(rollback) = RTCSessionDescription::rollback(None) {
+                        let _ = connection.set_remote_description(rollback).await;
+                    }
+                    return Err(refused(error));
+                }
+            };
             let text = answer.sdp.clone();
             state.made = Some(answer);
             state.restarts = false;
@@ -255,11 +260,12 @@ impl Peer {
         }
         let connection = Arc::clone(&self.connection);
         let negotiation = Arc::clone(&self.negotiation);
+        let shared = Arc::clone(&self.shared);
         let channel = self.control.channel();
         guarded(async move {
             let mut state = negotiation.lock().await;
             if state.remote {
-                state.take(&connection, candidate).await?;
+                state.take(&connection, &shared, candidate).await?;
                 Control::wake(&channel).await;
                 return Ok(());
             }
@@ -373,7 +379,7 @@ impl Negotiation {
             if candidate::judge(&candidate, mdns) != Ok(Verdict::Use) {
                 continue;
             }
-            if let Err(error) = self.take(connection, candidate).await {
+            if let Err(error) = self.take(connection, shared, candidate).await {
                 tracing::debug!(%error, "a candidate was left out");
             }
         }
@@ -382,12 +388,22 @@ impl Negotiation {
     async fn take(
         &mut self,
         connection: &Arc<dyn PeerConnection>,
+        shared: &Shared,
         candidate: Candidate,
     ) -> Result<(), Error> {
         if self.taken >= MAX_REMOTE_CANDIDATES {
             return Err(Error::Candidate("there are too many of them".to_owned()));
         }
         self.taken += 1;
+        let address = candidate::address(&candidate);
+        if let Some((address, kind)) = address {
+            shared.announced(address, kind);
+            if known(connection, address).await {
+                // The agent has met this address in a check that came before the candidate did. Given
+                // twice, the second would never succeed and hold up the first.
+                return Ok(());
+            }
+        }
         let init = RTCIceCandidateInit {
             candidate: candidate.candidate,
             sdp_mid: Some(candidate.mid),
@@ -399,6 +415,19 @@ impl Negotiation {
             .await
             .map_err(|error| Error::Candidate(error.to_string()))
     }
+}
+
+/// Whether the ICE agent has a remote candidate of this address already.
+async fn known(connection: &Arc<dyn PeerConnection>, address: SocketAddr) -> bool {
+    let Some(transport) = sampler::transport(connection).await else {
+        return false;
+    };
+    let remote = transport.ice_transport().get_remote_candidates().await;
+    remote.is_ok_and(|candidates| {
+        candidates.iter().any(|candidate| {
+            candidate.port == address.port() && candidate.address.parse() == Ok(address.ip())
+        })
+    })
 }
 
 /// Runs a step in a task of its own: it is finished even when the caller gives up, and a panic of
@@ -413,6 +442,14 @@ async fn guarded<T: Send + 'static>(
         )),
         Err(_) => Err(Error::Closed),
     }
+}
+
+async fn answer_to(
+    connection: &Arc<dyn PeerConnection>,
+    offer: RTCSessionDescription,
+) -> Result<RTCSessionDescription, webrtc::error::Error> {
+    connection.set_remote_description(offer).await?;
+    connection.create_answer(None).await
 }
 
 /// The library refused a description that passed our checks.

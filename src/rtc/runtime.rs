@@ -1,7 +1,8 @@
 //! What the library runs on: tokio, with four differences. Sockets receive one datagram at a time
 //! into small buffers and thin out connectivity checks, host names come from a table that was filled
 //! beforehand, the end of the task that drives the connection, by a panic too, becomes an event
-//! instead of silence, and on a relayed path that task goes round again after each thing it did.
+//! instead of silence, and while connecting and on a relayed path that task goes round again after
+//! each thing it did.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -69,9 +70,10 @@ impl Driver {
     }
 }
 
-/// Extra rounds of the library's loop after a round in which something happened. What the loop gives
-/// to its TURN client or gets from it is sent or read only in the next round, and without these that
-/// is when the next packet or timer happens to come: every relayed packet would wait for another.
+/// Extra rounds of the library's loop after a round in which something happened. What comes of a
+/// selected pair (the first DTLS flight) and of what passes its TURN client is sent only in the next
+/// round, and without these that is when the next packet or timer happens to come: DTLS would wait
+/// for the next round of checks, and every relayed packet for another packet.
 const EXTRA_ROUNDS: u8 = 2;
 
 /// Counts the extra rounds. The loop goes to sleep exactly once a round.
@@ -143,7 +145,7 @@ impl Runtime for Driver {
     }
 
     fn sleep(&self, duration: Duration) -> Boxed<'static, ()> {
-        if self.shared.relayed.load(Ordering::Relaxed)
+        if self.shared.needs_rounds()
             && let Some(at_once) = self.rounds.again()
         {
             return at_once;

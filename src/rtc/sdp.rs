@@ -169,9 +169,9 @@ fn section(value: &str) -> Result<Section<'_>, Error> {
 fn attribute<'a>(value: &'a str, section: &mut Section<'a>) -> Result<(), Error> {
     let (name, value) = value.split_once(':').unwrap_or((value, ""));
     match name {
-        "mid" => section.mid = Some(value),
-        "ice-ufrag" => section.ufrag = Some(value),
-        "ice-pwd" => section.pwd = Some(value),
+        "mid" => once(&mut section.mid, value)?,
+        "ice-ufrag" => once(&mut section.ufrag, value)?,
+        "ice-pwd" => once(&mut section.pwd, value)?,
         "rtpmap" => {
             let Some((payload_type, encoding)) = value.split_once(' ') else {
                 return Err(wrong("an rtpmap attribute is malformed"));
@@ -191,6 +191,14 @@ fn attribute<'a>(value: &'a str, section: &mut Section<'a>) -> Result<(), Error>
         _ => {}
     }
     Ok(())
+}
+
+/// Takes an attribute that a section has at most once.
+fn once<'a>(place: &mut Option<&'a str>, value: &'a str) -> Result<(), Error> {
+    match place.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(wrong("an attribute is repeated")),
+    }
 }
 
 /// Whether this encoding is the codec of ours for that kind.

@@ -1,13 +1,15 @@
 //! What the parts of one peer connection share: which streams there are, what was counted, and the
 //! queue of events. Everything here can be touched from any thread and never waits.
 
+use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::config::{Candidate, EVENT_RESERVE, Event};
+use super::config::{Candidate, EVENT_RESERVE, Event, MAX_REMOTE_CANDIDATES};
 use super::inbound::Inbound;
 use super::path::{Counters, PathEnd, PathStats, RemoteReport, Window};
 use crate::media::pipeline::Kind;
@@ -79,6 +81,9 @@ pub(super) struct Shared {
     /// The latest round-trip time in microseconds, 0 while unknown.
     latest_rtt: AtomicU64,
     pair: Mutex<Option<Pair>>,
+    /// Remote candidates as they were announced: address and type. At most
+    /// [`MAX_REMOTE_CANDIDATES`]; the oldest gives way.
+    announced: Mutex<VecDeque<(SocketAddr, String)>>,
     /// Media identification tag that outgoing candidates carry.
     mid: Mutex<String>,
     pub(super) events: Events,
@@ -111,6 +116,7 @@ impl Shared {
             rtt: Mutex::new(Window::default()),
             latest_rtt: AtomicU64::new(0),
             pair: Mutex::new(None),
+            announced: Mutex::new(VecDeque::new()),
             mid: Mutex::new("0".to_owned()),
             events: Events::new(events),
         }
@@ -121,6 +127,11 @@ impl Shared {
             Kind::Audio => &self.audio,
             Kind::Video => &self.video,
         }
+    }
+
+    /// Whether the library's loop must go round again after each thing it did: see `runtime`.
+    pub(super) fn needs_rounds(&self) -> bool {
+        !self.sending.load(Ordering::Relaxed) || self.relayed.load(Ordering::Relaxed)
     }
 
     /// Which of our streams has this SSRC.
@@ -142,7 +153,26 @@ impl Shared {
         (micros != 0).then(|| Duration::from_micros(micros))
     }
 
-    pub(super) fn set_pair(&self, pair: Pair) {
+    pub(super) fn announced(&self, address: SocketAddr, kind: &str) {
+        let mut announced = lock(&self.announced);
+        if announced.len() == MAX_REMOTE_CANDIDATES {
+            announced.pop_front();
+        }
+        announced.push_back((address, kind.to_owned()));
+    }
+
+    /// Takes the selected pair. A remote end that was met in a check before it was announced is of the
+    /// type that it was announced with (RFC 8445, section 7.3.1.3).
+    pub(super) fn set_pair(&self, mut pair: Pair) {
+        let announced = lock(&self.announced);
+        let same = announced
+            .iter()
+            .rev()
+            .find(|(address, _)| address.to_string() == pair.remote.address);
+        if let Some((_, kind)) = same {
+            pair.remote.candidate_type.clone_from(kind);
+        }
+        drop(announced);
         *lock(&self.pair) = Some(pair);
     }
 

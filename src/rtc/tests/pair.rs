@@ -131,6 +131,7 @@ async fn control_messages_pass_and_the_goodbye_ends_it() {
     let started = Instant::now();
     a.close(true).await;
     let took = started.elapsed();
+    println!("closing took {took:?}");
     assert!(took < Duration::from_millis(1000), "{took:?}");
     b.until(|event| *event == Event::Goodbye).await;
 }

@@ -65,6 +65,20 @@ pub(super) async fn two(config: Config) -> (End, End) {
     )
 }
 
+/// Two ends, the second driven by a runtime of its own, which can be taken away from it.
+pub(super) async fn two_apart(config: Config) -> (End, End, tokio::runtime::Runtime) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let (to_b, at_b) = mpsc::channel(256);
+    let (to_a, at_a) = mpsc::channel(256);
+    let a = end(config.clone(), to_b, at_a).await;
+    let b = runtime.spawn(end(config, to_a, at_b)).await.unwrap();
+    (a, b, runtime)
+}
+
 async fn end(
     config: Config,
     candidates: mpsc::Sender<Candidate>,
@@ -147,7 +161,7 @@ pub(super) async fn connected(config: Config) -> (End, End) {
 pub(super) fn packet(number: u16) -> RtpPacket {
     RtpPacket {
         payload_type: 0,
-        marker: number % 10 == 0,
+        marker: number.is_multiple_of(10),
         sequence: number,
         timestamp: u32::from(number) * 3000,
         ssrc: 0,
