@@ -52,7 +52,7 @@ fn completions_are_scripts_of_their_shell() {
     let home = Home::new();
     for shell in ["bash", "zsh", "fish"] {
         let outcome = home.run(&["completions", shell]).expect_code(0);
-        for command in ["selftest", "--headless"] {
+        for command in ["selftest", "headless"] {
             assert!(outcome.stdout.contains(command), "{shell}: no {command}");
         }
     }
