@@ -76,7 +76,7 @@ fn an_expectation_that_does_not_hold_fails_it() {
 #[test]
 fn it_leaves_nothing_behind() {
     let home = Home::new();
-    home.run(&["selftest", "--duration", "1s"]).expect_code(0);
+    home.run(&["selftest", "--duration", "3s"]).expect_code(0);
     let left: Vec<_> = std::fs::read_dir(home.path())
         .expect("the home")
         .map(|entry| entry.expect("entry").path())

@@ -103,5 +103,5 @@ fn a_server_comes_up_again_and_again() {
         server.kill();
         server.restart();
     }
-    assert_eq!(server.stop().code(), 0);
+    server.stop().expect_code(0);
 }

@@ -84,7 +84,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("axum", &["signaling::server"]),
     ("tokio_tungstenite", &["signaling"]),
     ("redb", &["signaling::server"]),
-    ("clap", &["cli"]),
+    ("clap", &["cli", "main"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
     ("anyhow", &["cli", "main"]),
