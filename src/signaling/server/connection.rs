@@ -30,8 +30,8 @@ use crate::signaling::protocol::{
 
 pub(super) type Socket = WebSocketStream<TcpStream>;
 
-/// Bytes read at once: the memory that an idle connection costs. Longer frames take several reads.
-const READ_BUFFER: usize = 1024;
+/// Bytes read at once: most of what an idle connection costs. Longer frames take several reads.
+const READ_BUFFER: usize = 2048;
 /// Frames are gathered up to this size before they are handed to the kernel.
 const WRITE_BUFFER: usize = 4096;
 /// Room kept in the batch between bursts, in frames.
