@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use letsmeet::cli::{self, args::Cli};
 
 fn main() -> ExitCode {
-    ExitCode::from(cli::run(Cli::parse()).code())
+    ExitCode::from(cli::run(Cli::from_command_line()).code())
 }

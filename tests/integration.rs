@@ -32,6 +32,8 @@ mod layers;
 mod netns;
 #[path = "integration/peer_kill.rs"]
 mod peer_kill;
+#[path = "integration/schema.rs"]
+mod schema;
 #[path = "integration/selftest.rs"]
 mod selftest;
 #[path = "integration/server_kill.rs"]

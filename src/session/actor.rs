@@ -107,6 +107,7 @@ impl<L: Legs> Actor<L> {
             while let Some(event) = self.pending.pop_front() {
                 self.drive(event).await;
             }
+            self.sweep();
         }
         self.tell(Event::Closed).await;
         self.wire.close(super::config::SIGN_OFF).await;
@@ -429,15 +430,10 @@ impl<L: Legs> Actor<L> {
                     self.tell(Event::Notice { text: format!("the key could not be remembered: {error}") }).await;
                 }
                 let Some(record) = self.records.get(&call) else { return };
-                Event::Connected { call, verification_code: record.verification_code().unwrap_or_default() }
+                Event::Connected { call, verification_code: record.verification_code.clone().unwrap_or_default() }
             }
             Notice::Link(link) => Event::Link { call, up: link == LinkNotice::Up },
-            Notice::Missed { from } => {
-                if self.machine.state().live() != Some(call) && record.is_some_and(|r| r.leg.is_none() && r.end.is_none()) {
-                    self.records.remove(&call);
-                }
-                Event::Missed { from }
-            }
+            Notice::Missed { from } => Event::Missed { from },
             Notice::Ended { reason } => {
                 if let Some(record) = record {
                     record.ended(now, reason);
@@ -463,6 +459,19 @@ impl<L: Legs> Actor<L> {
         if done && let Some((reason, report)) = self.records.remove(&call).and_then(Record::into_report) {
             self.tell(Event::Ended { reason, report: Box::new(report) }).await;
         }
+    }
+
+    /// Lets go of calls that came to nothing here: declined as busy, or lost against our own at the same time.
+    fn sweep(&mut self) {
+        let state = self.machine.state();
+        let rival = match state {
+            State::Dialing { rival: Some(rival), .. } => Some(rival.call),
+            _ => None,
+        };
+        let live = state.live();
+        self.records.retain(|call, record| {
+            record.leg.is_some() || record.end.is_some() || Some(*call) == live || Some(*call) == rival
+        });
     }
 
     fn repeat_unanswered(&mut self, call: CallId) {

@@ -124,12 +124,6 @@ impl Leg {
         Self { commands: Some(commands) }
     }
 
-    /// A leg whose task is somebody else: for tests of the actor.
-    #[cfg(test)]
-    pub(super) fn from_channel(commands: mpsc::Sender<LegCommand>) -> Self {
-        Self { commands: Some(commands) }
-    }
-
     /// Hands over a command, or drops it when the leg is closing or its queue is full.
     pub(super) fn send(&mut self, command: LegCommand) {
         let closing = matches!(command, LegCommand::Close { .. });

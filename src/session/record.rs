@@ -36,6 +36,7 @@ pub(super) struct Record {
     pub(super) remote_session: Option<SessionId>,
     pub(super) local_fingerprint: Option<String>,
     pub(super) remote_fingerprint: Option<String>,
+    pub(super) verification_code: Option<String>,
     pub(super) unanswered: Option<Unanswered>,
     pub(super) remote_sends: RemoteSends,
     pub(super) leg: Option<Leg>,
@@ -59,6 +60,7 @@ impl Record {
             remote_session: None,
             local_fingerprint: None,
             remote_fingerprint: None,
+            verification_code: None,
             unanswered: None,
             remote_sends: RemoteSends::default(),
             leg: None,
@@ -82,9 +84,13 @@ impl Record {
         self.setup.accepted.get_or_insert(now - self.began);
     }
 
+    /// The code is made here, once: it is slow on purpose.
     pub(super) fn connected(&mut self, now: Instant) {
         self.setup.connected.get_or_insert(now - self.began);
         self.connected.get_or_insert(now);
+        if let (Some(ours), Some(theirs)) = (&self.local_fingerprint, &self.remote_fingerprint) {
+            self.verification_code = Some(verification_code(ours, theirs));
+        }
     }
 
     pub(super) fn ended(&mut self, now: Instant, reason: EndReason) {
@@ -117,14 +123,9 @@ impl Record {
         }
     }
 
-    pub(super) fn verification_code(&self) -> Option<String> {
-        Some(verification_code(self.local_fingerprint.as_ref()?, self.remote_fingerprint.as_ref()?))
-    }
-
     /// `None` while the call lasts.
     pub(super) fn into_report(self) -> Option<(EndReason, Report)> {
         let (reason, duration) = self.end?;
-        let verification_code = self.verification_code();
         let mut setup = self.setup;
         if let Some(media) = &self.media {
             let since = |at: std::time::Instant| at.saturating_duration_since(self.began.into_std());
@@ -135,7 +136,7 @@ impl Record {
             id: self.id,
             peer: self.peer,
             peer_key: self.key.map(|key| key.fingerprint()),
-            verification_code,
+            verification_code: self.verification_code,
             direction: self.direction,
             reason,
             detail: self.detail,
