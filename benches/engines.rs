@@ -199,7 +199,7 @@ fn print(name: &str, stats: &Stats) {
     );
     println!(
         "{name} audio: lost {} recovered {} (fec {}) late {} concealed {:.3} % silence {:.2} % gaps {} \
-         latency {:?} jitter {:.1} ms target {:.0} ms behind picture {:?}",
+         latency {:?} jitter {:.1} ms target {:.0} now {:.0} ms behind picture {:?}",
         audio.packets_lost,
         audio.packets_recovered,
         audio.packets_recovered_by_fec,
@@ -210,6 +210,7 @@ fn print(name: &str, stats: &Stats) {
         audio.latency,
         audio.jitter_ms,
         audio.target_delay_ms,
+        audio.delay_ms,
         audio.behind_picture_ms,
     );
 }

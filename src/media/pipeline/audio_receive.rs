@@ -27,6 +27,7 @@ pub(super) struct Measured {
     bytes: u64,
     jitter: Duration,
     target: Duration,
+    delay: Duration,
     behind_picture: Option<i64>,
     first_arrived: Option<Instant>,
     last_arrived: Option<Instant>,
@@ -59,6 +60,7 @@ impl Measured {
             recent_dbfs: meter.recent_dbfs,
             jitter_ms: self.jitter.as_secs_f64() * 1_000.0,
             target_delay_ms: self.target.as_secs_f64() * 1_000.0,
+            delay_ms: self.delay.as_secs_f64() * 1_000.0,
             behind_picture_ms: self.behind_picture.map(|micros| micros as f64 / 1_000.0),
             first_played: self.first_played,
         }
@@ -191,6 +193,7 @@ impl Receiver {
         measured.counts = self.buffer.counts();
         measured.jitter = self.buffer.jitter();
         measured.target = self.buffer.target_delay(due);
+        measured.delay = self.buffer.delay();
         measured.behind_picture = behind;
     }
 }

@@ -177,6 +177,8 @@ pub struct AudioReceived {
     pub jitter_ms: f64,
     /// The playout delay aimed at, ms.
     pub target_delay_ms: f64,
+    /// The playout delay of the last packet, ms.
+    pub delay_ms: f64,
     /// How far sound is played behind its picture, ms; negative when ahead. `None` before sender
     /// reports of both kinds.
     pub behind_picture_ms: Option<f64>,

@@ -28,7 +28,7 @@ const FORGET: f32 = 0.997;
 const SLOTS: i64 = 10;
 const SLOT: i64 = 1_000_000;
 /// How fast the memory of a late packet fades, microseconds of delay for each second.
-const FADE: i64 = 4_000;
+const FADE: i64 = 10_000;
 
 /// The estimator of one stream.
 #[derive(Debug, Clone)]

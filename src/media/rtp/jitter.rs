@@ -78,6 +78,8 @@ pub struct JitterBuffer {
     concealed_share: f32,
     last_transit: Option<i64>,
     jitter: f64,
+    /// The delay of the last packet played, microseconds.
+    delay_now: i64,
     counts: Counts,
 }
 
@@ -121,6 +123,7 @@ impl JitterBuffer {
             concealed_share: 0.0,
             last_transit: None,
             jitter: 0.0,
+            delay_now: 0,
             counts: Counts::default(),
         }
     }
@@ -241,6 +244,12 @@ impl JitterBuffer {
     #[must_use]
     pub fn target_delay(&self, now: Instant) -> Duration {
         Duration::from_micros(u64::try_from(self.target(self.micros(now))).unwrap_or(0))
+    }
+
+    /// The delay above the quickest packet with which the last packet was played.
+    #[must_use]
+    pub fn delay(&self) -> Duration {
+        Duration::from_micros(u64::try_from(self.delay_now).unwrap_or(0))
     }
 
     /// Packets waiting.
@@ -475,11 +484,12 @@ impl JitterBuffer {
         }
     }
 
-    fn adjust(&self, timestamp: i64, now: i64) -> Adjust {
+    fn adjust(&mut self, timestamp: i64, now: i64) -> Adjust {
         let Some(base) = self.delay.base() else {
             return Adjust::None;
         };
-        let over = now - base - to_micros(timestamp) - self.target(now);
+        self.delay_now = now - base - to_micros(timestamp);
+        let over = self.delay_now - self.target(now);
         match over {
             over if over > SLACK => Adjust::Shorten,
             over if over < -SLACK => Adjust::Lengthen,
