@@ -18,8 +18,8 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_conf
 use super::resolve::{Endpoint, Failure, find};
 use super::{COMMANDS, Command, Config, Error, Event};
 use crate::signaling::protocol::{
-    Availability, CallId, ClientMessage, EndReason, ErrorCode, Key, Login, MAX_FRAME, ResumeToken,
-    ServerMessage, Signature, VERSION, login_bytes, parse_server,
+    Availability, CallId, ClientMessage, EndReason, ErrorCode, Key, LOGIN_CONTEXT, Login,
+    MAX_FRAME, ResumeToken, ServerMessage, Signature, VERSION, login_message, parse_server,
 };
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -565,7 +565,11 @@ async fn dial(
         protocol: VERSION,
         name: name.to_owned(),
         key: Key::from_bytes(config.signer.public_key()),
-        signature: Signature::from_bytes(config.signer.sign(&login_bytes(&nonce, &server, name))),
+        signature: Signature::from_bytes(
+            config
+                .signer
+                .sign(LOGIN_CONTEXT, &login_message(&nonce, &server, name)),
+        ),
         token: config.token.clone(),
         resume,
         seq: None,

@@ -32,8 +32,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 pub trait Signer: Send + Sync + 'static {
     /// The Ed25519 public key.
     fn public_key(&self) -> [u8; 32];
-    /// The Ed25519 signature over these very bytes (RFC 8032, no prehash, no context).
-    fn sign(&self, message: &[u8]) -> [u8; 64];
+    /// The Ed25519 signature (RFC 8032) over `letsmeet <context> v1`, one zero byte and the message.
+    fn sign(&self, context: &str, message: &[u8]) -> [u8; 64];
 }
 
 /// Settings of a client.

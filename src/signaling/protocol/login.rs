@@ -4,26 +4,29 @@ use ed25519_dalek::VerifyingKey;
 
 use super::{Key, Nonce, Signature};
 
-/// The first bytes of what a login signs: no other signature of letsmeet starts with them.
-pub const LOGIN_CONTEXT: &str = "letsmeet login v1";
+/// The purpose that a login signs for: `letsmeet <context> v1` and a zero byte come before the message, so
+/// that no other signature of letsmeet is worth anything here.
+pub const LOGIN_CONTEXT: &str = "login";
 
-/// The bytes that a login signs with the key of the profile: the context, one zero byte, the 32 bytes
-/// of the nonce, then the `server` text of the challenge and the name, each with its length in bytes as
-/// a big-endian u16 before it.
+/// The message that a login signs with the key of the profile: the 32 bytes of the nonce, then the `server`
+/// text of the challenge and the name, each with its length in bytes as a big-endian u16 before it.
 ///
 /// `name` is the normalised name, the one that `registered` repeats.
-pub fn login_bytes(nonce: &Nonce, server: &str, name: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(
-        LOGIN_CONTEXT.len() + 1 + nonce.bytes().len() + 4 + server.len() + name.len(),
-    );
-    bytes.extend_from_slice(LOGIN_CONTEXT.as_bytes());
-    bytes.push(0);
+pub fn login_message(nonce: &Nonce, server: &str, name: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(nonce.bytes().len() + 4 + server.len() + name.len());
     bytes.extend_from_slice(nonce.bytes());
     for text in [server, name] {
         // Both are short by construction; a longer one is cut in its length only, and so signs nothing valid.
         bytes.extend_from_slice(&u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes());
         bytes.extend_from_slice(text.as_bytes());
     }
+    bytes
+}
+
+/// The very bytes under the signature: [`LOGIN_CONTEXT`] with what is around it, then [`login_message`].
+pub fn login_bytes(nonce: &Nonce, server: &str, name: &str) -> Vec<u8> {
+    let mut bytes = format!("letsmeet {LOGIN_CONTEXT} v1\0").into_bytes();
+    bytes.append(&mut login_message(nonce, server, name));
     bytes
 }
 

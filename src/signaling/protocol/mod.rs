@@ -16,7 +16,7 @@ mod tests;
 
 pub use code::{EndReason, ErrorCode};
 pub use ids::{CallId, Key, Nonce, ResumeToken, SessionId, Signature};
-pub use login::{LOGIN_CONTEXT, login_bytes, verify_login};
+pub use login::{LOGIN_CONTEXT, login_bytes, login_message, verify_login};
 pub use message::{
     Availability, Candidate, Change, ClientMessage, Description, DescriptionKind, IceServer,
     Limits, Login, PresenceState, ServerMessage, User, WellKnown,

@@ -71,8 +71,7 @@ fn the_document_names_every_code_reason_and_limit() {
         assert!(DOCUMENT.contains(&format!("| `{reason}` |")), "{reason}");
         assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
     }
-    let context = DOCUMENT.contains(LOGIN_CONTEXT);
-    assert!(context);
+    assert!(DOCUMENT.contains(&format!("`letsmeet {LOGIN_CONTEXT} v1`")));
 }
 
 /// The login of the document: key seed 32 bytes of 0x07, nonce 32 bytes of 0x2a.

@@ -94,8 +94,9 @@ impl Signer for TestKey {
     fn public_key(&self) -> [u8; 32] {
         self.0.verifying_key().to_bytes()
     }
-    fn sign(&self, message: &[u8]) -> [u8; 64] {
-        self.0.sign(message).to_bytes()
+    fn sign(&self, context: &str, message: &[u8]) -> [u8; 64] {
+        let bytes = [format!("letsmeet {context} v1\0").as_bytes(), message].concat();
+        self.0.sign(&bytes).to_bytes()
     }
 }
 
