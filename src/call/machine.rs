@@ -129,7 +129,11 @@ impl Machine {
             Event::Dial { call, to } => self.dial(call, to, out),
             Event::Accept => self.accept(out),
             Event::Decline { busy } => {
-                let reason = if busy { EndReason::Busy } else { EndReason::Declined };
+                let reason = if busy {
+                    EndReason::Busy
+                } else {
+                    EndReason::Declined
+                };
                 matches!(self.state, State::Ringing { .. }) && self.finish(reason, out)
             }
             Event::HangUp => self.finish(self.reason_to_hang_up(), out),

@@ -15,8 +15,8 @@ use super::output::{Output, Style};
 use super::setup::Ground;
 use super::verdict;
 use crate::call::EndReason;
-use crate::signaling::protocol::Name;
 use crate::session::{Command, Event, PresenceState, report};
+use crate::signaling::protocol::Name;
 
 /// The largest file of expectations that is read, bytes.
 const LARGEST: u64 = 1 << 20;
@@ -42,20 +42,36 @@ pub(super) async fn run(global: &Global, args: Call) -> Result<Exit> {
     let expectations = expectations(&args)?;
     Name::new(&args.to).map_err(|error| Usage::new(format!("{:?}: {error}", args.to)))?;
     let profile = ground.profile(global)?;
-    let mut config = ground.session(global, profile, &args.media, &args.path, &args.trust, args.headless || global.json)?;
+    let mut config = ground.session(
+        global,
+        profile,
+        &args.media,
+        &args.path,
+        &args.trust,
+        args.headless || global.json,
+    )?;
     config.timing.ring = args.ring_timeout;
     let output = Output::new(Style::choose(global.json, args.headless));
     let mut front = Front::start(config, output)?;
     let (progress, ended) = follow(&mut front, &args).await?;
     let report = judge(&progress, ended, &expectations);
     front.output().report(&report)?;
-    Ok(Exit::ALL.into_iter().find(|exit| exit.code() == report.result.exit).unwrap_or(Exit::Unexpected))
+    Ok(Exit::ALL
+        .into_iter()
+        .find(|exit| exit.code() == report.result.exit)
+        .unwrap_or(Exit::Unexpected))
 }
 
 /// From the first moment to the session's end.
 async fn follow(front: &mut Front, args: &Call) -> Result<(Progress, Option<Box<report::Report>>)> {
-    let mut progress =
-        Progress { registered: false, dialed: false, connected: false, signal: None, refused: None, failed: None };
+    let mut progress = Progress {
+        registered: false,
+        dialed: false,
+        connected: false,
+        signal: None,
+        refused: None,
+        failed: None,
+    };
     let mut ended = None;
     let mut deadline = args.wait.map(|wait| Instant::now() + wait);
     loop {
@@ -63,17 +79,28 @@ async fn follow(front: &mut Front, args: &Call) -> Result<(Progress, Option<Box<
             Next::Event(Event::Registered { .. }) if !progress.registered => {
                 progress.registered = true;
                 match args.wait {
-                    Some(_) => front.command(Command::Watch { names: vec![args.to.clone()] }).await,
+                    Some(_) => {
+                        front
+                            .command(Command::Watch {
+                                names: vec![args.to.clone()],
+                            })
+                            .await
+                    }
                     None => dial(front, args, &mut progress).await,
                 }
             }
             Next::Event(Event::Presence(changes)) if !progress.dialed => {
-                if changes.iter().any(|change| change.state != PresenceState::Offline) {
+                if changes
+                    .iter()
+                    .any(|change| change.state != PresenceState::Offline)
+                {
                     deadline = None;
                     dial(front, args, &mut progress).await;
                 }
             }
-            Next::Event(Event::SignalingDown { reason, .. }) if !progress.registered && args.wait.is_none() => {
+            Next::Event(Event::SignalingDown { reason, .. })
+                if !progress.registered && args.wait.is_none() =>
+            {
                 progress.failed = Some((Exit::Signaling, reason));
                 front.command(Command::Quit).await;
             }
@@ -99,9 +126,15 @@ async fn follow(front: &mut Front, args: &Call) -> Result<(Progress, Option<Box<
             Next::Deadline => {
                 deadline = None;
                 progress.failed = Some(if progress.registered {
-                    (Exit::NotAnswered, format!("{} did not come online in time", args.to))
+                    (
+                        Exit::NotAnswered,
+                        format!("{} did not come online in time", args.to),
+                    )
                 } else {
-                    (Exit::Signaling, "the server could not be reached in time".into())
+                    (
+                        Exit::Signaling,
+                        "the server could not be reached in time".into(),
+                    )
                 });
                 front.command(Command::Quit).await;
             }
@@ -112,19 +145,34 @@ async fn follow(front: &mut Front, args: &Call) -> Result<(Progress, Option<Box<
 
 async fn dial(front: &Front, args: &Call, progress: &mut Progress) {
     progress.dialed = true;
-    front.command(Command::Dial { to: args.to.clone() }).await;
+    front
+        .command(Command::Dial {
+            to: args.to.clone(),
+        })
+        .await;
 }
 
 /// Which exit it is, and the sentence beside it.
-fn judge(progress: &Progress, ended: Option<Box<report::Report>>, expectations: &[Expectation]) -> Report {
-    let mut report = ended.as_deref().map_or_else(|| Report::empty("call"), |ended| Report::of("call", ended));
+fn judge(
+    progress: &Progress,
+    ended: Option<Box<report::Report>>,
+    expectations: &[Expectation],
+) -> Report {
+    let mut report = ended
+        .as_deref()
+        .map_or_else(|| Report::empty("call"), |ended| Report::of("call", ended));
     let (exit, message) = match (&ended, progress.signal) {
-        (_, Some(signal)) if !progress.connected => (signal, "interrupted before the call was established".into()),
+        (_, Some(signal)) if !progress.connected => {
+            (signal, "interrupted before the call was established".into())
+        }
         (Some(ended), _) => verdict::of_call(ended, progress.connected, expectations, &mut report),
         (None, _) => match (&progress.failed, &progress.refused) {
             (_, Some(refused)) => (Exit::Signaling, refused.clone()),
             (Some((exit, why)), None) => (*exit, why.clone()),
-            (None, None) => (Exit::from(EndReason::SignalingLost), "the session ended before there was a call".into()),
+            (None, None) => (
+                Exit::from(EndReason::SignalingLost),
+                "the session ended before there was a call".into(),
+            ),
         },
     };
     report.conclude(exit, &message);

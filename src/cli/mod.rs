@@ -53,7 +53,10 @@ fn start(cli: Cli) -> Result<Exit> {
         Command::Man { folder } => return man::pages(folder.as_deref()),
         other => other,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build()?;
     let outcome = runtime.block_on(async {
         match command {
             Command::Serve(args) => serve::run(&global, args).await,

@@ -13,7 +13,7 @@ use super::output::{Line, Output, Style};
 use super::setup::{Ground, secret};
 use super::signals::Signals;
 use crate::signaling::protocol::IceServer;
-use crate::signaling::server::{self, Admit};
+use crate::signaling::server::{self, Admit, Server};
 
 /// Runs the command until a signal comes.
 ///
@@ -21,7 +21,7 @@ use crate::signaling::server::{self, Admit};
 /// Flags, files, an address that can't be bound, a store that can't be opened.
 pub(super) async fn run(global: &Global, args: Serve) -> Result<Exit> {
     let ground = Ground::read(global)?;
-    let config = config(&ground, global, &args)?;
+    let server = Server::open(config(&ground, global, &args)?)?;
     let listener = TcpListener::bind(args.listen)
         .await
         .map_err(|error| Signaling::new(format!("cannot listen on {}: {error}", args.listen)))?;
@@ -33,7 +33,7 @@ pub(super) async fn run(global: &Global, args: Serve) -> Result<Exit> {
     output.line(&Line::Listening { url: url.clone() })?;
     output.say(&format!("Listening on {url}. Stop with Ctrl-C."))?;
     let stop = shutdown.clone();
-    let serving = server::serve(listener, config, shutdown);
+    let serving = server.serve(listener, shutdown);
     tokio::pin!(serving);
     tokio::select! {
         result = &mut serving => result?,
@@ -55,7 +55,8 @@ fn config(ground: &Ground, global: &Global, args: &Serve) -> Result<server::Conf
         (None, false) => Some(ground.folders.data.join("server")),
     };
     if let Some(folder) = &data {
-        fs::create_dir_all(folder).map_err(|error| Device::new(format!("cannot make {}: {error}", folder.display())))?;
+        fs::create_dir_all(folder)
+            .map_err(|error| Device::new(format!("cannot make {}: {error}", folder.display())))?;
     }
     let allow = match &args.allow {
         None => Vec::new(),
@@ -72,7 +73,11 @@ fn config(ground: &Ground, global: &Global, args: &Serve) -> Result<server::Conf
     let ice_servers = ground
         .ice_servers(&args.ice)?
         .into_iter()
-        .map(|server| IceServer { urls: server.urls, username: server.username, credential: server.credential })
+        .map(|server| IceServer {
+            urls: server.urls,
+            username: server.username,
+            credential: server.credential,
+        })
         .collect();
     Ok(server::Config {
         data,

@@ -11,8 +11,8 @@ use super::args::{Global, IceServers, Media, Trust};
 use super::failure::{Device, Usage};
 use super::profile::Profile;
 use crate::call::Timing;
-use crate::identity::Identity;
 use crate::config::{DEFAULT_SERVER, Folders, Settings};
+use crate::identity::Identity;
 use crate::media::VideoFormat;
 use crate::media::spec::{AudioSpec, HearSpec, ShowSpec, VideoSpec};
 use crate::rtc::IceServer;
@@ -56,15 +56,36 @@ impl Ground {
     ///
     /// # Errors
     /// The server's address makes no sense, or the token file can't be read.
-    pub(super) fn signaling(&self, global: &Global, profile: &Profile, identity: &Arc<Identity>) -> Result<client::Config> {
-        let server = global.server.as_deref().or(self.settings.server.as_deref()).unwrap_or(DEFAULT_SERVER);
-        let token = match global.token_file.as_deref().or(self.settings.token_file.as_deref()) {
+    pub(super) fn signaling(
+        &self,
+        global: &Global,
+        profile: &Profile,
+        identity: &Arc<Identity>,
+    ) -> Result<client::Config> {
+        let server = global
+            .server
+            .as_deref()
+            .or(self.settings.server.as_deref())
+            .unwrap_or(DEFAULT_SERVER);
+        let token = match global
+            .token_file
+            .as_deref()
+            .or(self.settings.token_file.as_deref())
+        {
             Some(path) => Some(secret(path)?),
-            None => env::var("LETSMEET_TOKEN").ok().filter(|token| !token.is_empty()),
+            None => env::var("LETSMEET_TOKEN")
+                .ok()
+                .filter(|token| !token.is_empty()),
         };
-        let server = server.parse().map_err(|error| Usage::new(format!("--server: {error}")))?;
-        let name = Name::new(&profile.name).map_err(|error| Usage::new(format!("--name {:?}: {error}", profile.name)))?;
-        Ok(client::Config { token, ..client::Config::new(server, name, signer(identity)) })
+        let server = server
+            .parse()
+            .map_err(|error| Usage::new(format!("--server: {error}")))?;
+        let name = Name::new(&profile.name)
+            .map_err(|error| Usage::new(format!("--name {:?}: {error}", profile.name)))?;
+        Ok(client::Config {
+            token,
+            ..client::Config::new(server, name, signer(identity))
+        })
     }
 
     /// Everything a session needs.
@@ -99,19 +120,46 @@ impl Ground {
     /// devices this build does not open.
     fn media(&self, flags: &Media, headless: bool) -> Result<session::Media> {
         let file = &self.settings.media;
-        let size = flags.size.map_or((VideoFormat::DEFAULT.width, VideoFormat::DEFAULT.height), |s| (s.width, s.height));
-        let video = pick(&flags.video, &file.video, if headless { VideoSpec::Pattern(None) } else { VideoSpec::None })?;
-        let audio = pick(&flags.audio, &file.audio, if headless { AudioSpec::Tone(None) } else { AudioSpec::None })?;
-        for path in [as_file_video(&video), as_file_audio(&audio)].into_iter().flatten() {
+        let size = flags.size.map_or(
+            (VideoFormat::DEFAULT.width, VideoFormat::DEFAULT.height),
+            |s| (s.width, s.height),
+        );
+        let video = pick(
+            &flags.video,
+            &file.video,
+            if headless {
+                VideoSpec::Pattern(None)
+            } else {
+                VideoSpec::None
+            },
+        )?;
+        let audio = pick(
+            &flags.audio,
+            &file.audio,
+            if headless {
+                AudioSpec::Tone(None)
+            } else {
+                AudioSpec::None
+            },
+        )?;
+        for path in [as_file_video(&video), as_file_audio(&audio)]
+            .into_iter()
+            .flatten()
+        {
             // Said before anybody's phone rings.
-            fs::File::open(path).map_err(|error| Device::new(format!("cannot open {}: {error}", path.display())))?;
+            fs::File::open(path)
+                .map_err(|error| Device::new(format!("cannot open {}: {error}", path.display())))?;
         }
         Ok(session::Media {
             video,
             audio,
             show: pick(&flags.show, &file.show, ShowSpec::Null)?,
             hear: pick(&flags.hear, &file.hear, HearSpec::Null)?,
-            format: VideoFormat { width: size.0, height: size.1, fps: flags.fps.unwrap_or(VideoFormat::DEFAULT.fps) },
+            format: VideoFormat {
+                width: size.0,
+                height: size.1,
+                fps: flags.fps.unwrap_or(VideoFormat::DEFAULT.fps),
+            },
             video_bitrate: flags.video_bitrate.map(|kbps| kbps * 1000),
             audio_bitrate: flags.audio_bitrate.unwrap_or(24) * 1000,
         })
@@ -123,21 +171,40 @@ impl Ground {
     /// The password file can't be read.
     pub(super) fn ice_servers(&self, flags: &IceServers) -> Result<Vec<IceServer>> {
         let file = &self.settings.ice;
-        let either = |flags: &[String], file: &[String]| if flags.is_empty() { file.to_vec() } else { flags.to_vec() };
+        let either = |flags: &[String], file: &[String]| {
+            if flags.is_empty() {
+                file.to_vec()
+            } else {
+                flags.to_vec()
+            }
+        };
         let stun = either(&flags.stun, &file.stun);
         let turn = either(&flags.turn, &file.turn);
         let mut servers = Vec::new();
         for (urls, schemes) in [(&stun, ["stun:", "stuns:"]), (&turn, ["turn:", "turns:"])] {
-            if let Some(wrong) = urls.iter().find(|url| !schemes.iter().any(|scheme| url.starts_with(scheme))) {
-                return Err(Usage::new(format!("\"{wrong}\" does not begin with {}", schemes[0])).into());
+            if let Some(wrong) = urls
+                .iter()
+                .find(|url| !schemes.iter().any(|scheme| url.starts_with(scheme)))
+            {
+                return Err(
+                    Usage::new(format!("\"{wrong}\" does not begin with {}", schemes[0])).into(),
+                );
             }
         }
         if !stun.is_empty() {
-            servers.push(IceServer { urls: stun, username: None, credential: None });
+            servers.push(IceServer {
+                urls: stun,
+                username: None,
+                credential: None,
+            });
         }
         if !turn.is_empty() {
             let user = flags.turn_user.clone().or_else(|| file.turn_user.clone());
-            let password = match flags.turn_password_file.as_deref().or(file.turn_password_file.as_deref()) {
+            let password = match flags
+                .turn_password_file
+                .as_deref()
+                .or(file.turn_password_file.as_deref())
+            {
                 Some(path) => Some(secret(path)?),
                 None => env::var("LETSMEET_TURN_PASSWORD").ok(),
             };
@@ -147,14 +214,15 @@ impl Ground {
                 )
                 .into());
             }
-            servers.push(IceServer { urls: turn, username: user, credential: password });
+            servers.push(IceServer {
+                urls: turn,
+                username: user,
+                credential: password,
+            });
         }
         Ok(servers)
     }
 }
-
-/// The domain of login signatures, as docs/protocol.md spells it before the bytes it signs.
-const LOGIN: &[u8] = b"letsmeet login v1\0";
 
 struct ProfileSigner(Arc<Identity>);
 
@@ -163,9 +231,8 @@ impl client::Signer for ProfileSigner {
         *self.0.public_key().as_bytes()
     }
 
-    /// The identity puts the domain in front by itself, so that nothing but a login can be signed through here.
-    fn sign(&self, message: &[u8]) -> [u8; 64] {
-        *self.0.sign("login", message.strip_prefix(LOGIN).unwrap_or(message)).as_bytes()
+    fn sign(&self, context: &str, message: &[u8]) -> [u8; 64] {
+        *self.0.sign(context, message).as_bytes()
     }
 }
 
@@ -180,7 +247,12 @@ pub(super) fn signer(identity: &Arc<Identity>) -> Arc<dyn client::Signer> {
 /// # Errors
 /// The file can't be read, is too large or is empty.
 pub(super) fn secret(path: &Path) -> Result<String> {
-    let fail = |why: String| Device::new(format!("cannot read the secret in {}: {why}", path.display()));
+    let fail = |why: String| {
+        Device::new(format!(
+            "cannot read the secret in {}: {why}",
+            path.display()
+        ))
+    };
     let about = fs::metadata(path).map_err(|error| fail(error.to_string()))?;
     if about.len() > LARGEST_SECRET {
         return Err(fail(format!("larger than {LARGEST_SECRET} bytes")).into());
@@ -193,11 +265,19 @@ pub(super) fn secret(path: &Path) -> Result<String> {
 }
 
 fn as_file_video(spec: &VideoSpec) -> Option<&Path> {
-    if let VideoSpec::File(path) = spec { Some(path) } else { None }
+    if let VideoSpec::File(path) = spec {
+        Some(path)
+    } else {
+        None
+    }
 }
 
 fn as_file_audio(spec: &AudioSpec) -> Option<&Path> {
-    if let AudioSpec::File(path) = spec { Some(path) } else { None }
+    if let AudioSpec::File(path) = spec {
+        Some(path)
+    } else {
+        None
+    }
 }
 
 fn pick<T: FromStr + Clone>(flag: &Option<T>, file: &Option<String>, otherwise: T) -> Result<T>
@@ -206,9 +286,9 @@ where
 {
     match (flag, file) {
         (Some(flag), _) => Ok(flag.clone()),
-        (None, Some(text)) => {
-            text.parse().map_err(|error| Usage::new(format!("in the settings file: {error}")).into())
-        }
+        (None, Some(text)) => text
+            .parse()
+            .map_err(|error| Usage::new(format!("in the settings file: {error}")).into()),
         (None, None) => Ok(otherwise),
     }
 }

@@ -76,7 +76,10 @@ impl Media {
     /// # Errors
     /// What can't be made, by name.
     pub(super) fn open_sinks(&self) -> Result<Sinks, Error> {
-        Ok(Sinks { video: spec::open_show(&self.show, self.format.fps)?, audio: spec::open_hear(&self.hear)? })
+        Ok(Sinks {
+            video: spec::open_show(&self.show, self.format.fps)?,
+            audio: spec::open_hear(&self.hear)?,
+        })
     }
 
     /// Opens what is sent: files, and programs that read them. Takes as long as they take.
@@ -96,7 +99,9 @@ impl Media {
         Ok(Sources {
             video,
             audio,
-            video_kbps: self.video_bitrate.map_or_else(|| default_kbps(format), |bits| bits / 1000),
+            video_kbps: self
+                .video_bitrate
+                .map_or_else(|| default_kbps(format), |bits| bits / 1000),
             audio_bits_per_second: self.audio_bitrate,
         })
     }
@@ -106,5 +111,7 @@ impl Media {
 /// that a small picture falls apart.
 fn default_kbps(format: VideoFormat) -> u32 {
     let pixels = u64::from(format.width) * u64::from(format.height) * u64::from(format.fps);
-    u32::try_from(pixels / 10_000).unwrap_or(u32::MAX).clamp(60, 4_000)
+    u32::try_from(pixels / 10_000)
+        .unwrap_or(u32::MAX)
+        .clamp(60, 4_000)
 }

@@ -41,7 +41,10 @@ pub struct RemoteSends {
 
 impl Default for RemoteSends {
     fn default() -> Self {
-        Self { audio: true, video: true }
+        Self {
+            audio: true,
+            video: true,
+        }
     }
 }
 

@@ -161,7 +161,10 @@ fn crossing_cancel_accept_decline_and_hang_up_agree() {
 fn time_outs_that_cross_messages_agree() {
     for users in [
         [vec![dial(OURS, "bob")], vec![Event::Accept]],
-        [vec![dial(OURS, "bob")], vec![Event::Decline { busy: false }]],
+        [
+            vec![dial(OURS, "bob")],
+            vec![Event::Decline { busy: false }],
+        ],
         [vec![dial(LOWER, "bob")], vec![dial(OURS, "alice")]],
         [vec![dial(OURS, "bob")], vec![dial(LOWER, "alice")]],
     ] {
@@ -178,7 +181,10 @@ fn lost_connections_never_leave_one_side_alone() {
     for users in [
         [vec![dial(OURS, "bob"), Event::HangUp], vec![Event::Accept]],
         [vec![dial(OURS, "bob")], vec![Event::Accept, Event::HangUp]],
-        [vec![dial(OURS, "bob")], vec![Event::Decline { busy: false }]],
+        [
+            vec![dial(OURS, "bob")],
+            vec![Event::Decline { busy: false }],
+        ],
     ] {
         // `outcome` fails when one side is left in a call alone.
         for (cuts, hurries) in [(2, 0), (1, 1)] {

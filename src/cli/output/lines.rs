@@ -16,25 +16,83 @@ pub(super) struct Stamped<'a> {
 /// One line. Names and fields are fixed by docs/scripting.md.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
-#[allow(missing_docs, reason = "docs/scripting.md describes every field; the names say the rest")]
+#[allow(
+    missing_docs,
+    reason = "docs/scripting.md describes every field; the names say the rest"
+)]
 pub enum Line {
-    Listening { url: String },
-    Registered { name: String, resumed: bool },
-    Signaling { up: bool, reason: String, retry_in_ms: u128 },
-    Refused { code: String, message: String },
-    Presence { changes: Vec<User> },
-    Calling { call: String, to: String },
-    Incoming { call: String, from: String, key: String, first_contact: bool },
-    Ringing { call: String },
-    Accepted { call: String },
-    Connected { call: String, verification_code: String },
-    Media { call: String, side: &'static str, kind: &'static str, muted: bool },
-    Link { call: String, state: &'static str },
-    Stats { call: String, path: Box<Path>, send: Box<Sent>, receive: Box<Received> },
-    Missed { from: String },
-    Notice { text: String },
-    Reply { command: String, ok: bool, #[serde(skip_serializing_if = "Option::is_none")] error: Option<String> },
-    Ended { call: String, reason: &'static str, message: String },
+    Listening {
+        url: String,
+    },
+    Registered {
+        name: String,
+        resumed: bool,
+    },
+    Signaling {
+        up: bool,
+        reason: String,
+        retry_in_ms: u128,
+    },
+    Refused {
+        code: String,
+        message: String,
+    },
+    Presence {
+        changes: Vec<User>,
+    },
+    Calling {
+        call: String,
+        to: String,
+    },
+    Incoming {
+        call: String,
+        from: String,
+        key: String,
+        first_contact: bool,
+    },
+    Ringing {
+        call: String,
+    },
+    Accepted {
+        call: String,
+    },
+    Connected {
+        call: String,
+        verification_code: String,
+    },
+    Media {
+        call: String,
+        side: &'static str,
+        kind: &'static str,
+        muted: bool,
+    },
+    Link {
+        call: String,
+        state: &'static str,
+    },
+    Stats {
+        call: String,
+        path: Box<Path>,
+        send: Box<Sent>,
+        receive: Box<Received>,
+    },
+    Missed {
+        from: String,
+    },
+    Notice {
+        text: String,
+    },
+    Reply {
+        command: String,
+        ok: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
+    Ended {
+        call: String,
+        reason: &'static str,
+        message: String,
+    },
     Report(Box<Report>),
 }
 
@@ -52,38 +110,71 @@ impl Line {
     #[must_use]
     pub fn of(event: &Event) -> Option<Self> {
         Some(match event {
-            Event::Registered { name, resumed } => Self::Registered { name: name.clone(), resumed: *resumed },
-            Event::SignalingDown { reason, retry_in } => {
-                Self::Signaling { up: false, reason: reason.clone(), retry_in_ms: retry_in.as_millis() }
-            }
-            Event::Refused { code, message } => Self::Refused { code: code.clone(), message: message.clone() },
+            Event::Registered { name, resumed } => Self::Registered {
+                name: name.clone(),
+                resumed: *resumed,
+            },
+            Event::SignalingDown { reason, retry_in } => Self::Signaling {
+                up: false,
+                reason: reason.clone(),
+                retry_in_ms: retry_in.as_millis(),
+            },
+            Event::Refused { code, message } => Self::Refused {
+                code: code.clone(),
+                message: message.clone(),
+            },
             Event::Presence(changes) => Self::Presence {
                 changes: changes
                     .iter()
-                    .map(|change| User { name: change.name.to_string(), state: state_name(change.state) })
+                    .map(|change| User {
+                        name: change.name.to_string(),
+                        state: state_name(change.state),
+                    })
                     .collect(),
             },
-            Event::Calling { call, to } => Self::Calling { call: call.to_string(), to: to.clone() },
-            Event::Incoming { call, from, key, first_contact } => Self::Incoming {
+            Event::Calling { call, to } => Self::Calling {
+                call: call.to_string(),
+                to: to.clone(),
+            },
+            Event::Incoming {
+                call,
+                from,
+                key,
+                first_contact,
+            } => Self::Incoming {
                 call: call.to_string(),
                 from: from.clone(),
                 key: key.clone(),
                 first_contact: *first_contact,
             },
-            Event::Ringing { call } => Self::Ringing { call: call.to_string() },
-            Event::Accepted { call } => Self::Accepted { call: call.to_string() },
-            Event::Connected { call, verification_code } => {
-                Self::Connected { call: call.to_string(), verification_code: verification_code.clone() }
-            }
-            Event::Media { call, remote, kind, muted } => Self::Media {
+            Event::Ringing { call } => Self::Ringing {
+                call: call.to_string(),
+            },
+            Event::Accepted { call } => Self::Accepted {
+                call: call.to_string(),
+            },
+            Event::Connected {
+                call,
+                verification_code,
+            } => Self::Connected {
+                call: call.to_string(),
+                verification_code: verification_code.clone(),
+            },
+            Event::Media {
+                call,
+                remote,
+                kind,
+                muted,
+            } => Self::Media {
                 call: call.to_string(),
                 side: if *remote { "remote" } else { "local" },
                 kind: kind_name(*kind),
                 muted: *muted,
             },
-            Event::Link { call, up } => {
-                Self::Link { call: call.to_string(), state: if *up { "up" } else { "recovering" } }
-            }
+            Event::Link { call, up } => Self::Link {
+                call: call.to_string(),
+                state: if *up { "up" } else { "recovering" },
+            },
             Event::Stats { call, media, path } => {
                 let mut report = Report::empty("stats");
                 super::figures::fill(&mut report, Some(media), Some(path));
@@ -96,11 +187,16 @@ impl Line {
             }
             Event::Missed { from } => Self::Missed { from: from.clone() },
             Event::Notice { text } => Self::Notice { text: text.clone() },
-            Event::Rejected { reason } => Self::Notice { text: reason.clone() },
+            Event::Rejected { reason } => Self::Notice {
+                text: reason.clone(),
+            },
             Event::Ended { reason, report } => Self::Ended {
                 call: report.id.to_string(),
                 reason: reason.name(),
-                message: report.detail.clone().unwrap_or_else(|| reason.sentence().to_owned()),
+                message: report
+                    .detail
+                    .clone()
+                    .unwrap_or_else(|| reason.sentence().to_owned()),
             },
             Event::Closed => return None,
         })
@@ -117,7 +213,10 @@ pub(super) fn kind_name(kind: Kind) -> &'static str {
 
 impl From<&session::User> for User {
     fn from(user: &session::User) -> Self {
-        Self { name: user.name.to_string(), state: state_name(user.state) }
+        Self {
+            name: user.name.to_string(),
+            state: state_name(user.state),
+        }
     }
 }
 

@@ -233,11 +233,11 @@ pub struct ReceivedVideo {
     pub packets_recovered: u64,
     /// Keyframes asked for.
     pub keyframes_requested: u64,
-    /// Time without a new picture beyond what is smooth (docs/scripting.md).
+    /// Time in freezes: more than 200 ms between two shown pictures, counted whole.
     pub frozen_ms: f64,
-    /// The longest time between two shown pictures.
+    /// The longest freeze; 0 without any.
     pub longest_freeze_ms: f64,
-    /// Seconds with frozen time in them.
+    /// Seconds, counted from the first picture, that a freeze touches.
     pub frozen_seconds: u64,
     /// Pattern only: from capture to show.
     pub latency_ms: Spread,
@@ -354,7 +354,11 @@ impl Report {
 
     /// Sets how it came out.
     pub fn conclude(&mut self, exit: Exit, message: &str) {
-        self.result = Verdict { exit: exit.code(), name: exit.name().into(), message: message.into() };
+        self.result = Verdict {
+            exit: exit.code(),
+            name: exit.name().into(),
+            message: message.into(),
+        };
     }
 }
 

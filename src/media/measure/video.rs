@@ -29,7 +29,12 @@ pub struct VideoMeter {
     unread: u64,
     read: u64,
     first: Option<WallTime>,
+    /// `None` before the first picture, and while paused.
     last: Option<WallTime>,
+    /// The last picture before the pause that is on.
+    paused: Option<WallTime>,
+    /// Length of the pauses that are over.
+    away: Duration,
     last_number: Option<u64>,
     last_sampled: Option<WallTime>,
     freeze: Freeze,
@@ -90,6 +95,9 @@ impl VideoMeter {
             None => {}
         }
         let first = *self.first.get_or_insert(at);
+        if let Some(since) = self.paused.take() {
+            self.away += at.since(since);
+        }
         if let Some(last) = self.last {
             self.freeze.between(first, last, at);
         }
@@ -102,13 +110,24 @@ impl VideoMeter {
         }
     }
 
+    /// The other side sends no pictures from here on: until its next one no time passes for the meter.
+    pub fn pause(&mut self) {
+        self.paused = self.last.take().or(self.paused);
+    }
+
     /// The figures as of `now`.
     pub fn report(&self, now: WallTime) -> VideoReport {
         let mut freeze = self.freeze;
         let mut seconds = 0.0;
         if let (Some(first), Some(last)) = (self.first, self.last) {
             freeze.between(first, last, now);
-            seconds = now.max(last).since(first).as_secs_f64();
+            seconds = now
+                .max(last)
+                .since(first)
+                .saturating_sub(self.away)
+                .as_secs_f64();
+        } else if let (Some(first), Some(paused)) = (self.first, self.paused) {
+            seconds = paused.since(first).saturating_sub(self.away).as_secs_f64();
         }
         let samples = self.samples as f64;
         VideoReport {
@@ -274,6 +293,18 @@ mod tests {
         assert_eq!((report.shown, report.repeated), (25, 100));
         assert_eq!((report.frozen_ms, report.frozen_seconds), (4000.0, 5));
         assert!(report.fps < 5.0);
+    }
+
+    #[test]
+    fn a_camera_that_is_off_freezes_nothing() {
+        let (mut meter, pattern) = (VideoMeter::new(), pattern());
+        (0..26).for_each(|n| show(&mut meter, &pattern, n, 0));
+        meter.pause();
+        assert!((meter.report(at(60_000)).fps - 25.0).abs() < 0.1);
+        (1026..1051).for_each(|n| show(&mut meter, &pattern, n, 0));
+        let report = meter.report(at(1051 * 40));
+        assert_eq!((report.frozen_ms, report.frozen_seconds), (0.0, 0));
+        assert!((report.fps - 24.5).abs() < 0.6, "{}", report.fps);
     }
 
     #[test]

@@ -230,9 +230,14 @@ impl Engine {
     ///
     /// A codec that refuses its settings.
     pub fn attach(&self, sources: Sources) -> Result<(), Error> {
-        let video = sources.video.map(|source| video_send::Sender::new(source, sources.video_kbps)).transpose()?;
-        let audio =
-            sources.audio.map(|source| audio_send::Sender::new(source, sources.audio_bits_per_second)).transpose()?;
+        let video = sources
+            .video
+            .map(|source| video_send::Sender::new(source, sources.video_kbps))
+            .transpose()?;
+        let audio = sources
+            .audio
+            .map(|source| audio_send::Sender::new(source, sources.audio_bits_per_second))
+            .transpose()?;
         *lock(&self.senders) = Some(Senders { video, audio });
         Ok(())
     }
@@ -279,6 +284,12 @@ impl Engine {
             Kind::Audio => self.shared.audio_out.set_muted(muted),
             Kind::Video => self.shared.video_out.set_muted(muted),
         }
+    }
+
+    /// The other side says that it sends no pictures: what is not there does not count as frozen until its
+    /// next one comes.
+    pub fn pictures_are_off(&self) {
+        lock(&self.shared.video_received).pause();
     }
 
     /// Makes the next frame sent a key frame.

@@ -34,6 +34,10 @@ pub(super) struct Measured {
 }
 
 impl Measured {
+    pub(super) fn pause(&mut self) {
+        self.meter.pause();
+    }
+
     pub(super) fn report(&self, dropped: u64) -> VideoReceived {
         let meter = self.meter.report(WallTime::now());
         VideoReceived {

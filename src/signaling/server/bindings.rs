@@ -4,6 +4,7 @@
 //! claims that arrive together share one commit. Knows nothing of sessions. Connections ask it during login.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread;
@@ -59,6 +60,33 @@ pub enum Claim {
     Failed,
 }
 
+fn builder() -> redb::Builder {
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE);
+    builder
+}
+
+/// Makes an empty store that is there whole or not at all: a process killed in the middle must not leave a
+/// file that no later one can open. When another server made it in the meantime, that one stays.
+fn create(directory: &Path, path: &Path) -> Result<(), redb::Error> {
+    let scratch = directory.join(format!("{FILE}.{}", std::process::id()));
+    match std::fs::remove_file(&scratch) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    drop(builder().create(&scratch)?);
+    std::fs::File::open(&scratch)?.sync_all()?;
+    let linked = std::fs::hard_link(&scratch, path);
+    std::fs::remove_file(&scratch)?;
+    match linked {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error.into()),
+        _ => {}
+    }
+    // The name of the file must be as durable as the file.
+    std::fs::File::open(directory)?.sync_all()?;
+    Ok(())
+}
+
 /// The names and their keys.
 #[derive(Debug, Clone)]
 pub struct Bindings {
@@ -104,11 +132,10 @@ impl Bindings {
             path: path.display().to_string(),
             source: Box::new(source),
         };
-        let mut builder = Database::builder();
-        let database = builder
-            .set_cache_size(CACHE)
-            .create(&path)
-            .map_err(|e| failed(e.into()))?;
+        if !path.exists() {
+            create(directory, &path).map_err(failed)?;
+        }
+        let database = builder().open(&path).map_err(|e| failed(e.into()))?;
         let owners = load(&database).map_err(failed)?;
         let (requests, waiting) = mpsc::channel(WAITING);
         let inner = Inner {

@@ -84,35 +84,76 @@ impl App {
     }
 }
 
-/// Serves until `shutdown` is cancelled, then says `bye` to every client, waits for a moment and returns.
-///
-/// Dropping the future stops accepting, but leaves open connections to their tasks: cancel instead.
+/// [`Server::open`] and [`Server::serve`] in one.
 ///
 /// # Errors
-/// [`Error`] when the store of names cannot be opened; nothing was accepted then.
+/// As [`Server::open`]; nothing was accepted then.
 pub async fn serve(
     listener: TcpListener,
     config: Config,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
-    let registry = Box::new(Local::new(config.bounds));
-    serve_with(listener, config, registry, shutdown).await
+    Server::open(config)?.serve(listener, shutdown).await
 }
 
-/// [`serve`] with a registry of the caller's.
-///
-/// # Errors
-/// As [`serve`].
-pub async fn serve_with(
-    listener: TcpListener,
+/// A server that has opened its store and accepts nothing yet.
+pub struct Server {
     config: Config,
+    bindings: Bindings,
     registry: Box<dyn Registry>,
+}
+
+impl Server {
+    /// Opens the store of names; sessions and calls are kept in this process.
+    ///
+    /// # Errors
+    /// [`Error`] when the store of names cannot be opened.
+    pub fn open(config: Config) -> Result<Server, Error> {
+        let registry = Box::new(Local::new(config.bounds));
+        Server::open_with(config, registry)
+    }
+
+    /// [`Server::open`] with a registry of the caller's.
+    ///
+    /// # Errors
+    /// As [`Server::open`].
+    pub fn open_with(config: Config, registry: Box<dyn Registry>) -> Result<Server, Error> {
+        let bindings = match &config.data {
+            Some(directory) => Bindings::open(directory, config.names)?,
+            None => Bindings::in_memory(config.names),
+        };
+        Ok(Server {
+            config,
+            bindings,
+            registry,
+        })
+    }
+
+    /// Serves until `shutdown` is cancelled, then says `bye` to every client, waits for a moment and returns.
+    ///
+    /// Dropping the future stops accepting, but leaves open connections to their tasks: cancel instead.
+    ///
+    /// # Errors
+    /// [`Error`] when the system has no random bytes; nothing was accepted then.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: CancellationToken,
+    ) -> Result<(), Error> {
+        run(self, listener, shutdown).await
+    }
+}
+
+async fn run(
+    server: Server,
+    listener: TcpListener,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
-    let bindings = match &config.data {
-        Some(directory) => Bindings::open(directory, config.names)?,
-        None => Bindings::in_memory(config.names),
-    };
+    let Server {
+        config,
+        bindings,
+        registry,
+    } = server;
     // Fails here rather than in a login.
     getrandom::u64().map_err(Error::Random)?;
     let bounds = outbox::Bounds {
