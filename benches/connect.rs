@@ -25,9 +25,7 @@ struct Sink {
 impl Inbound for Sink {
     fn rtp(&self, _kind: Kind, _packet: RtpPacket) {
         let after = self.started.elapsed().as_micros() as u64;
-        let _ = self
-            .first
-            .compare_exchange(0, after.max(1), Ordering::Relaxed, Ordering::Relaxed);
+        let _ = self.first.compare_exchange(0, after.max(1), Ordering::Relaxed, Ordering::Relaxed);
         self.count.fetch_add(1, Ordering::Relaxed);
     }
     fn sender_report(&self, _kind: Kind, _ntp: u64, _rtp: u32, _arrived: Instant) {}
@@ -35,11 +33,7 @@ impl Inbound for Sink {
 }
 
 fn sink() -> Arc<Sink> {
-    Arc::new(Sink {
-        started: Instant::now(),
-        first: AtomicU64::new(0),
-        count: AtomicU64::new(0),
-    })
+    Arc::new(Sink { started: Instant::now(), first: AtomicU64::new(0), count: AtomicU64::new(0) })
 }
 
 fn packet(number: u16, size: usize) -> RtpPacket {
@@ -80,9 +74,7 @@ async fn pair(config: &Config) -> (Times, Peer, Peer, Arc<Sink>) {
     let began = Instant::now();
     let (a, mut events_a) = Peer::new(config.clone(), sink()).await.unwrap();
     let sink_b = sink();
-    let (b, mut events_b) = Peer::new(config.clone(), sink_b.clone() as Arc<dyn Inbound>)
-        .await
-        .unwrap();
+    let (b, mut events_b) = Peer::new(config.clone(), sink_b.clone() as Arc<dyn Inbound>).await.unwrap();
     let new = began.elapsed();
     let began = Instant::now();
     let offer = a.offer(false).await.unwrap();
@@ -92,10 +84,7 @@ async fn pair(config: &Config) -> (Times, Peer, Peer, Arc<Sink>) {
     b.apply_local().await.unwrap();
     let answered = began.elapsed();
     a.accept_answer(&answer).await.unwrap();
-    tokio::join!(
-        until(&mut events_a, &b, Event::Connected),
-        until(&mut events_b, &a, Event::Connected)
-    );
+    tokio::join!(until(&mut events_a, &b, Event::Connected), until(&mut events_b, &a, Event::Connected));
     let connected = began.elapsed();
     let outlet = a.outlet();
     let mut number = 1;
@@ -110,26 +99,14 @@ async fn pair(config: &Config) -> (Times, Peer, Peer, Arc<Sink>) {
     let data = began.elapsed();
     tokio::spawn(async move { while events_a.recv().await.is_some() {} });
     tokio::spawn(async move { while events_b.recv().await.is_some() {} });
-    let times = Times {
-        new,
-        offer: offered,
-        answer: answered,
-        connected,
-        first_packet,
-        data,
-    };
+    let times = Times { new, offer: offered, answer: answered, connected, first_packet, data };
     (times, a, b, sink_b)
 }
 
 fn line(name: &str, mut values: Vec<Duration>) {
     values.sort_unstable();
     let at = |share: usize| values[(values.len() - 1) * share / 100].as_secs_f64() * 1e3;
-    println!(
-        "{name:<24} median {:7.2} ms   p95 {:7.2} ms   max {:7.2} ms",
-        at(50),
-        at(95),
-        at(100)
-    );
+    println!("{name:<24} median {:7.2} ms   p95 {:7.2} ms   max {:7.2} ms", at(50), at(95), at(100));
 }
 
 fn cpu() -> f64 {
@@ -143,12 +120,7 @@ fn cpu() -> f64 {
 fn rss_mb() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace()
-        .nth(1)
-        .unwrap()
-        .parse::<f64>()
-        .unwrap()
-        / 1024.0
+    line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
 }
 
 async fn measure(name: &str, config: &Config, runs: usize) {
@@ -162,18 +134,9 @@ async fn measure(name: &str, config: &Config, runs: usize) {
     line("  two Peer::new", all.iter().map(|t| t.new).collect());
     line("  offer applied", all.iter().map(|t| t.offer).collect());
     line("  answer applied", all.iter().map(|t| t.answer).collect());
-    line(
-        "  both connected",
-        all.iter().map(|t| t.connected).collect(),
-    );
-    line(
-        "  first packet arrived",
-        all.iter().map(|t| t.first_packet).collect(),
-    );
-    line(
-        "  control channel open",
-        all.iter().map(|t| t.data).collect(),
-    );
+    line("  both connected", all.iter().map(|t| t.connected).collect());
+    line("  first packet arrived", all.iter().map(|t| t.first_packet).collect());
+    line("  control channel open", all.iter().map(|t| t.data).collect());
 }
 
 async fn cost(config: &Config, seconds: u64) {
@@ -213,16 +176,9 @@ async fn cost(config: &Config, seconds: u64) {
 }
 
 fn main() {
-    let words: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|word| word != "--bench")
-        .collect();
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let runs = words.first().and_then(|w| w.parse().ok()).unwrap_or(30);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         if let [_, url, user, password] = &words[..] {
             let relayed = Config {
@@ -237,11 +193,7 @@ fn main() {
             measure("relay to relay", &relayed, runs).await;
             return;
         }
-        let one = Config {
-            bind: vec!["127.0.0.1".parse().unwrap()],
-            mdns: false,
-            ..Config::default()
-        };
+        let one = Config { bind: vec!["127.0.0.1".parse().unwrap()], mdns: false, ..Config::default() };
         measure("127.0.0.1 only", &one, runs).await;
         measure("every interface", &Config::default(), runs).await;
         cost(&one, 10).await;

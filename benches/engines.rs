@@ -3,11 +3,7 @@
 //!
 //! `cargo bench --bench engines -- --size 640x360 --fps 25 --kbps 600 --seconds 60 --loss 5 --delay 40`
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a program for people at a terminal"
-)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a program for people at a terminal")]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex};
@@ -57,19 +53,8 @@ struct Wire {
 
 impl Wire {
     fn start(to: Inlet, loss: f64, delay: Duration, seed: u64) -> Arc<Self> {
-        let state = State {
-            under_way: BTreeMap::new(),
-            serial: 0,
-            random: seed,
-            last_report: [None; 2],
-        };
-        let wire = Arc::new(Self {
-            state: Mutex::new(state),
-            changed: Condvar::new(),
-            loss,
-            delay,
-            to,
-        });
+        let state = State { under_way: BTreeMap::new(), serial: 0, random: seed, last_report: [None; 2] };
+        let wire = Arc::new(Self { state: Mutex::new(state), changed: Condvar::new(), loss, delay, to });
         let runner = wire.clone();
         std::thread::spawn(move || runner.run());
         wire
@@ -101,15 +86,12 @@ impl Wire {
         *last = Some(now);
         let micros = WallTime::now().micros() + 2_208_988_800 * 1_000_000;
         let fraction = ((micros % 1_000_000) << 32) / 1_000_000;
-        self.to
-            .sender_report(kind, (micros / 1_000_000) << 32 | fraction, timestamp, now);
+        self.to.sender_report(kind, (micros / 1_000_000) << 32 | fraction, timestamp, now);
     }
 }
 
 fn share(random: &mut u64) -> f64 {
-    *random = random
-        .wrapping_mul(6_364_136_223_846_793_005)
-        .wrapping_add(1_442_695_040_888_963_407);
+    *random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     (*random >> 11) as f64 / (1u64 << 53) as f64
 }
 
@@ -134,10 +116,7 @@ impl Outlet for Wire {
         }
         state.serial += 1;
         let key = (Instant::now() + delay, state.serial);
-        let first = state
-            .under_way
-            .first_key_value()
-            .is_none_or(|(next, _)| key < *next);
+        let first = state.under_way.first_key_value().is_none_or(|(next, _)| key < *next);
         state.under_way.insert(key, (kind, packet));
         if first {
             self.changed.notify_all();
@@ -156,18 +135,8 @@ fn option(name: &str, default: &str) -> String {
 
 fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<&str> = stat
-        .rsplit(')')
-        .next()
-        .unwrap_or("")
-        .split_whitespace()
-        .collect();
-    let ticks = |index: usize| {
-        fields
-            .get(index)
-            .and_then(|f| f.parse::<f64>().ok())
-            .unwrap_or(0.0)
-    };
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
+    let ticks = |index: usize| fields.get(index).and_then(|f| f.parse::<f64>().ok()).unwrap_or(0.0);
     (ticks(11) + ticks(12)) / 100.0
 }
 
@@ -226,10 +195,7 @@ fn main() {
     };
     let seconds = number("--seconds", "10");
     let prepare = || {
-        let parts = Engine::prepare(Sinks {
-            video: Box::new(Null),
-            audio: Box::new(Null),
-        });
+        let parts = Engine::prepare(Sinks { video: Box::new(Null), audio: Box::new(Null) });
         let (engine, inlet) = parts.unwrap();
         let sources = Sources {
             video: Some(Box::new(Pattern::new(format).unwrap())),
@@ -246,10 +212,7 @@ fn main() {
     for engine in [&a, &b] {
         engine.set_rtt(delay * 2);
     }
-    let (to_a, to_b) = (
-        Wire::start(in_a, loss, delay, 5),
-        Wire::start(in_b, loss, delay, 6),
-    );
+    let (to_a, to_b) = (Wire::start(in_a, loss, delay, 5), Wire::start(in_b, loss, delay, 6));
     let (begin, cpu) = (Instant::now(), cpu_seconds());
     a.start_sending(to_b).unwrap();
     b.start_sending(to_a).unwrap();
@@ -260,8 +223,5 @@ fn main() {
     print("b", &b);
     let first = |stats: &Stats| stats.video_received.first_shown.map(|at| at - begin);
     println!("first frame after {:?} and {:?}", first(&a), first(&b));
-    println!(
-        "{:.2} CPU seconds a minute for each end",
-        cpu / elapsed * 60.0 / 2.0
-    );
+    println!("{:.2} CPU seconds a minute for each end", cpu / elapsed * 60.0 / 2.0);
 }

@@ -24,12 +24,7 @@ fn at(number: u64) -> WallTime {
 }
 
 fn painter(width: u32, height: u32) -> Pattern {
-    Pattern::new(VideoFormat {
-        width,
-        height,
-        fps: 25,
-    })
-    .expect("the sizes are possible")
+    Pattern::new(VideoFormat { width, height, fps: 25 }).expect("the sizes are possible")
 }
 
 /// Ten seconds of pictures.
@@ -41,33 +36,24 @@ fn pictures(width: u32, height: u32) -> Vec<VideoFrame> {
 fn video_codec(c: &mut Criterion) {
     for (width, height, kbps) in SIZES {
         let pictures = pictures(width, height);
-        let mut encoder = vp8::Encoder::new(vp8::Settings::realtime(width, height, 25, kbps))
-            .expect("libvpx starts");
+        let mut encoder =
+            vp8::Encoder::new(vp8::Settings::realtime(width, height, 25, kbps)).expect("libvpx starts");
         let mut encoded = Vec::new();
         for (n, picture) in pictures.iter().enumerate() {
-            encoded.push(
-                encoder
-                    .encode(picture, n as u32 * 3600, false)
-                    .expect("it encodes")
-                    .data,
-            );
+            encoded.push(encoder.encode(picture, n as u32 * 3600, false).expect("it encodes").data);
         }
         let mut n = 0_usize;
         c.bench_function(&format!("vp8 encode {width}x{height} {kbps} kbit/s"), |b| {
             b.iter(|| {
                 n += 1;
-                encoder
-                    .encode(&pictures[n % 250], n as u32 * 3600, false)
-                    .expect("it encodes")
+                encoder.encode(&pictures[n % 250], n as u32 * 3600, false).expect("it encodes")
             });
         });
         let mut decoder = vp8::Decoder::new(1).expect("libvpx starts");
         let mut n = 0;
         c.bench_function(&format!("vp8 decode {width}x{height} {kbps} kbit/s"), |b| {
             b.iter(|| {
-                let frame = decoder
-                    .decode(&encoded[n % 250], WallTime(0))
-                    .expect("it decodes");
+                let frame = decoder.decode(&encoded[n % 250], WallTime(0)).expect("it decodes");
                 n += 1;
                 frame
             });
@@ -79,16 +65,12 @@ fn audio_codec(c: &mut Criterion) {
     let mut tone = Tone::new(440).expect("440 Hz is possible");
     let mut block = [0.0; opus::BLOCK];
     for kbps in [12, 24] {
-        let settings = opus::Settings {
-            bits_per_second: kbps * 1000,
-            ..opus::Settings::default()
-        };
+        let settings = opus::Settings { bits_per_second: kbps * 1000, ..opus::Settings::default() };
         let mut encoder = opus::Encoder::new(settings).expect("libopus starts");
         let mut n = 0;
         c.bench_function(&format!("opus encode {kbps} kbit/s"), |b| {
             b.iter(|| {
-                tone.read(WallTime(NOW + n * 20_000), &mut block)
-                    .expect("a tone never fails");
+                tone.read(WallTime(NOW + n * 20_000), &mut block).expect("a tone never fails");
                 n += 1;
                 encoder.encode(&block).expect("it encodes")
             });
@@ -147,16 +129,13 @@ fn meters(c: &mut Criterion) {
         c.bench_function(&format!("psnr {width}x{height}"), |b| {
             b.iter(|| quality::luma_error(black_box(a), b2))
         });
-        c.bench_function(&format!("ssim {width}x{height}"), |b| {
-            b.iter(|| quality::ssim(black_box(a), b2))
-        });
+        c.bench_function(&format!("ssim {width}x{height}"), |b| b.iter(|| quality::ssim(black_box(a), b2)));
     }
     let mut tone = Tone::new(440).expect("440 Hz is possible");
     let blocks: Vec<_> = (0..500)
         .map(|n| {
             let mut block = [0.0; opus::BLOCK];
-            tone.read(WallTime(NOW + n * 20_000), &mut block)
-                .expect("a tone never fails");
+            tone.read(WallTime(NOW + n * 20_000), &mut block).expect("a tone never fails");
             block
         })
         .collect();
@@ -173,10 +152,7 @@ fn meters(c: &mut Criterion) {
 }
 
 fn painter_frame(pictures: &[VideoFrame], n: u64) -> (VideoFrame, WallTime) {
-    (
-        pictures[n as usize % pictures.len()].clone(),
-        WallTime(at(n).micros() + 60_000),
-    )
+    (pictures[n as usize % pictures.len()].clone(), WallTime(at(n).micros() + 60_000))
 }
 
 fn edges(c: &mut Criterion) {

@@ -41,8 +41,7 @@ fn audio(start: Instant, lossy: bool) -> Vec<RtpPacket> {
         payload: Bytes::from(vec![9 << 3, 0b0100_0000, 3, 4]),
         arrived: start + Duration::from_millis(u64::from(number) * 20 + u64::from(number % 5)),
     });
-    all.filter(|packet| !lossy || packet.sequence % 20 != 0)
-        .collect()
+    all.filter(|packet| !lossy || packet.sequence % 20 != 0).collect()
 }
 
 fn assemble(packets: Vec<RtpPacket>) -> u64 {
@@ -85,11 +84,7 @@ fn packets(criterion: &mut Criterion) {
         let packets = audio(start, lossy);
         group.throughput(Throughput::Elements(packets.len() as u64));
         group.bench_function(name, |bencher| {
-            bencher.iter_batched(
-                || packets.clone(),
-                |packets| play(start, packets),
-                BatchSize::SmallInput,
-            );
+            bencher.iter_batched(|| packets.clone(), |packets| play(start, packets), BatchSize::SmallInput);
         });
         group.finish();
     }

@@ -41,24 +41,15 @@ const LATENCY_RATE: u32 = 1_000;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let value = |name: &str| {
-        arguments
-            .iter()
-            .position(|a| a == name)
-            .and_then(|at| arguments.get(at + 1))
-            .cloned()
-    };
+    let value =
+        |name: &str| arguments.iter().position(|a| a == name).and_then(|at| arguments.get(at + 1)).cloned();
     raise_file_limit();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     if arguments.iter().any(|a| a == "--serve") {
         runtime.block_on(run_server(value("--data")));
         return;
     }
-    let clients =
-        value("--clients").map_or(5_000, |n| n.parse().expect("--clients wants a number"));
+    let clients = value("--clients").map_or(5_000, |n| n.parse().expect("--clients wants a number"));
     let (address, pid, _inner) = match value("--server") {
         Some(address) => (address, value("--pid").and_then(|p| p.parse().ok()), None),
         None => {
@@ -71,10 +62,7 @@ fn main() {
 
 /// The server of this library without the limits that one machine's load would meet.
 async fn run_server(data: Option<String>) {
-    let endless = Rate {
-        per_second: 1e9,
-        burst: 1e9,
-    };
+    let endless = Rate { per_second: 1e9, burst: 1e9 };
     let mut config = Config {
         data: data.map(Into::into),
         connections: 100_000,
@@ -89,9 +77,7 @@ async fn run_server(data: Option<String>) {
     config.bounds.sessions = 100_000;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     println!("{}", listener.local_addr().unwrap());
-    serve(listener, config, CancellationToken::new())
-        .await
-        .unwrap();
+    serve(listener, config, CancellationToken::new()).await.unwrap();
 }
 
 /// The server's process, ended with this one.
@@ -113,9 +99,7 @@ fn spawn_inner(data: Option<String>) -> (String, Inner) {
     }
     let mut child = command.spawn().unwrap();
     let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     (line.trim().to_owned(), Inner(child))
 }
 
@@ -162,17 +146,9 @@ async fn drive(address: &str, pid: Option<u32>, clients: usize) {
         let (mut caller, mut callee) = (sockets.pop().unwrap(), sockets.pop().unwrap());
         let call = format!("{number:032x}");
         let to = clients - 2 - 2 * number;
-        caller
-            .send(text(format!(
-                r#"{{"type":"invite","call":"{call}","to":"load{to}"}}"#
-            )))
-            .await
-            .unwrap();
+        caller.send(text(format!(r#"{{"type":"invite","call":"{call}","to":"load{to}"}}"#))).await.unwrap();
         expect(&mut callee, "incoming").await;
-        callee
-            .send(text(format!(r#"{{"type":"accept","call":"{call}"}}"#)))
-            .await
-            .unwrap();
+        callee.send(text(format!(r#"{{"type":"accept","call":"{call}"}}"#))).await.unwrap();
         expect(&mut caller, "accepted").await;
         pairs.push((caller, callee, call));
     }
@@ -181,10 +157,7 @@ async fn drive(address: &str, pid: Option<u32>, clients: usize) {
 }
 
 /// As many relays as go through, with a window for each call.
-async fn relays(
-    pairs: Vec<(Socket, Socket, String)>,
-    pid: Option<u32>,
-) -> Vec<(Socket, Socket, String)> {
+async fn relays(pairs: Vec<(Socket, Socket, String)>, pid: Option<u32>) -> Vec<(Socket, Socket, String)> {
     let before = Usage::of(pid);
     let total = Arc::new(AtomicU64::new(0));
     let started = Instant::now();
@@ -200,21 +173,13 @@ async fn relays(
                 let end = started + RELAY_TIME;
                 while Instant::now() < end {
                     let room = window.available_permits().max(1);
-                    window
-                        .acquire_many(u32::try_from(room).unwrap())
-                        .await
-                        .unwrap()
-                        .forget();
+                    window.acquire_many(u32::try_from(room).unwrap()).await.unwrap().forget();
                     for _ in 0..room {
                         sink.feed(Message::Text(frame.clone())).await.unwrap();
                     }
                     sink.flush().await.unwrap();
                 }
-                window
-                    .acquire_many(u32::try_from(WINDOW).unwrap())
-                    .await
-                    .unwrap()
-                    .forget();
+                window.acquire_many(u32::try_from(WINDOW).unwrap()).await.unwrap().forget();
                 window.close();
             };
             let receiving = async {
@@ -230,11 +195,7 @@ async fn relays(
                 }
             };
             tokio::join!(sending, receiving);
-            (
-                sink.reunite(source).unwrap(),
-                sink_b.reunite(stream).unwrap(),
-                call,
-            )
+            (sink.reunite(source).unwrap(), sink_b.reunite(stream).unwrap(), call)
         }));
     }
     let mut back = Vec::new();
@@ -261,8 +222,7 @@ async fn latency(pairs: Vec<(Socket, Socket, String)>) {
         senders.push((caller, call));
         receivers.push(tokio::spawn(async move {
             let mut seen = Vec::new();
-            while let Ok(Some(Ok(frame))) =
-                tokio::time::timeout(Duration::from_secs(1), callee.next()).await
+            while let Ok(Some(Ok(frame))) = tokio::time::timeout(Duration::from_secs(1), callee.next()).await
             {
                 if let Message::Text(frame) = frame
                     && let Some((_, sent)) = frame.as_str().split_once("o=- ")
@@ -284,10 +244,7 @@ async fn latency(pairs: Vec<(Socket, Socket, String)>) {
             let at = turn % senders.len();
             turn += 1;
             let (caller, call) = &mut senders[at];
-            caller
-                .send(Message::Text(description(call, now_ns())))
-                .await
-                .unwrap();
+            caller.send(Message::Text(description(call, now_ns()))).await.unwrap();
         }
     }
     let mut all = Vec::new();
@@ -307,8 +264,7 @@ async fn latency(pairs: Vec<(Socket, Socket, String)>) {
 
 fn description(call: &str, stamp: u64) -> Utf8Bytes {
     let head = format!("v=0\\r\\no=- {stamp} 1 IN IP4 0.0.0.0\\r\\ns=-\\r\\n");
-    let padding =
-        "a=candidate:1 1 udp 2122260223 192.0.2.1 50000 typ host\\r\\n".repeat(PAYLOAD / 58);
+    let padding = "a=candidate:1 1 udp 2122260223 192.0.2.1 50000 typ host\\r\\n".repeat(PAYLOAD / 58);
     let signature = "A".repeat(86);
     format!(
         r#"{{"type":"description","call":"{call}","kind":"offer","sdp":"{head}{padding}","signature":"{signature}"}}"#
@@ -317,21 +273,13 @@ fn description(call: &str, stamp: u64) -> Utf8Bytes {
 }
 
 async fn login(address: &str, number: usize) -> Socket {
-    let name = if number == usize::MAX {
-        "warm".to_owned()
-    } else {
-        format!("load{number}")
-    };
+    let name = if number == usize::MAX { "warm".to_owned() } else { format!("load{number}") };
     let key = SigningKey::from_bytes(blake3::hash(name.as_bytes()).as_bytes());
     let stream = TcpStream::connect(address).await.unwrap();
     stream.set_nodelay(true).unwrap();
-    let limits = WebSocketConfig::default()
-        .read_buffer_size(4096)
-        .write_buffer_size(32 * 1024);
+    let limits = WebSocketConfig::default().read_buffer_size(4096).write_buffer_size(32 * 1024);
     let url = format!("ws://{address}/v1/ws");
-    let (mut socket, _) = client_async_with_config(url, stream, Some(limits))
-        .await
-        .unwrap();
+    let (mut socket, _) = client_async_with_config(url, stream, Some(limits)).await.unwrap();
     let ServerMessage::Challenge { nonce, server, .. } = next(&mut socket).await else {
         panic!("no challenge");
     };
@@ -386,37 +334,16 @@ impl Usage {
             return Usage::default();
         };
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let fields: Vec<&str> = stat
-            .rsplit(')')
-            .next()
-            .unwrap_or_default()
-            .split_whitespace()
-            .collect();
-        let ticks = |at: usize| {
-            fields
-                .get(at)
-                .and_then(|f| f.parse::<f64>().ok())
-                .unwrap_or_default()
-        };
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks = |at: usize| fields.get(at).and_then(|f| f.parse::<f64>().ok()).unwrap_or_default();
         // User and system time are fields 14 and 15; three come before the closing parenthesis.
         let cpu = (ticks(11) + ticks(12)) / 100.0;
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
         let kilobytes = |name: &str| {
-            let line = status
-                .lines()
-                .find_map(|l| l.strip_prefix(name))
-                .unwrap_or_default();
-            line.split_whitespace()
-                .next()
-                .and_then(|n| n.parse::<f64>().ok())
-                .unwrap_or_default()
-                * 1024.0
+            let line = status.lines().find_map(|l| l.strip_prefix(name)).unwrap_or_default();
+            line.split_whitespace().next().and_then(|n| n.parse::<f64>().ok()).unwrap_or_default() * 1024.0
         };
-        Usage {
-            cpu,
-            rss: kilobytes("VmRSS:"),
-            peak: kilobytes("VmHWM:"),
-        }
+        Usage { cpu, rss: kilobytes("VmRSS:"), peak: kilobytes("VmHWM:") }
     }
 }
 
@@ -425,10 +352,7 @@ impl Usage {
 fn raise_file_limit() {
     // SAFETY: both calls only read and write the struct on this stack.
     unsafe {
-        let mut limit = libc::rlimit {
-            rlim_cur: 0,
-            rlim_max: 0,
-        };
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
         if libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) == 0 {
             limit.rlim_cur = limit.rlim_max;
             libc::setrlimit(libc::RLIMIT_NOFILE, &limit);

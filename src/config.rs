@@ -103,16 +103,10 @@ impl Folders {
     pub fn find() -> Result<Self, Error> {
         if let Some(home) = std::env::var_os("LETSMEET_HOME").filter(|home| !home.is_empty()) {
             let home = PathBuf::from(home);
-            return Ok(Self {
-                config: home.clone(),
-                data: home,
-            });
+            return Ok(Self { config: home.clone(), data: home });
         }
         let places = directories::ProjectDirs::from("", "", "letsmeet").ok_or(Error::NoHome)?;
-        Ok(Self {
-            config: places.config_dir().to_owned(),
-            data: places.data_dir().to_owned(),
-        })
+        Ok(Self { config: places.config_dir().to_owned(), data: places.data_dir().to_owned() })
     }
 }
 
@@ -126,20 +120,14 @@ impl Settings {
             Some(path) => (path.to_owned(), true),
             None => (folders.config.join("config.toml"), false),
         };
-        let read = |source| Error::Read {
-            path: path.clone(),
-            source,
-        };
+        let read = |source| Error::Read { path: path.clone(), source };
         match fs::metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && !must_exist => {
                 return Ok(Self::default());
             }
             Err(error) => return Err(read(error)),
             Ok(about) if about.len() > LARGEST => {
-                return Err(Error::Invalid {
-                    path,
-                    message: format!("larger than {LARGEST} bytes"),
-                });
+                return Err(Error::Invalid { path, message: format!("larger than {LARGEST} bytes") });
             }
             Ok(_) => {}
         }
@@ -172,24 +160,15 @@ mod tests {
     #[test]
     fn an_unknown_key_is_an_error_that_names_its_line() {
         let error = Settings::parse("name = \"alice\"\nsrever = \"x\"\n").unwrap_err();
-        assert!(
-            error.contains("srever") && error.contains("line 2"),
-            "{error}"
-        );
+        assert!(error.contains("srever") && error.contains("line 2"), "{error}");
     }
 
     #[test]
     fn a_missing_file_is_fine_unless_it_was_named() {
         let folder = tempfile::tempdir().unwrap();
-        let folders = Folders {
-            config: folder.path().to_owned(),
-            data: folder.path().to_owned(),
-        };
+        let folders = Folders { config: folder.path().to_owned(), data: folder.path().to_owned() };
         assert_eq!(Settings::load(None, &folders).unwrap(), Settings::default());
         let named = folder.path().join("other.toml");
-        assert!(matches!(
-            Settings::load(Some(&named), &folders),
-            Err(Error::Read { .. })
-        ));
+        assert!(matches!(Settings::load(Some(&named), &folders), Err(Error::Read { .. })));
     }
 }

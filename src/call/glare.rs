@@ -35,7 +35,5 @@ pub(super) fn same_name(a: &str, b: &str) -> bool {
 
 /// The server's folding, but for normalisation. A final sigma is a sigma.
 fn fold(name: &str) -> impl Iterator<Item = char> + '_ {
-    name.chars()
-        .flat_map(char::to_lowercase)
-        .map(|c| if c == 'ς' { 'σ' } else { c })
+    name.chars().flat_map(char::to_lowercase).map(|c| if c == 'ς' { 'σ' } else { c })
 }

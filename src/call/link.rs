@@ -27,24 +27,14 @@ pub(super) fn gone_at(timing: &Timing, since: Duration, peer_lost: Option<Durati
 }
 
 /// When the offerer restarts ICE (again) on its own account.
-pub(super) fn restart_at(
-    timing: &Timing,
-    since: Duration,
-    restarted: Option<Duration>,
-) -> Duration {
+pub(super) fn restart_at(timing: &Timing, since: Duration, restarted: Option<Duration>) -> Duration {
     restarted.map_or(since, |last| last.saturating_add(timing.restart))
 }
 
 /// Whether a path that failed altogether deserves a restart now.
 pub(super) fn may_restart(link: &Link, now: Duration) -> bool {
     match link {
-        Link::Up
-        | Link::Recovering {
-            restarted: None, ..
-        } => true,
-        Link::Recovering {
-            restarted: Some(last),
-            ..
-        } => now.saturating_sub(*last) >= RESTART_GAP,
+        Link::Up | Link::Recovering { restarted: None, .. } => true,
+        Link::Recovering { restarted: Some(last), .. } => now.saturating_sub(*last) >= RESTART_GAP,
     }
 }

@@ -10,9 +10,7 @@ mod remote;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{
-    CallId, Effect, EndReason, Event, JsepRole, Link, Notice, Rival, State, Timing, glare, link,
-};
+use super::{CallId, Effect, EndReason, Event, JsepRole, Link, Notice, Rival, State, Timing, glare, link};
 
 /// How many finished calls are remembered, so that a late or repeated invite does not ring again.
 /// When full the oldest is forgotten.
@@ -68,11 +66,7 @@ impl Machine {
     pub fn handle(&mut self, now: Duration, event: Event) -> Vec<Effect> {
         self.now = self.now.max(now);
         let mut out = Vec::new();
-        let ignored = Effect::Ignored {
-            event: event.name(),
-            state: self.state.name(),
-            call: event.call(),
-        };
+        let ignored = Effect::Ignored { event: event.name(), state: self.state.name(), call: event.call() };
         if !self.apply(event, &mut out) {
             out.push(ignored);
         }
@@ -87,9 +81,7 @@ impl Machine {
             State::Idle | State::Ended { .. } => None,
             State::Dialing { since, rival, .. } => {
                 let ring = since.saturating_add(timing.ring);
-                let rival = rival
-                    .as_ref()
-                    .map(|rival| rival.since.saturating_add(timing.glare));
+                let rival = rival.as_ref().map(|rival| rival.since.saturating_add(timing.glare));
                 Some(earliest(ring, [self.signaling_gone_at(*since), rival]))
             }
             State::Ringing { since, .. } => {
@@ -98,15 +90,9 @@ impl Machine {
             }
             State::Connecting { since, .. } => Some(since.saturating_add(timing.connect)),
             State::Active { link: Link::Up, .. } => None,
-            State::Active {
-                link: Link::Recovering { since, restarted },
-                peer_lost,
-                ..
-            } => {
+            State::Active { link: Link::Recovering { since, restarted }, peer_lost, .. } => {
                 let gone = link::gone_at(timing, *since, *peer_lost);
-                let restart = self
-                    .may_send_offer()
-                    .then(|| link::restart_at(timing, *since, *restarted));
+                let restart = self.may_send_offer().then(|| link::restart_at(timing, *since, *restarted));
                 Some(earliest(gone, [restart]))
             }
         }
@@ -129,11 +115,7 @@ impl Machine {
             Event::Dial { call, to } => self.dial(call, to, out),
             Event::Accept => self.accept(out),
             Event::Decline { busy } => {
-                let reason = if busy {
-                    EndReason::Busy
-                } else {
-                    EndReason::Declined
-                };
+                let reason = if busy { EndReason::Busy } else { EndReason::Declined };
                 matches!(self.state, State::Ringing { .. }) && self.finish(reason, out)
             }
             Event::HangUp => self.finish(self.reason_to_hang_up(), out),
@@ -192,17 +174,10 @@ impl Machine {
                     self.finish(reason, out);
                 }
             }
-            State::Active {
-                call,
-                link: Link::Recovering { since, restarted },
-                peer_lost,
-                ..
-            } => {
+            State::Active { call, link: Link::Recovering { since, restarted }, peer_lost, .. } => {
                 if link::gone_at(&self.timing, *since, *peer_lost) <= now {
                     self.finish(EndReason::ConnectionLost, out);
-                } else if self.may_send_offer()
-                    && link::restart_at(&self.timing, *since, *restarted) <= now
-                {
+                } else if self.may_send_offer() && link::restart_at(&self.timing, *since, *restarted) <= now {
                     out.push(Effect::RestartIce { call: *call });
                     self.note_restart(Some(now));
                 }
@@ -216,12 +191,7 @@ impl Machine {
         match &self.state {
             _ if self.finished.contains(&call) || self.state.live() == Some(call) => false,
             // Calling whoever rings us is taking their call.
-            State::Ringing {
-                from,
-                consent: false,
-                call: theirs,
-                ..
-            } if glare::same_name(from, &to) => {
+            State::Ringing { from, consent: false, call: theirs, .. } if glare::same_name(from, &to) => {
                 let theirs = *theirs;
                 self.retire(call);
                 notify(out, call, Notice::Merged { into: theirs });
@@ -230,35 +200,15 @@ impl Machine {
             State::Idle | State::Ended { .. } if glare::same_name(&to, &self.me) => {
                 self.retire(call);
                 let reason = EndReason::Refused;
-                self.state = State::Ended {
-                    call,
-                    with: to,
-                    reason,
-                    at: self.now,
-                };
+                self.state = State::Ended { call, with: to, reason, at: self.now };
                 notify(out, call, Notice::Ended { reason });
                 true
             }
             State::Idle | State::Ended { .. } => {
-                self.send(
-                    out,
-                    Effect::SendInvite {
-                        call,
-                        to: to.clone(),
-                    },
-                );
-                out.push(Effect::PreparePeer {
-                    call,
-                    role: JsepRole::Offerer,
-                });
+                self.send(out, Effect::SendInvite { call, to: to.clone() });
+                out.push(Effect::PreparePeer { call, role: JsepRole::Offerer });
                 notify(out, call, Notice::Calling { to: to.clone() });
-                self.state = State::Dialing {
-                    call,
-                    to,
-                    since: self.now,
-                    ringing: false,
-                    rival: None,
-                };
+                self.state = State::Dialing { call, to, since: self.now, ringing: false, rival: None };
                 true
             }
             _ => false,
@@ -300,44 +250,23 @@ impl Machine {
                 let (call, rival) = (*call, rival.clone());
                 if let Some(Rival { call: theirs, .. }) = rival {
                     self.retire(theirs);
-                    self.send(
-                        out,
-                        Effect::SendDecline {
-                            call: theirs,
-                            busy: false,
-                        },
-                    );
+                    self.send(out, Effect::SendDecline { call: theirs, busy: false });
                 }
                 (Some(Effect::SendCancel { call }), false)
             }
             // The caller's own clock ends it there; a late decline would only blur the reason.
-            State::Ringing { .. }
-                if matches!(reason, EndReason::NoAnswer | EndReason::SignalingLost) =>
-            {
+            State::Ringing { .. } if matches!(reason, EndReason::NoAnswer | EndReason::SignalingLost) => {
                 (None, false)
             }
-            State::Ringing { call, .. } => (
-                Some(Effect::SendDecline {
-                    call: *call,
-                    busy: reason == EndReason::Busy,
-                }),
-                false,
-            ),
+            State::Ringing { call, .. } => {
+                (Some(Effect::SendDecline { call: *call, busy: reason == EndReason::Busy }), false)
+            }
             // The other side may be connected already, a moment before us.
             State::Connecting { call, .. } => (
-                Some(Effect::SendHangup {
-                    call: *call,
-                    reason,
-                }),
+                Some(Effect::SendHangup { call: *call, reason }),
                 !matches!(reason, EndReason::ConnectFailed | EndReason::SignalingLost),
             ),
-            State::Active { call, .. } => (
-                Some(Effect::SendHangup {
-                    call: *call,
-                    reason,
-                }),
-                true,
-            ),
+            State::Active { call, .. } => (Some(Effect::SendHangup { call: *call, reason }), true),
         };
         self.close(reason, farewell, goodbye, out)
     }
@@ -357,34 +286,20 @@ impl Machine {
         self.retire(call);
         if let Some(effect) = farewell {
             self.send(out, effect.clone());
-            self.farewell = Some(Farewell {
-                effect,
-                at: self.now,
-            });
+            self.farewell = Some(Farewell { effect, at: self.now });
         }
         out.push(Effect::ClosePeer { call, goodbye });
         if matches!(self.state, State::Ringing { .. }) && is_missed(reason) {
             notify(out, call, Notice::Missed { from: with.clone() });
         }
         notify(out, call, Notice::Ended { reason });
-        self.state = State::Ended {
-            call,
-            with,
-            reason,
-            at: self.now,
-        };
+        self.state = State::Ended { call, with, reason, at: self.now };
         true
     }
 
     /// Drops our call in favour of theirs, which we answer at once: we wanted to talk to them.
     fn take_theirs(&mut self, theirs: CallId, withdraw: bool, out: &mut Vec<Effect>) {
-        let State::Dialing {
-            call: ours,
-            to,
-            rival,
-            ..
-        } = &mut self.state
-        else {
+        let State::Dialing { call: ours, to, rival, .. } = &mut self.state else {
             return;
         };
         let (ours, with, rival) = (*ours, std::mem::take(to), rival.take());
@@ -392,30 +307,15 @@ impl Machine {
         if withdraw {
             let effect = Effect::SendCancel { call: ours };
             self.send(out, effect.clone());
-            self.farewell = Some(Farewell {
-                effect,
-                at: self.now,
-            });
+            self.farewell = Some(Farewell { effect, at: self.now });
         }
         if let Some(rival) = rival.filter(|rival| rival.call != theirs) {
             self.retire(rival.call);
-            self.send(
-                out,
-                Effect::SendDecline {
-                    call: rival.call,
-                    busy: true,
-                },
-            );
+            self.send(out, Effect::SendDecline { call: rival.call, busy: true });
         }
-        out.push(Effect::ClosePeer {
-            call: ours,
-            goodbye: false,
-        });
+        out.push(Effect::ClosePeer { call: ours, goodbye: false });
         notify(out, ours, Notice::Merged { into: theirs });
-        out.push(Effect::PreparePeer {
-            call: theirs,
-            role: JsepRole::Answerer,
-        });
+        out.push(Effect::PreparePeer { call: theirs, role: JsepRole::Answerer });
         self.consent_to(theirs, with, out);
     }
 
@@ -425,13 +325,7 @@ impl Machine {
         self.send(out, Effect::SendAccept { call });
         out.push(Effect::Negotiate { call, role });
         notify(out, call, Notice::Accepted);
-        self.state = State::Connecting {
-            call,
-            with,
-            role,
-            since: self.now,
-            peer_lost: None,
-        };
+        self.state = State::Connecting { call, with, role, since: self.now, peer_lost: None };
     }
 
     /// Says something to the server, if it can be reached. Returns true, for the caller's `apply`.
@@ -450,8 +344,7 @@ impl Machine {
     }
 
     fn signaling_gone_at(&self, since: Duration) -> Option<Duration> {
-        self.signaling_lost
-            .map(|lost| lost.max(since).saturating_add(self.timing.signaling))
+        self.signaling_lost.map(|lost| lost.max(since).saturating_add(self.timing.signaling))
     }
 }
 
@@ -467,9 +360,6 @@ fn earliest<const N: usize>(first: Duration, others: [Option<Duration>; N]) -> D
 fn is_missed(reason: EndReason) -> bool {
     matches!(
         reason,
-        EndReason::Cancelled
-            | EndReason::NoAnswer
-            | EndReason::SignalingLost
-            | EndReason::HungUpByPeer
+        EndReason::Cancelled | EndReason::NoAnswer | EndReason::SignalingLost | EndReason::HungUpByPeer
     )
 }

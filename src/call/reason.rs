@@ -137,10 +137,7 @@ impl FromStr for EndReason {
     type Err = UnknownReason;
 
     fn from_str(text: &str) -> Result<Self, UnknownReason> {
-        Self::ALL
-            .into_iter()
-            .find(|reason| reason.name() == text)
-            .ok_or(UnknownReason)
+        Self::ALL.into_iter().find(|reason| reason.name() == text).ok_or(UnknownReason)
     }
 }
 

@@ -15,12 +15,7 @@ use crate::rtc::IcePolicy;
 
 /// Video calls that live in a terminal, and a connectivity test that a script can trust.
 #[derive(Debug, Parser)]
-#[command(
-    name = "letsmeet",
-    version,
-    propagate_version = true,
-    arg_required_else_help = true
-)]
+#[command(name = "letsmeet", version, propagate_version = true, arg_required_else_help = true)]
 #[command(
     after_help = "Start here:\n  letsmeet selftest                 does media flow on this machine?\n  \
     letsmeet serve                    a signaling server on 127.0.0.1:7880\n  letsmeet login --name bob         be reachable\n  \
@@ -50,13 +45,7 @@ pub struct Global {
     #[arg(long, global = true, env = "LETSMEET_SERVER", value_name = "URL")]
     pub server: Option<String>,
     /// The name to sign in with [default: the last one that logged in]
-    #[arg(
-        long,
-        visible_alias = "profile",
-        global = true,
-        env = "LETSMEET_NAME",
-        value_name = "NAME"
-    )]
+    #[arg(long, visible_alias = "profile", global = true, env = "LETSMEET_NAME", value_name = "NAME")]
     pub name: Option<String>,
     /// The settings file [default: config.toml in the platform's config folder]
     #[arg(long, global = true, env = "LETSMEET_CONFIG", value_name = "FILE")]
@@ -325,23 +314,16 @@ impl FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (width, height) = text
-            .split_once(['x', 'X'])
-            .ok_or("write WIDTHxHEIGHT, for example 320x180")?;
+        let (width, height) = text.split_once(['x', 'X']).ok_or("write WIDTHxHEIGHT, for example 320x180")?;
         let side = |text: &str| -> Result<u32, String> {
-            let value: u32 = text
-                .parse()
-                .map_err(|_| format!("\"{text}\" is not a number of pixels"))?;
+            let value: u32 = text.parse().map_err(|_| format!("\"{text}\" is not a number of pixels"))?;
             if (16..=4096).contains(&value) && value % 2 == 0 {
                 Ok(value)
             } else {
                 Err(format!("{value} is not an even number between 16 and 4096"))
             }
         };
-        Ok(Self {
-            width: side(width)?,
-            height: side(height)?,
-        })
+        Ok(Self { width: side(width)?, height: side(height)? })
     }
 }
 
@@ -351,13 +333,10 @@ const LONGEST: Duration = Duration::from_secs(31 * 24 * 3600);
 /// `10s`, `500ms`, `2m`, `1h`; a bare number is seconds.
 fn duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();
-    let digits = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
-    let value: f64 = number
-        .parse()
-        .map_err(|_| format!("\"{text}\" is not a time (write 10s, 500ms, 2m or 1h)"))?;
+    let value: f64 =
+        number.parse().map_err(|_| format!("\"{text}\" is not a time (write 10s, 500ms, 2m or 1h)"))?;
     let scale = match unit {
         "ms" => 0.001,
         "" | "s" => 1.0,
@@ -366,11 +345,7 @@ fn duration(text: &str) -> Result<Duration, String> {
         _ => return Err(format!("\"{unit}\" is no unit of time (ms, s, m, h)")),
     };
     let time = Duration::try_from_secs_f64(value * scale).map_err(|e| e.to_string())?;
-    if time > LONGEST {
-        Err("longer than 31 days".into())
-    } else {
-        Ok(time)
-    }
+    if time > LONGEST { Err("longer than 31 days".into()) } else { Ok(time) }
 }
 
 #[cfg(test)]
@@ -396,13 +371,7 @@ mod tests {
 
     #[test]
     fn sizes_are_even_and_bounded() {
-        assert_eq!(
-            "320x180".parse(),
-            Ok(Size {
-                width: 320,
-                height: 180
-            })
-        );
+        assert_eq!("320x180".parse(), Ok(Size { width: 320, height: 180 }));
         for wrong in ["320", "0x0", "321x180", "5000x100", "x", "ax b"] {
             assert!(wrong.parse::<Size>().is_err(), "{wrong}");
         }

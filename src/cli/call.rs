@@ -56,10 +56,7 @@ pub(super) async fn run(global: &Global, args: Call) -> Result<Exit> {
     let (progress, ended) = follow(&mut front, &args).await?;
     let report = judge(&progress, ended, &expectations);
     front.output().report(&report)?;
-    Ok(Exit::ALL
-        .into_iter()
-        .find(|exit| exit.code() == report.result.exit)
-        .unwrap_or(Exit::Unexpected))
+    Ok(Exit::ALL.into_iter().find(|exit| exit.code() == report.result.exit).unwrap_or(Exit::Unexpected))
 }
 
 /// From the first moment to the session's end.
@@ -79,21 +76,12 @@ async fn follow(front: &mut Front, args: &Call) -> Result<(Progress, Option<Box<
             Next::Event(Event::Registered { .. }) if !progress.registered => {
                 progress.registered = true;
                 match args.wait {
-                    Some(_) => {
-                        front
-                            .command(Command::Watch {
-                                names: vec![args.to.clone()],
-                            })
-                            .await
-                    }
+                    Some(_) => front.command(Command::Watch { names: vec![args.to.clone()] }).await,
                     None => dial(front, args, &mut progress).await,
                 }
             }
             Next::Event(Event::Presence(changes)) if !progress.dialed => {
-                if changes
-                    .iter()
-                    .any(|change| change.state != PresenceState::Offline)
-                {
+                if changes.iter().any(|change| change.state != PresenceState::Offline) {
                     deadline = None;
                     dial(front, args, &mut progress).await;
                 }
@@ -126,15 +114,9 @@ async fn follow(front: &mut Front, args: &Call) -> Result<(Progress, Option<Box<
             Next::Deadline => {
                 deadline = None;
                 progress.failed = Some(if progress.registered {
-                    (
-                        Exit::NotAnswered,
-                        format!("{} did not come online in time", args.to),
-                    )
+                    (Exit::NotAnswered, format!("{} did not come online in time", args.to))
                 } else {
-                    (
-                        Exit::Signaling,
-                        "the server could not be reached in time".into(),
-                    )
+                    (Exit::Signaling, "the server could not be reached in time".into())
                 });
                 front.command(Command::Quit).await;
             }
@@ -145,22 +127,13 @@ async fn follow(front: &mut Front, args: &Call) -> Result<(Progress, Option<Box<
 
 async fn dial(front: &Front, args: &Call, progress: &mut Progress) {
     progress.dialed = true;
-    front
-        .command(Command::Dial {
-            to: args.to.clone(),
-        })
-        .await;
+    front.command(Command::Dial { to: args.to.clone() }).await;
 }
 
 /// Which exit it is, and the sentence beside it.
-fn judge(
-    progress: &Progress,
-    ended: Option<Box<report::Report>>,
-    expectations: &[Expectation],
-) -> Report {
-    let mut report = ended
-        .as_deref()
-        .map_or_else(|| Report::empty("call"), |ended| Report::of("call", ended));
+fn judge(progress: &Progress, ended: Option<Box<report::Report>>, expectations: &[Expectation]) -> Report {
+    let mut report =
+        ended.as_deref().map_or_else(|| Report::empty("call"), |ended| Report::of("call", ended));
     let (exit, message) = match (&ended, progress.signal) {
         (_, Some(signal)) if !progress.connected => {
             (signal, "interrupted before the call was established".into())
@@ -169,10 +142,9 @@ fn judge(
         (None, _) => match (&progress.failed, &progress.refused) {
             (_, Some(refused)) => (Exit::Signaling, refused.clone()),
             (Some((exit, why)), None) => (*exit, why.clone()),
-            (None, None) => (
-                Exit::from(EndReason::SignalingLost),
-                "the session ended before there was a call".into(),
-            ),
+            (None, None) => {
+                (Exit::from(EndReason::SignalingLost), "the session ended before there was a call".into())
+            }
         },
     };
     report.conclude(exit, &message);

@@ -11,11 +11,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// Names that may be written in place of a full path.
-const SHORT: &[(&str, &str)] = &[
-    ("video.", "receive.video."),
-    ("audio.", "receive.audio."),
-    ("rtt_ms.", "path.rtt_ms."),
-];
+const SHORT: &[(&str, &str)] =
+    &[("video.", "receive.video."), ("audio.", "receive.audio."), ("rtt_ms.", "path.rtt_ms.")];
 
 /// A comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,28 +75,18 @@ impl FromStr for Expectation {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let found = text.char_indices().find_map(|(at, _)| {
-            SIGNS
-                .iter()
-                .find(|(sign, _)| text[at..].starts_with(sign))
-                .map(|s| (at, s))
-        });
+        let found = text
+            .char_indices()
+            .find_map(|(at, _)| SIGNS.iter().find(|(sign, _)| text[at..].starts_with(sign)).map(|s| (at, s)));
         let Some((at, (sign, op))) = found else {
             return Err(Error::NoComparison(text.to_owned()));
         };
         let right = text[at + sign.len()..].trim();
-        let value: f64 = right
-            .parse()
-            .map_err(|_| Error::NotANumber(right.to_owned()))?;
+        let value: f64 = right.parse().map_err(|_| Error::NotANumber(right.to_owned()))?;
         if !value.is_finite() {
             return Err(Error::NotANumber(right.to_owned()));
         }
-        Ok(Self {
-            text: text.trim().to_owned(),
-            path: full_path(text[..at].trim()),
-            op: *op,
-            value,
-        })
+        Ok(Self { text: text.trim().to_owned(), path: full_path(text[..at].trim()), op: *op, value })
     }
 }
 
@@ -113,12 +100,7 @@ impl Expectation {
     /// An expectation built from its parts, for a command's own minimum.
     #[must_use]
     pub fn at_least(path: &str, value: f64) -> Self {
-        Self {
-            text: format!("{path}>={value}"),
-            path: full_path(path),
-            op: Op::GreaterOrEqual,
-            value,
-        }
+        Self { text: format!("{path}>={value}"), path: full_path(path), op: Op::GreaterOrEqual, value }
     }
 
     /// Refuses a metric that is not among `known` paths.
@@ -126,21 +108,14 @@ impl Expectation {
     /// # Errors
     /// [`Error::UnknownMetric`] names the path that no report has.
     pub fn check(&self, known: &[String]) -> Result<(), Error> {
-        if known.contains(&self.path) {
-            Ok(())
-        } else {
-            Err(Error::UnknownMetric(self.path.clone()))
-        }
+        if known.contains(&self.path) { Ok(()) } else { Err(Error::UnknownMetric(self.path.clone())) }
     }
 
     /// Compares with the number under the path in `report`.
     #[must_use]
     pub fn judge(&self, report: &Value) -> Outcome {
-        let actual = self
-            .path
-            .split('.')
-            .try_fold(report, |value, key| value.get(key))
-            .and_then(Value::as_f64);
+        let actual =
+            self.path.split('.').try_fold(report, |value, key| value.get(key)).and_then(Value::as_f64);
         let held = actual.is_some_and(|actual| match self.op {
             Op::Less => actual < self.value,
             Op::LessOrEqual => actual <= self.value,
@@ -149,11 +124,7 @@ impl Expectation {
             Op::GreaterOrEqual => actual >= self.value,
             Op::Greater => actual > self.value,
         });
-        Outcome {
-            text: self.text.clone(),
-            actual,
-            held,
-        }
+        Outcome { text: self.text.clone(), actual, held }
     }
 }
 
@@ -180,45 +151,26 @@ fn collect(root: &Value, node: &Value, path: &str, depth: usize, found: &mut Vec
         return;
     }
     if let Some(target) = node.get("$ref").and_then(Value::as_str) {
-        if let Some(target) = target
-            .strip_prefix('#')
-            .and_then(|pointer| root.pointer(pointer))
-        {
+        if let Some(target) = target.strip_prefix('#').and_then(|pointer| root.pointer(pointer)) {
             collect(root, target, path, depth + 1, found);
         }
         return;
     }
     for key in ["anyOf", "oneOf", "allOf"] {
-        for option in node
-            .get(key)
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
+        for option in node.get(key).and_then(Value::as_array).into_iter().flatten() {
             collect(root, option, path, depth + 1, found);
         }
     }
     let is_number = match node.get("type") {
         Some(Value::String(kind)) => kind == "number" || kind == "integer",
-        Some(Value::Array(kinds)) => kinds
-            .iter()
-            .any(|kind| kind == "number" || kind == "integer"),
+        Some(Value::Array(kinds)) => kinds.iter().any(|kind| kind == "number" || kind == "integer"),
         _ => false,
     };
     if is_number && !path.is_empty() {
         found.push(path.to_owned());
     }
-    for (key, child) in node
-        .get("properties")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten()
-    {
-        let below = if path.is_empty() {
-            key.clone()
-        } else {
-            format!("{path}.{key}")
-        };
+    for (key, child) in node.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        let below = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
         collect(root, child, &below, depth + 1, found);
     }
 }
@@ -248,38 +200,17 @@ mod tests {
 
     #[test]
     fn a_number_that_the_call_did_not_produce_does_not_hold() {
-        let outcome = "audio.gaps<=0"
-            .parse::<Expectation>()
-            .unwrap()
-            .judge(&json!({"receive": {"audio": null}}));
-        assert_eq!(
-            outcome,
-            Outcome {
-                text: "audio.gaps<=0".into(),
-                actual: None,
-                held: false
-            }
-        );
+        let outcome =
+            "audio.gaps<=0".parse::<Expectation>().unwrap().judge(&json!({"receive": {"audio": null}}));
+        assert_eq!(outcome, Outcome { text: "audio.gaps<=0".into(), actual: None, held: false });
     }
 
     #[test]
     fn nonsense_is_refused_with_the_part_that_is_wrong() {
-        assert_eq!(
-            "video.fps".parse::<Expectation>(),
-            Err(Error::NoComparison("video.fps".into()))
-        );
-        assert_eq!(
-            "video.fps>=fast".parse::<Expectation>(),
-            Err(Error::NotANumber("fast".into()))
-        );
-        assert_eq!(
-            "video.fps>=inf".parse::<Expectation>(),
-            Err(Error::NotANumber("inf".into()))
-        );
-        assert_eq!(
-            "é>=".parse::<Expectation>(),
-            Err(Error::NotANumber(String::new()))
-        );
+        assert_eq!("video.fps".parse::<Expectation>(), Err(Error::NoComparison("video.fps".into())));
+        assert_eq!("video.fps>=fast".parse::<Expectation>(), Err(Error::NotANumber("fast".into())));
+        assert_eq!("video.fps>=inf".parse::<Expectation>(), Err(Error::NotANumber("inf".into())));
+        assert_eq!("é>=".parse::<Expectation>(), Err(Error::NotANumber(String::new())));
         let unknown = "video.speed>1".parse::<Expectation>().unwrap();
         assert_eq!(
             unknown.check(&["receive.video.fps".into()]),

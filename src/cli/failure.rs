@@ -43,8 +43,7 @@ impl Signaling {
 #[must_use]
 pub(super) fn exit_of(error: &anyhow::Error) -> Exit {
     for cause in error.chain() {
-        if cause.is::<Usage>() || cause.is::<config::Error>() || cause.is::<super::expect::Error>()
-        {
+        if cause.is::<Usage>() || cause.is::<config::Error>() || cause.is::<super::expect::Error>() {
             return Exit::Usage;
         }
         if cause.is::<Device>() {
@@ -70,10 +69,7 @@ mod tests {
 
     #[test]
     fn the_kind_of_an_error_survives_its_context() {
-        assert_eq!(
-            exit_of(&anyhow!(Usage::new("x")).context("while starting")),
-            Exit::Usage
-        );
+        assert_eq!(exit_of(&anyhow!(Usage::new("x")).context("while starting")), Exit::Usage);
         assert_eq!(exit_of(&anyhow!(config::Error::NoHome)), Exit::Usage);
         assert_eq!(exit_of(&anyhow!(Device::new("x"))), Exit::Device);
         assert_eq!(exit_of(&anyhow!(Signaling::new("x"))), Exit::Signaling);

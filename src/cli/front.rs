@@ -42,13 +42,7 @@ impl Front {
     /// The signals can't be taken over.
     pub(super) fn start(config: Config, output: Output) -> Result<Self> {
         let signals = Signals::listen()?;
-        Ok(Self {
-            session: Session::start(config),
-            output,
-            signals,
-            lines: input::lines(),
-            signalled: false,
-        })
+        Ok(Self { session: Session::start(config), output, signals, lines: input::lines(), signalled: false })
     }
 
     /// Where things are written.
@@ -98,19 +92,11 @@ impl Front {
             Ok(input) => {
                 let command = input.name().to_owned();
                 self.command(input.into_command()).await;
-                Line::Reply {
-                    command,
-                    ok: true,
-                    error: None,
-                }
+                Line::Reply { command, ok: true, error: None }
             }
             Err(error) => {
                 self.output.say(&format!("Not understood: {error}."))?;
-                Line::Reply {
-                    command: String::new(),
-                    ok: false,
-                    error: Some(error),
-                }
+                Line::Reply { command: String::new(), ok: false, error: Some(error) }
             }
         };
         Ok(self.output.line(&reply)?)

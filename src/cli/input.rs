@@ -97,9 +97,7 @@ impl Input {
             (Some("camera"), Some("off")) => Self::Mute { kind: Kind::Video },
             (Some("camera"), Some("on")) => Self::Unmute { kind: Kind::Video },
             (Some("call"), Some(to)) => Self::Call { to: to.to_owned() },
-            (Some("watch"), Some(name)) => Self::Watch {
-                names: vec![name.to_owned()],
-            },
+            (Some("watch"), Some(name)) => Self::Watch { names: vec![name.to_owned()] },
             (Some("quit"), None) => Self::Quit {},
             _ => {
                 return Err("known are accept, decline, busy, hangup, mute, unmute, camera off, camera on, \
@@ -136,14 +134,8 @@ impl Input {
             Self::Accept {} => Command::Accept,
             Self::Decline { busy } => Command::Decline { busy },
             Self::Hangup {} => Command::HangUp,
-            Self::Mute { kind } => Command::Mute {
-                kind: kind.into(),
-                muted: true,
-            },
-            Self::Unmute { kind } => Command::Mute {
-                kind: kind.into(),
-                muted: false,
-            },
+            Self::Mute { kind } => Command::Mute { kind: kind.into(), muted: true },
+            Self::Unmute { kind } => Command::Mute { kind: kind.into(), muted: false },
             Self::Call { to } => Command::Dial { to },
             Self::Watch { names } => Command::Watch { names },
             Self::Quit {} => Command::Quit,
@@ -163,19 +155,13 @@ pub(super) fn lines() -> mpsc::Receiver<Result<String, String>> {
         }
     };
     // Without a thread there are no commands, which is what a closed stdin means as well.
-    let _ = std::thread::Builder::new()
-        .name("stdin".into())
-        .spawn(reader);
+    let _ = std::thread::Builder::new().name("stdin".into()).spawn(reader);
     receiver
 }
 
 fn next_line(input: &mut impl BufRead) -> Option<Result<String, String>> {
     let mut line = Vec::new();
-    let read = input
-        .by_ref()
-        .take(LONGEST)
-        .read_until(b'\n', &mut line)
-        .ok()?;
+    let read = input.by_ref().take(LONGEST).read_until(b'\n', &mut line).ok()?;
     if read == 0 {
         return None;
     }
@@ -206,15 +192,9 @@ mod tests {
 
     #[test]
     fn nonsense_is_answered_not_guessed() {
-        for wrong in [
-            "",
-            "acept",
-            "mute all",
-            "call",
-            "{",
-            r#"{"command":"accept","now":1}"#,
-            r#"{"command":"x"}"#,
-        ] {
+        for wrong in
+            ["", "acept", "mute all", "call", "{", r#"{"command":"accept","now":1}"#, r#"{"command":"x"}"#]
+        {
             assert!(Input::parse(wrong).is_err(), "{wrong}");
         }
     }

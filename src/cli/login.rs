@@ -21,14 +21,7 @@ pub(super) async fn run(global: &Global, args: Login) -> Result<Exit> {
     let profile = ground.profile(global)?;
     profile.remember(&ground.folders.data)?;
     let name = profile.name.clone();
-    let config = ground.session(
-        global,
-        profile,
-        &args.media,
-        &args.path,
-        &args.trust,
-        args.headless,
-    )?;
+    let config = ground.session(global, profile, &args.media, &args.path, &args.trust, args.headless)?;
     // A login has no single document to print at its end: its events are the document.
     let output = Output::new(Style::choose(false, args.headless || global.json));
     let mut front = Front::start(config, output)?;

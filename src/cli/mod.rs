@@ -23,9 +23,10 @@ mod verdict;
 
 use anyhow::Result;
 
-use args::{Cli, Command, Global};
+use args::{Cli, Command};
 use exit::Exit;
 use output::report::Report;
+use output::{Output, Style};
 
 /// Threads of the async runtime. Media has threads of its own; what is left is sockets and timers.
 const WORKERS: usize = 2;
@@ -34,13 +35,13 @@ const WORKERS: usize = 2;
 #[must_use]
 pub fn run(cli: Cli) -> Exit {
     crate::logging::start(cli.global.verbose, cli.global.quiet);
-    let global = cli.global.clone();
+    let style = Style::choose(cli.global.json, cli.command.is_headless());
     let name = cli.command.name();
     match start(cli) {
         Ok(exit) => exit,
         Err(error) => {
             let exit = failure::exit_of(&error);
-            tell(&global, name, exit, &error);
+            tell(style, name, exit, &error);
             exit
         }
     }
@@ -53,10 +54,7 @@ fn start(cli: Cli) -> Result<Exit> {
         Command::Man { folder } => return man::pages(folder.as_deref()),
         other => other,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
     let outcome = runtime.block_on(async {
         match command {
             Command::Serve(args) => serve::run(&global, args).await,
@@ -73,20 +71,30 @@ fn start(cli: Cli) -> Result<Exit> {
     outcome
 }
 
-/// An error of a command that never came to its report: a sentence on stderr, and the document where one was
+/// An error of a command that never came to its report: a sentence on stderr, and the report where one was
 /// promised.
-fn tell(global: &Global, command: &str, exit: Exit, error: &anyhow::Error) {
+fn tell(style: Style, command: &str, exit: Exit, error: &anyhow::Error) {
     let message = format!("{error:#}");
     tracing::error!("{message}");
-    if global.json {
+    if style != Style::Human {
         let mut report = Report::empty(command);
         report.conclude(exit, &message);
         // Stdout may be what failed; the exit status still tells.
-        let _ = output::document(&report);
+        let _ = Output::new(style).report(&report);
     }
 }
 
 impl Command {
+    /// Whether stdout carries JSON lines.
+    fn is_headless(&self) -> bool {
+        match self {
+            Self::Serve(args) => args.headless,
+            Self::Login(args) => args.headless,
+            Self::Call(args) => args.headless,
+            _ => false,
+        }
+    }
+
     /// The command's name, for the report.
     #[must_use]
     pub fn name(&self) -> &'static str {

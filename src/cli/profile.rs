@@ -34,19 +34,14 @@ impl Profile {
     pub(super) fn open(data: &Path, name: Option<&str>) -> Result<Self> {
         let name = match name {
             Some(name) => name.to_owned(),
-            None => last(data)?
-                .ok_or_else(|| Usage::new("no name yet (give --name NAME once, at login)"))?,
+            None => last(data)?.ok_or_else(|| Usage::new("no name yet (give --name NAME once, at login)"))?,
         };
         if name.is_empty() || name.len() > LONGEST {
             bail!(Usage::new(format!("a name has 1 to {LONGEST} bytes")));
         }
         let folder = data.join("profiles").join(folder_name(&name));
         let identity = Arc::new(Identity::load_or_create(&folder)?);
-        Ok(Self {
-            name,
-            identity,
-            known_peers: folder.join("known_peers"),
-        })
+        Ok(Self { name, identity, known_peers: folder.join("known_peers") })
     }
 
     /// Makes this the profile that commands take when no name is given.

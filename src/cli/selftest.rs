@@ -66,16 +66,12 @@ pub(super) async fn run(global: &Global, args: Selftest) -> Result<Exit> {
         args.fps,
         args.duration.as_secs_f64()
     ))?;
-    let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| {
-        Signaling::new(format!("cannot listen on the loopback interface: {error}"))
-    })?;
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .map_err(|error| Signaling::new(format!("cannot listen on the loopback interface: {error}")))?;
     let server = format!("ws://{}", listener.local_addr()?);
     let shutdown = CancellationToken::new();
-    let serving = tokio::spawn(server::serve(
-        listener,
-        server::Config::default(),
-        shutdown.clone(),
-    ));
+    let serving = tokio::spawn(server::serve(listener, server::Config::default(), shutdown.clone()));
     let mut signals = Signals::listen()?;
     let ended = tokio::select! {
         ended = timeout(args.duration + OVERHEAD, call(&server, &args)) => ended,
@@ -91,10 +87,7 @@ pub(super) async fn run(global: &Global, args: Selftest) -> Result<Exit> {
     if global.json {
         output::document(&document)?;
     }
-    for (side, report) in ["alice, who calls", "bob, who answers"]
-        .iter()
-        .zip(&document.ends)
-    {
+    for (side, report) in ["alice, who calls", "bob, who answers"].iter().zip(&document.ends) {
         output.say(&format!("\n{side}"))?;
         if output.style() == Style::Human {
             output.report(report)?;
@@ -109,10 +102,7 @@ pub(super) async fn run(global: &Global, args: Selftest) -> Result<Exit> {
 }
 
 fn expectations(args: &Selftest) -> Result<Vec<Expectation>> {
-    let mut all = vec![Expectation::at_least(
-        "video.fps",
-        f64::from(args.fps) * 0.9,
-    )];
+    let mut all = vec![Expectation::at_least("video.fps", f64::from(args.fps) * 0.9)];
     for text in MINIMUM {
         all.push(text.parse()?);
     }
@@ -185,9 +175,7 @@ fn config(server: &str, name: &str, args: &Selftest) -> Result<Config> {
     let identity = std::sync::Arc::new(Identity::ephemeral()?);
     Ok(Config {
         signaling: client::Config::new(
-            server
-                .parse()
-                .map_err(|error| Signaling::new(format!("{server}: {error}")))?,
+            server.parse().map_err(|error| Signaling::new(format!("{server}: {error}")))?,
             Name::new(name).map_err(|error| Signaling::new(error.to_string()))?,
             signer(&identity),
         ),
@@ -198,11 +186,7 @@ fn config(server: &str, name: &str, args: &Selftest) -> Result<Config> {
             audio: AudioSpec::Tone(None),
             show: ShowSpec::Null,
             hear: HearSpec::Null,
-            format: VideoFormat {
-                width: args.size.width,
-                height: args.size.height,
-                fps: args.fps,
-            },
+            format: VideoFormat { width: args.size.width, height: args.size.height, fps: args.fps },
             video_bitrate: None,
             audio_bitrate: 24_000,
         },
@@ -226,11 +210,7 @@ fn judge(ends: &[Box<report::Report>; 2], expectations: &[Expectation]) -> (Exit
                 worst = exit;
                 message = format!(
                     "{}: {sentence}",
-                    if report.call.direction.as_deref() == Some("outgoing") {
-                        "alice"
-                    } else {
-                        "bob"
-                    }
+                    if report.call.direction.as_deref() == Some("outgoing") { "alice" } else { "bob" }
                 );
             }
             report
@@ -240,10 +220,7 @@ fn judge(ends: &[Box<report::Report>; 2], expectations: &[Expectation]) -> (Exit
 }
 
 fn failed(why: &str) -> (Exit, Document) {
-    (
-        Exit::Unexpected,
-        document(Exit::Unexpected, why, Vec::new()),
-    )
+    (Exit::Unexpected, document(Exit::Unexpected, why, Vec::new()))
 }
 
 fn document(exit: Exit, message: &str, ends: Vec<Report>) -> Document {

@@ -62,30 +62,15 @@ impl Ground {
         profile: &Profile,
         identity: &Arc<Identity>,
     ) -> Result<client::Config> {
-        let server = global
-            .server
-            .as_deref()
-            .or(self.settings.server.as_deref())
-            .unwrap_or(DEFAULT_SERVER);
-        let token = match global
-            .token_file
-            .as_deref()
-            .or(self.settings.token_file.as_deref())
-        {
+        let server = global.server.as_deref().or(self.settings.server.as_deref()).unwrap_or(DEFAULT_SERVER);
+        let token = match global.token_file.as_deref().or(self.settings.token_file.as_deref()) {
             Some(path) => Some(secret(path)?),
-            None => env::var("LETSMEET_TOKEN")
-                .ok()
-                .filter(|token| !token.is_empty()),
+            None => env::var("LETSMEET_TOKEN").ok().filter(|token| !token.is_empty()),
         };
-        let server = server
-            .parse()
-            .map_err(|error| Usage::new(format!("--server: {error}")))?;
+        let server = server.parse().map_err(|error| Usage::new(format!("--server: {error}")))?;
         let name = Name::new(&profile.name)
             .map_err(|error| Usage::new(format!("--name {:?}: {error}", profile.name)))?;
-        Ok(client::Config {
-            token,
-            ..client::Config::new(server, name, signer(identity))
-        })
+        Ok(client::Config { token, ..client::Config::new(server, name, signer(identity)) })
     }
 
     /// Everything a session needs.
@@ -105,10 +90,7 @@ impl Ground {
         Ok(session::Config {
             signaling: self.signaling(global, &profile, &identity)?,
             identity,
-            trust: session::Trust {
-                known_peers: Some(profile.known_peers),
-                expect_key: trust.expect_key,
-            },
+            trust: session::Trust { known_peers: Some(profile.known_peers), expect_key: trust.expect_key },
             media: self.media(media, headless)?,
             ice_servers: self.ice_servers(&path.servers)?,
             ice_policy: path.ice.into(),
@@ -120,32 +102,17 @@ impl Ground {
     /// devices this build does not open.
     fn media(&self, flags: &Media, headless: bool) -> Result<session::Media> {
         let file = &self.settings.media;
-        let size = flags.size.map_or(
-            (VideoFormat::DEFAULT.width, VideoFormat::DEFAULT.height),
-            |s| (s.width, s.height),
-        );
+        let size = flags
+            .size
+            .map_or((VideoFormat::DEFAULT.width, VideoFormat::DEFAULT.height), |s| (s.width, s.height));
         let video = pick(
             &flags.video,
             &file.video,
-            if headless {
-                VideoSpec::Pattern(None)
-            } else {
-                VideoSpec::None
-            },
+            if headless { VideoSpec::Pattern(None) } else { VideoSpec::None },
         )?;
-        let audio = pick(
-            &flags.audio,
-            &file.audio,
-            if headless {
-                AudioSpec::Tone(None)
-            } else {
-                AudioSpec::None
-            },
-        )?;
-        for path in [as_file_video(&video), as_file_audio(&audio)]
-            .into_iter()
-            .flatten()
-        {
+        let audio =
+            pick(&flags.audio, &file.audio, if headless { AudioSpec::Tone(None) } else { AudioSpec::None })?;
+        for path in [as_file_video(&video), as_file_audio(&audio)].into_iter().flatten() {
             // Said before anybody's phone rings.
             fs::File::open(path)
                 .map_err(|error| Device::new(format!("cannot open {}: {error}", path.display())))?;
@@ -172,39 +139,23 @@ impl Ground {
     pub(super) fn ice_servers(&self, flags: &IceServers) -> Result<Vec<IceServer>> {
         let file = &self.settings.ice;
         let either = |flags: &[String], file: &[String]| {
-            if flags.is_empty() {
-                file.to_vec()
-            } else {
-                flags.to_vec()
-            }
+            if flags.is_empty() { file.to_vec() } else { flags.to_vec() }
         };
         let stun = either(&flags.stun, &file.stun);
         let turn = either(&flags.turn, &file.turn);
         let mut servers = Vec::new();
         for (urls, schemes) in [(&stun, ["stun:", "stuns:"]), (&turn, ["turn:", "turns:"])] {
-            if let Some(wrong) = urls
-                .iter()
-                .find(|url| !schemes.iter().any(|scheme| url.starts_with(scheme)))
+            if let Some(wrong) = urls.iter().find(|url| !schemes.iter().any(|scheme| url.starts_with(scheme)))
             {
-                return Err(
-                    Usage::new(format!("\"{wrong}\" does not begin with {}", schemes[0])).into(),
-                );
+                return Err(Usage::new(format!("\"{wrong}\" does not begin with {}", schemes[0])).into());
             }
         }
         if !stun.is_empty() {
-            servers.push(IceServer {
-                urls: stun,
-                username: None,
-                credential: None,
-            });
+            servers.push(IceServer { urls: stun, username: None, credential: None });
         }
         if !turn.is_empty() {
             let user = flags.turn_user.clone().or_else(|| file.turn_user.clone());
-            let password = match flags
-                .turn_password_file
-                .as_deref()
-                .or(file.turn_password_file.as_deref())
-            {
+            let password = match flags.turn_password_file.as_deref().or(file.turn_password_file.as_deref()) {
                 Some(path) => Some(secret(path)?),
                 None => env::var("LETSMEET_TURN_PASSWORD").ok(),
             };
@@ -214,11 +165,7 @@ impl Ground {
                 )
                 .into());
             }
-            servers.push(IceServer {
-                urls: turn,
-                username: user,
-                credential: password,
-            });
+            servers.push(IceServer { urls: turn, username: user, credential: password });
         }
         Ok(servers)
     }
@@ -247,12 +194,7 @@ pub(super) fn signer(identity: &Arc<Identity>) -> Arc<dyn client::Signer> {
 /// # Errors
 /// The file can't be read, is too large or is empty.
 pub(super) fn secret(path: &Path) -> Result<String> {
-    let fail = |why: String| {
-        Device::new(format!(
-            "cannot read the secret in {}: {why}",
-            path.display()
-        ))
-    };
+    let fail = |why: String| Device::new(format!("cannot read the secret in {}: {why}", path.display()));
     let about = fs::metadata(path).map_err(|error| fail(error.to_string()))?;
     if about.len() > LARGEST_SECRET {
         return Err(fail(format!("larger than {LARGEST_SECRET} bytes")).into());
@@ -265,19 +207,11 @@ pub(super) fn secret(path: &Path) -> Result<String> {
 }
 
 fn as_file_video(spec: &VideoSpec) -> Option<&Path> {
-    if let VideoSpec::File(path) = spec {
-        Some(path)
-    } else {
-        None
-    }
+    if let VideoSpec::File(path) = spec { Some(path) } else { None }
 }
 
 fn as_file_audio(spec: &AudioSpec) -> Option<&Path> {
-    if let AudioSpec::File(path) = spec {
-        Some(path)
-    } else {
-        None
-    }
+    if let AudioSpec::File(path) = spec { Some(path) } else { None }
 }
 
 fn pick<T: FromStr + Clone>(flag: &Option<T>, file: &Option<String>, otherwise: T) -> Result<T>
@@ -286,9 +220,9 @@ where
 {
     match (flag, file) {
         (Some(flag), _) => Ok(flag.clone()),
-        (None, Some(text)) => text
-            .parse()
-            .map_err(|error| Usage::new(format!("in the settings file: {error}")).into()),
+        (None, Some(text)) => {
+            text.parse().map_err(|error| Usage::new(format!("in the settings file: {error}")).into())
+        }
         (None, None) => Ok(otherwise),
     }
 }

@@ -25,18 +25,8 @@ struct Document {
 pub(super) async fn run(global: &Global, args: Users) -> Result<Exit> {
     let ground = Ground::read(global)?;
     let profile = ground.profile(global)?;
-    let path = super::args::Path {
-        ice: Policy::Host,
-        servers: Default::default(),
-    };
-    let config = ground.session(
-        global,
-        profile,
-        &Media::default(),
-        &path,
-        &Trust::default(),
-        true,
-    )?;
+    let path = super::args::Path { ice: Policy::Host, servers: Default::default() };
+    let config = ground.session(global, profile, &Media::default(), &path, &Trust::default(), true)?;
     let mut session = Session::start(config);
     loop {
         match session.next().await {
@@ -60,10 +50,7 @@ pub(super) async fn run(global: &Global, args: Users) -> Result<Exit> {
     session.command(Command::Quit).await;
     while session.next().await.is_some() {}
     if global.json {
-        output::document(&Document {
-            schema: "letsmeet.users/1",
-            users,
-        })?;
+        output::document(&Document { schema: "letsmeet.users/1", users })?;
     } else {
         for user in &users {
             output::write_line(&format!("{}\t{}", human::clean(&user.name), user.state))?;
@@ -74,13 +61,7 @@ pub(super) async fn run(global: &Global, args: Users) -> Result<Exit> {
 
 async fn page(session: &Session, query: Option<String>, after: Option<String>) -> Result<Page> {
     let (reply, answer) = oneshot::channel();
-    session
-        .command(Command::Users {
-            query,
-            after,
-            reply,
-        })
-        .await;
+    session.command(Command::Users { query, after, reply }).await;
     match answer.await {
         Ok(Ok(page)) => Ok(page),
         Ok(Err(why)) => Err(Signaling::new(why).into()),

@@ -20,48 +20,26 @@ pub(super) fn of_call(
     report: &mut Report,
 ) -> (Exit, String) {
     let json = serde_json::to_value(&*report).unwrap_or_default();
-    report.expectations = expectations
-        .iter()
-        .map(|expectation| expectation.judge(&json))
-        .collect();
-    let sentence = || {
-        ended
-            .detail
-            .clone()
-            .unwrap_or_else(|| ended.reason.sentence().to_owned())
-    };
+    report.expectations = expectations.iter().map(|expectation| expectation.judge(&json)).collect();
+    let sentence = || ended.detail.clone().unwrap_or_else(|| ended.reason.sentence().to_owned());
     let exit = Exit::from(ended.reason);
     if exit != Exit::Ok || !connected {
-        let exit = if exit == Exit::Ok {
-            Exit::NotAnswered
-        } else {
-            exit
-        };
+        let exit = if exit == Exit::Ok { Exit::NotAnswered } else { exit };
         return (exit, sentence());
     }
     report.expectations.extend(both_ways(ended, &json));
-    let failed: Vec<&str> = report
-        .expectations
-        .iter()
-        .filter(|o| !o.held)
-        .map(|o| o.text.as_str())
-        .collect();
+    let failed: Vec<&str> = report.expectations.iter().filter(|o| !o.held).map(|o| o.text.as_str()).collect();
     if failed.is_empty() {
         (Exit::Ok, sentence())
     } else {
-        (
-            Exit::Expectation,
-            format!("did not hold: {}", failed.join(", ")),
-        )
+        (Exit::Expectation, format!("did not hold: {}", failed.join(", ")))
     }
 }
 
 /// One-way media is a failure: what the other side did not say it keeps off must have arrived. Only what
 /// failed is listed, so that a report lists what its reader asked for and what went wrong.
 fn both_ways(ended: &report::Report, json: &serde_json::Value) -> Vec<Outcome> {
-    if ended.duration < MEDIA_BY
-        || !matches!(ended.reason, EndReason::HungUp | EndReason::HungUpByPeer)
-    {
+    if ended.duration < MEDIA_BY || !matches!(ended.reason, EndReason::HungUp | EndReason::HungUpByPeer) {
         return Vec::new();
     }
     let mut wanted = Vec::new();
@@ -71,9 +49,5 @@ fn both_ways(ended: &report::Report, json: &serde_json::Value) -> Vec<Outcome> {
     if ended.remote_sends.video {
         wanted.push(Expectation::at_least("receive.video.frames_shown", 1.0));
     }
-    wanted
-        .iter()
-        .map(|expectation| expectation.judge(json))
-        .filter(|outcome| !outcome.held)
-        .collect()
+    wanted.iter().map(|expectation| expectation.judge(json)).filter(|outcome| !outcome.held).collect()
 }

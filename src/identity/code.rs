@@ -25,9 +25,7 @@ pub fn verification_code(fp_a: &str, fp_b: &str) -> String {
     for _ in 0..ROUNDS {
         digest = Sha256::digest(digest).into();
     }
-    let mut number = digest[..16]
-        .iter()
-        .fold(0u128, |number, byte| number << 8 | u128::from(*byte));
+    let mut number = digest[..16].iter().fold(0u128, |number, byte| number << 8 | u128::from(*byte));
     let mut groups = Vec::new();
     for _ in 0..GROUPS {
         groups.push(format!("{:04}", number % 10_000));

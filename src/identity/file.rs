@@ -15,11 +15,7 @@ pub(super) struct Contents {
 
 /// Reads at most `limit` bytes; `None` when the file does not exist.
 pub(super) fn read(path: &Path, limit: u64) -> Result<Option<Contents>, Error> {
-    let failed = |source| Error::Io {
-        action: "read",
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source| Error::Io { action: "read", path: path.to_owned(), source };
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -30,19 +26,11 @@ pub(super) fn read(path: &Path, limit: u64) -> Result<Option<Contents>, Error> {
         return Err(failed(io::Error::other("not a regular file")));
     }
     let mut bytes = Vec::new();
-    file.take(limit + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > limit {
-        return Err(Error::TooLarge {
-            path: path.to_owned(),
-            limit,
-        });
+        return Err(Error::TooLarge { path: path.to_owned(), limit });
     }
-    Ok(Some(Contents {
-        bytes,
-        mode: mode(&meta),
-    }))
+    Ok(Some(Contents { bytes, mode: mode(&meta) }))
 }
 
 /// Held while a file is read, changed and replaced. Dropping it lets the next writer in.
@@ -63,11 +51,7 @@ impl Lock {
             })?;
         }
         let path = beside(&real(path), ".lock");
-        let failed = |source| Error::Io {
-            action: "lock",
-            path: path.clone(),
-            source,
-        };
+        let failed = |source| Error::Io { action: "lock", path: path.clone(), source };
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).write(true);
         private(&mut options);
@@ -85,11 +69,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error>
     write_and_rename(&target, &scratch, bytes, mode).map_err(|source| {
         // Best effort: a scratch file that stays is overwritten next time.
         let _ = fs::remove_file(&scratch);
-        Error::Io {
-            action: "write",
-            path: path.to_owned(),
-            source,
-        }
+        Error::Io { action: "write", path: path.to_owned(), source }
     })
 }
 
@@ -121,8 +101,7 @@ fn real(path: &Path) -> PathBuf {
 }
 
 fn folder(path: &Path) -> Option<&Path> {
-    path.parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
+    path.parent().filter(|folder| !folder.as_os_str().is_empty())
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -152,10 +131,7 @@ fn allow(file: &File, mode: u32) -> io::Result<()> {
 #[cfg(unix)]
 fn make_folder(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 /// The new name is safe only once the folder is on disk as well.

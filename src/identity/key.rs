@@ -60,16 +60,10 @@ impl PublicKey {
     ///
     /// # Errors
     /// `Invalid::Mismatch` when it is not.
-    pub fn verify(
-        &self,
-        context: &str,
-        message: &[u8],
-        signature: &Signature,
-    ) -> Result<(), Invalid> {
+    pub fn verify(&self, context: &str, message: &[u8], signature: &Signature) -> Result<(), Invalid> {
         let key = VerifyingKey::from_bytes(&self.0).map_err(|_| Invalid::Key)?;
         let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
-        key.verify_strict(&separated(context, message), &signature)
-            .map_err(|_| Invalid::Mismatch)
+        key.verify_strict(&separated(context, message), &signature).map_err(|_| Invalid::Mismatch)
     }
 
     /// What people compare: `SHA256:` and the base64 of the key's hash, as ssh shows keys.

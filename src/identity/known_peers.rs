@@ -76,9 +76,7 @@ impl KnownPeers {
     /// when it cannot stand in a line; else as `open`.
     pub fn pin(&self, name: &str, key: &PublicKey) -> Result<(), Error> {
         if !is_name(name) {
-            return Err(Error::Name {
-                name: name.to_owned(),
-            });
+            return Err(Error::Name { name: name.to_owned() });
         }
         let _lock = file::Lock::acquire(&self.path)?;
         let (mut bytes, mode, pins) = self.read()?;
@@ -100,10 +98,7 @@ impl KnownPeers {
         }
         bytes.extend_from_slice(format!("{name} {key}\n").as_bytes());
         if bytes.len() as u64 > LARGEST {
-            return Err(Error::TooLarge {
-                path: self.path.clone(),
-                limit: LARGEST,
-            });
+            return Err(Error::TooLarge { path: self.path.clone(), limit: LARGEST });
         }
         file::replace(&self.path, &bytes, mode)
     }
@@ -115,16 +110,10 @@ impl KnownPeers {
         };
         let file::Contents { bytes, mode } = contents;
         if mode & 0o002 != 0 {
-            return Err(Error::Writable {
-                path: self.path.clone(),
-                mode,
-            });
+            return Err(Error::Writable { path: self.path.clone(), mode });
         }
-        let pins = parse(&bytes).map_err(|(line, what)| Error::Corrupt {
-            path: self.path.clone(),
-            line,
-            what,
-        })?;
+        let pins =
+            parse(&bytes).map_err(|(line, what)| Error::Corrupt { path: self.path.clone(), line, what })?;
         Ok((bytes, mode, pins))
     }
 }
@@ -135,10 +124,7 @@ fn standing(pins: &[Pin], name: &str, key: &PublicKey) -> Standing {
     match pins.iter().find(|pin| pin.name == name) {
         None => Standing::New,
         Some(pin) if pin.key == *key => Standing::Known,
-        Some(pin) => Standing::Changed {
-            pinned: pin.key,
-            line: pin.line,
-        },
+        Some(pin) => Standing::Changed { pinned: pin.key, line: pin.line },
     }
 }
 
@@ -146,27 +132,19 @@ fn parse(bytes: &[u8]) -> Result<Vec<Pin>, (usize, &'static str)> {
     let mut pins = Vec::new();
     let mut seen = std::collections::HashMap::new();
     for (line, bytes) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
-        let text = std::str::from_utf8(bytes)
-            .map_err(|_| (line, "not UTF-8 text"))?
-            .trim();
+        let text = std::str::from_utf8(bytes).map_err(|_| (line, "not UTF-8 text"))?.trim();
         if text.is_empty() || text.starts_with('#') {
             continue;
         }
         let mut words = text.split_whitespace();
-        let name = words
-            .next()
-            .filter(|name| is_name(name))
-            .ok_or((line, "not the name of a peer"))?;
+        let name = words.next().filter(|name| is_name(name)).ok_or((line, "not the name of a peer"))?;
         let key = words.next().ok_or((line, "no key after the name"))?;
         let key: PublicKey = key.parse().map_err(|_| (line, "not a public key"))?;
         if words.next().is_some_and(|word| !word.starts_with('#')) {
             return Err((line, "more than a name and a key"));
         }
         let name = fold(name);
-        if seen
-            .insert(name.clone(), key)
-            .is_some_and(|earlier| earlier != key)
-        {
+        if seen.insert(name.clone(), key).is_some_and(|earlier| earlier != key) {
             return Err((line, "another key for a name that is pinned above"));
         }
         pins.push(Pin { line, name, key });
@@ -178,17 +156,11 @@ fn is_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= LONGEST_NAME
         && !name.starts_with('#')
-        && !name
-            .chars()
-            .any(|c| c.is_whitespace() || c.is_control() || c == '\u{feff}')
+        && !name.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\u{feff}')
 }
 
 /// Names are the same when the server takes them for the same.
 fn fold(name: &str) -> String {
     let sigma = |c| if c == 'ς' { 'σ' } else { c };
-    name.nfc()
-        .flat_map(char::to_lowercase)
-        .map(sigma)
-        .nfc()
-        .collect()
+    name.nfc().flat_map(char::to_lowercase).map(sigma).nfc().collect()
 }

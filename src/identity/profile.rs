@@ -57,10 +57,7 @@ impl Identity {
             return Ok(None);
         };
         if contents.mode & 0o077 != 0 {
-            return Err(Error::Exposed {
-                path,
-                mode: contents.mode,
-            });
+            return Err(Error::Exposed { path, mode: contents.mode });
         }
         parse(&contents.bytes)
             .map(|seed| Some(Self::from_seed(seed)))
@@ -79,9 +76,7 @@ impl Identity {
 
     /// The key pair that belongs to a seed (RFC 8032 section 5.1.5).
     pub fn from_seed(seed: [u8; 32]) -> Self {
-        Self {
-            key: SigningKey::from_bytes(&seed),
-        }
+        Self { key: SigningKey::from_bytes(&seed) }
     }
 
     /// The half that everyone may know.
@@ -109,17 +104,12 @@ fn parse(bytes: &[u8]) -> Result<[u8; 32], (usize, &'static str)> {
     let mut last = 1;
     for (line, bytes) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
         last = line;
-        let text = std::str::from_utf8(bytes)
-            .map_err(|_| (line, "not UTF-8 text"))?
-            .trim();
+        let text = std::str::from_utf8(bytes).map_err(|_| (line, "not UTF-8 text"))?.trim();
         if text.is_empty() || text.starts_with('#') {
             continue;
         }
         let Some((KIND, rest)) = text.split_once(' ') else {
-            return Err((
-                line,
-                "not a letsmeet key (expected \"letsmeet-ed25519-v1 SEED\")",
-            ));
+            return Err((line, "not a letsmeet key (expected \"letsmeet-ed25519-v1 SEED\")"));
         };
         if seed.is_some() {
             return Err((line, "a second key"));

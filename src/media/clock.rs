@@ -11,9 +11,7 @@ pub struct WallTime(pub u64);
 impl WallTime {
     /// The system clock's time now. A clock before 1970 reads as zero.
     pub fn now() -> Self {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
     }
 
@@ -37,10 +35,7 @@ impl std::ops::Add<Duration> for WallTime {
     type Output = Self;
 
     fn add(self, later: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(u64::try_from(later.as_micros()).unwrap_or(u64::MAX)),
-        )
+        Self(self.0.saturating_add(u64::try_from(later.as_micros()).unwrap_or(u64::MAX)))
     }
 }
 
@@ -48,10 +43,7 @@ impl std::ops::Sub<Duration> for WallTime {
     type Output = Self;
 
     fn sub(self, earlier: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_sub(u64::try_from(earlier.as_micros()).unwrap_or(u64::MAX)),
-        )
+        Self(self.0.saturating_sub(u64::try_from(earlier.as_micros()).unwrap_or(u64::MAX)))
     }
 }
 
@@ -66,10 +58,7 @@ mod tests {
         assert_eq!(a.since(b), Duration::ZERO);
         assert_eq!(a.signed_since(b), -4);
         assert_eq!(a - Duration::from_secs(1), WallTime(0));
-        assert_eq!(
-            WallTime(u64::MAX) + Duration::from_secs(1),
-            WallTime(u64::MAX)
-        );
+        assert_eq!(WallTime(u64::MAX) + Duration::from_secs(1), WallTime(u64::MAX));
     }
 
     #[test]

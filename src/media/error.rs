@@ -43,17 +43,11 @@ pub enum Error {
 impl Error {
     /// Shorthand for [`Error::Open`].
     pub(crate) fn open(what: impl Into<String>, why: impl std::fmt::Display) -> Self {
-        Self::Open {
-            what: what.into(),
-            why: why.to_string(),
-        }
+        Self::Open { what: what.into(), why: why.to_string() }
     }
 
     /// Shorthand for [`Error::Decode`].
     pub(crate) fn decode(what: impl Into<String>, why: impl std::fmt::Display) -> Self {
-        Self::Decode {
-            what: what.into(),
-            why: why.to_string(),
-        }
+        Self::Decode { what: what.into(), why: why.to_string() }
     }
 }

@@ -27,11 +27,7 @@ pub struct VideoFormat {
 
 impl VideoFormat {
     /// 640x360 at 25 frames a second: what is sent when nobody asks for anything else.
-    pub const DEFAULT: Self = Self {
-        width: 640,
-        height: 360,
-        fps: 25,
-    };
+    pub const DEFAULT: Self = Self { width: 640, height: 360, fps: 25 };
 
     /// The time from one frame to the next.
     pub fn interval(self) -> std::time::Duration {
@@ -69,12 +65,7 @@ impl VideoFrame {
                 data.len()
             )));
         }
-        Ok(Self {
-            width,
-            height,
-            data,
-            captured,
-        })
+        Ok(Self { width, height, data, captured })
     }
 
     /// A black picture (limited range: Y 16, chroma 128). Sides are clamped to 1..=[`MAX_SIDE`].
@@ -83,12 +74,7 @@ impl VideoFrame {
         let luma = width as usize * height as usize;
         let mut data = vec![16; Self::bytes(width, height)];
         data[luma..].fill(128);
-        Self {
-            width,
-            height,
-            data,
-            captured,
-        }
+        Self { width, height, data, captured }
     }
 
     /// The length in bytes of a picture of this size.
@@ -182,10 +168,7 @@ mod tests {
     fn odd_sizes_round_chroma_up() {
         assert_eq!(VideoFrame::bytes(5, 3), 15 + 2 * 3 * 2);
         let mut frame = VideoFrame::black(5, 3, WallTime(7));
-        assert_eq!(
-            (frame.y().len(), frame.u().len(), frame.v().len()),
-            (15, 6, 6)
-        );
+        assert_eq!((frame.y().len(), frame.u().len(), frame.v().len()), (15, 6, 6));
         frame.planes_mut().2.fill(9);
         assert_eq!(frame.data()[21..], [9; 6]);
         assert_eq!(frame.data()[15..21], [128; 6]);

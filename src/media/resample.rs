@@ -29,18 +29,8 @@ impl Resampler {
         let rate = rate.clamp(1_000, 384_000);
         let narrow = (f64::from(SAMPLE_RATE) / f64::from(rate)).min(1.0);
         let half = (HALF as f64 / narrow).ceil() as usize;
-        let table = if rate == SAMPLE_RATE {
-            Vec::new()
-        } else {
-            table(half, narrow * 0.94)
-        };
-        Self {
-            rate,
-            half,
-            table,
-            input: vec![0.0; half - 1],
-            fraction: 0,
-        }
+        let table = if rate == SAMPLE_RATE { Vec::new() } else { table(half, narrow * 0.94) };
+        Self { rate, half, table, input: vec![0.0; half - 1], fraction: 0 }
     }
 
     /// Feeds samples and appends to `out` what they make.
@@ -128,9 +118,7 @@ mod tests {
 
     fn tone(rate: u32, hz: f64, seconds: u32) -> Vec<f32> {
         (0..rate * seconds)
-            .map(|i| {
-                (std::f64::consts::TAU * hz * f64::from(i) / f64::from(rate)).sin() as f32 * 0.5
-            })
+            .map(|i| (std::f64::consts::TAU * hz * f64::from(i) / f64::from(rate)).sin() as f32 * 0.5)
             .collect()
     }
 
@@ -145,17 +133,12 @@ mod tests {
 
     #[test]
     fn a_tone_keeps_its_shape_from_any_rate() {
-        for rate in [
-            8_000, 11_025, 16_000, 22_050, 44_100, 44_101, 48_000, 96_000, 192_000,
-        ] {
+        for rate in [8_000, 11_025, 16_000, 22_050, 44_100, 44_101, 48_000, 96_000, 192_000] {
             let out = resample(rate, &tone(rate, 1000.0, 2), 777);
             assert!(out.len().abs_diff(96_000) < 300, "{rate}: {}", out.len());
             let ideal = tone(SAMPLE_RATE, 1000.0, 2);
-            let error = out[4800..90_000]
-                .iter()
-                .zip(&ideal[4800..])
-                .map(|(a, b)| (a - b).abs())
-                .fold(0.0, f32::max);
+            let error =
+                out[4800..90_000].iter().zip(&ideal[4800..]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(error < 2e-3, "{rate}: {error}");
         }
     }
@@ -170,9 +153,6 @@ mod tests {
     #[test]
     fn blocks_do_not_matter() {
         let input = tone(44_100, 440.0, 1);
-        assert_eq!(
-            resample(44_100, &input, 1),
-            resample(44_100, &input, 44_100)
-        );
+        assert_eq!(resample(44_100, &input, 1), resample(44_100, &input, 44_100));
     }
 }

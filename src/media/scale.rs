@@ -25,8 +25,7 @@ impl Scaler {
         check_size(from.0, from.1)?;
         check_size(to.0, to.1)?;
         let inside = fit(from, to);
-        let (chroma_from, chroma_to) =
-            (chroma_size(from.0, from.1), chroma_size(inside.2, inside.3));
+        let (chroma_from, chroma_to) = (chroma_size(from.0, from.1), chroma_size(inside.2, inside.3));
         Ok(Self {
             from,
             to,
@@ -53,44 +52,27 @@ impl Scaler {
         let luma_start = top as usize * luma_stride + left as usize;
         let chroma_start = top as usize / 2 * chroma_stride + left as usize / 2;
         let (y, u, v) = scaled.planes_mut();
-        self.luma
-            .scale(picture.y(), &mut y[luma_start..], luma_stride);
-        self.chroma
-            .scale(picture.u(), &mut u[chroma_start..], chroma_stride);
-        self.chroma
-            .scale(picture.v(), &mut v[chroma_start..], chroma_stride);
+        self.luma.scale(picture.y(), &mut y[luma_start..], luma_stride);
+        self.chroma.scale(picture.u(), &mut u[chroma_start..], chroma_stride);
+        self.chroma.scale(picture.v(), &mut v[chroma_start..], chroma_stride);
         scaled
     }
 }
 
 /// The largest rectangle of the shape of `from` in the middle of `to`, on even pixels.
 fn fit(from: (u32, u32), to: (u32, u32)) -> (u32, u32, u32, u32) {
-    let (fw, fh, tw, th) = (
-        u64::from(from.0),
-        u64::from(from.1),
-        u64::from(to.0),
-        u64::from(to.1),
-    );
+    let (fw, fh, tw, th) = (u64::from(from.0), u64::from(from.1), u64::from(to.0), u64::from(to.1));
     // A difference of a pixel or two is rounding, not shape, and gets no bars.
     let (width, height) = if fw * th > tw * fh {
         (to.0, even(((fh * tw + fw / 2) / fw) as u32, to.1))
     } else {
         (even(((fw * th + fh / 2) / fh) as u32, to.0), to.1)
     };
-    (
-        (to.0 - width) / 2 / 2 * 2,
-        (to.1 - height) / 2 / 2 * 2,
-        width,
-        height,
-    )
+    ((to.0 - width) / 2 / 2 * 2, (to.1 - height) / 2 / 2 * 2, width, height)
 }
 
 fn even(side: u32, limit: u32) -> u32 {
-    if side + 2 >= limit {
-        limit
-    } else {
-        (side / 2 * 2).max(2)
-    }
+    if side + 2 >= limit { limit } else { (side / 2 * 2).max(2) }
 }
 
 /// The filter of one plane, both ways.
@@ -118,14 +100,11 @@ impl Axis {
         for position in 0..to {
             let centre = (position as f64 + 0.5) * ratio - 0.5;
             let start = ((centre - reach).ceil().max(0.0) as usize).min(from - taps);
-            let raw: Vec<f64> = (start..start + taps)
-                .map(|at| (1.0 - (at as f64 - centre).abs() / reach).max(0.0))
-                .collect();
+            let raw: Vec<f64> =
+                (start..start + taps).map(|at| (1.0 - (at as f64 - centre).abs() / reach).max(0.0)).collect();
             let sum: f64 = raw.iter().sum();
-            let mut fixed: Vec<i32> = raw
-                .iter()
-                .map(|weight| (weight / sum * f64::from(ONE)).round() as i32)
-                .collect();
+            let mut fixed: Vec<i32> =
+                raw.iter().map(|weight| (weight / sum * f64::from(ONE)).round() as i32).collect();
             // Rounding must not change the brightness: the heaviest tap takes what is missing.
             let missing = ONE - fixed.iter().sum::<i32>();
             if let Some(heaviest) = fixed.iter_mut().max() {
@@ -134,18 +113,11 @@ impl Axis {
             first.push(start);
             weights.append(&mut fixed);
         }
-        Self {
-            taps,
-            first,
-            weights,
-        }
+        Self { taps, first, weights }
     }
 
     fn taps(&self) -> impl Iterator<Item = (usize, &[i32])> {
-        self.first
-            .iter()
-            .copied()
-            .zip(self.weights.chunks_exact(self.taps))
+        self.first.iter().copied().zip(self.weights.chunks_exact(self.taps))
     }
 
     /// One row with `N` taps.
@@ -172,10 +144,7 @@ impl Plane {
         let mut sums = vec![0_i32; self.from_width];
         for ((top, weights), out) in self.rows.taps().zip(to.chunks_mut(stride)) {
             sums.fill(ONE / 2);
-            for (row, &weight) in from[top * self.from_width..]
-                .chunks_exact(self.from_width)
-                .zip(weights)
-            {
+            for (row, &weight) in from[top * self.from_width..].chunks_exact(self.from_width).zip(weights) {
                 if weight != 0 {
                     for (sum, &value) in sums.iter_mut().zip(row) {
                         *sum += weight * i32::from(value);
@@ -192,11 +161,8 @@ impl Plane {
                 5 => self.columns.row::<5>(&sums, out),
                 _ => {
                     for ((left, weights), out) in self.columns.taps().zip(out) {
-                        let sum = sums[left..]
-                            .iter()
-                            .zip(weights)
-                            .map(|(&value, &weight)| value * weight)
-                            .sum();
+                        let sum =
+                            sums[left..].iter().zip(weights).map(|(&value, &weight)| value * weight).sum();
                         *out = rounded(sum);
                     }
                 }
@@ -229,14 +195,8 @@ mod tests {
     fn flat_stays_flat_at_any_size() {
         for from in [(1, 1), (2, 3), (160, 90), (641, 359)] {
             for to in [(1, 1), (3, 2), (80, 45), (320, 180), (1000, 562)] {
-                let scaled =
-                    Scaler::new(from, to)
-                        .unwrap()
-                        .scale(&flat(from.0, from.1, (201, 90, 33)));
-                assert_eq!(
-                    (scaled.width(), scaled.height(), scaled.captured),
-                    (to.0, to.1, WallTime(3))
-                );
+                let scaled = Scaler::new(from, to).unwrap().scale(&flat(from.0, from.1, (201, 90, 33)));
+                assert_eq!((scaled.width(), scaled.height(), scaled.captured), (to.0, to.1, WallTime(3)));
                 let centre = (to.1 / 2 * to.0 + to.0 / 2) as usize;
                 assert_eq!(scaled.y()[centre], 201, "{from:?} {to:?}");
             }
@@ -245,43 +205,24 @@ mod tests {
 
     #[test]
     fn another_shape_gets_black_bars() {
-        let scaled =
-            Scaler::new((640, 360), (320, 240))
-                .unwrap()
-                .scale(&flat(640, 360, (200, 90, 90)));
+        let scaled = Scaler::new((640, 360), (320, 240)).unwrap().scale(&flat(640, 360, (200, 90, 90)));
         let rows: Vec<u8> = scaled.y().chunks(320).map(|row| row[160]).collect();
         assert_eq!(rows.iter().filter(|&&level| level == 200).count(), 180);
-        assert_eq!(
-            (rows[29], rows[30], rows[209], rows[210]),
-            (16, 200, 200, 16)
-        );
+        assert_eq!((rows[29], rows[30], rows[209], rows[210]), (16, 200, 200, 16));
         assert_eq!(scaled.u()[0], 128);
     }
 
     #[test]
     fn the_same_size_is_a_copy() {
-        let picture = Pattern::new(VideoFormat {
-            width: 160,
-            height: 90,
-            fps: 25,
-        })
-        .unwrap()
-        .paint(3, WallTime(0));
-        assert_eq!(
-            Scaler::new((160, 90), (160, 90)).unwrap().scale(&picture),
-            picture
-        );
+        let picture =
+            Pattern::new(VideoFormat { width: 160, height: 90, fps: 25 }).unwrap().paint(3, WallTime(0));
+        assert_eq!(Scaler::new((160, 90), (160, 90)).unwrap().scale(&picture), picture);
     }
 
     #[test]
     fn down_and_up_again_keeps_the_picture() {
-        let picture = Pattern::new(VideoFormat {
-            width: 640,
-            height: 360,
-            fps: 25,
-        })
-        .unwrap()
-        .paint(3, WallTime(0));
+        let picture =
+            Pattern::new(VideoFormat { width: 640, height: 360, fps: 25 }).unwrap().paint(3, WallTime(0));
         let small = Scaler::new((640, 360), (320, 180)).unwrap().scale(&picture);
         let again = Scaler::new((320, 180), (640, 360)).unwrap().scale(&small);
         let decibels = quality::psnr(quality::luma_error(&picture, &again).unwrap());

@@ -77,26 +77,15 @@ enum Head {
 fn open(path: &Path) -> Result<(BufReader<File>, Head), Error> {
     let file = File::open(path).map_err(|why| Error::open(quoted(path), why))?;
     let mut file = BufReader::new(file);
-    let head = match file
-        .fill_buf()
-        .map_err(|why| Error::open(quoted(path), why))?
-    {
+    let head = match file.fill_buf().map_err(|why| Error::open(quoted(path), why))? {
         [] => return Err(Error::open(quoted(path), "the file is empty")),
         bytes if bytes.starts_with(b"YUV4MPEG2") => Head::Y4m,
         bytes if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WAVE") => Head::Wav,
         _ => Head::Other,
     };
     // ffmpeg opens the file anew, which only a regular file survives.
-    if matches!(head, Head::Other)
-        && !file
-            .get_ref()
-            .metadata()
-            .is_ok_and(|metadata| metadata.is_file())
-    {
-        return Err(Error::open(
-            quoted(path),
-            "neither Y4M nor WAV, and not a regular file",
-        ));
+    if matches!(head, Head::Other) && !file.get_ref().metadata().is_ok_and(|metadata| metadata.is_file()) {
+        return Err(Error::open(quoted(path), "neither Y4M nor WAV, and not a regular file"));
     }
     Ok((file, head))
 }

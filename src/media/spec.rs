@@ -81,11 +81,9 @@ impl VideoSpec {
     /// The format to open this source with, when `usual` is what would be sent otherwise.
     pub fn format(&self, usual: VideoFormat) -> VideoFormat {
         match self {
-            Self::Pattern(Some(size)) => VideoFormat {
-                width: size.width,
-                height: size.height,
-                fps: size.fps.unwrap_or(usual.fps),
-            },
+            Self::Pattern(Some(size)) => {
+                VideoFormat { width: size.width, height: size.height, fps: size.fps.unwrap_or(usual.fps) }
+            }
             _ => usual,
         }
     }
@@ -98,9 +96,7 @@ impl FromStr for VideoSpec {
         match word(text) {
             ("camera", id) => Ok(Self::Camera(identifier(text, id)?)),
             ("screen", id) => Ok(Self::Screen(identifier(text, id)?)),
-            ("pattern", size) => Ok(Self::Pattern(
-                size.map(|size| pattern_size(text, size)).transpose()?,
-            )),
+            ("pattern", size) => Ok(Self::Pattern(size.map(|size| pattern_size(text, size)).transpose()?)),
             ("file", path) => Ok(Self::File(file(text, path)?)),
             ("none", None) => Ok(Self::None),
             _ => Err(unknown(
@@ -122,11 +118,7 @@ impl FromStr for AudioSpec {
             ("file", path) => Ok(Self::File(file(text, path)?)),
             ("silence", None) => Ok(Self::Silence),
             ("none", None) => Ok(Self::None),
-            _ => Err(unknown(
-                "audio source",
-                text,
-                "mic[:ID], tone[:HZ], file:PATH, silence or none",
-            )),
+            _ => Err(unknown("audio source", text, "mic[:ID], tone[:HZ], file:PATH, silence or none")),
         }
     }
 }
@@ -139,11 +131,7 @@ impl FromStr for ShowSpec {
             ("terminal", None) => Ok(Self::Terminal),
             ("file", path) => Ok(Self::File(file(text, path)?)),
             ("null", None) => Ok(Self::Null),
-            _ => Err(unknown(
-                "place to show",
-                text,
-                "terminal, file:PATH or null",
-            )),
+            _ => Err(unknown("place to show", text, "terminal, file:PATH or null")),
         }
     }
 }
@@ -156,11 +144,7 @@ impl FromStr for HearSpec {
             ("speaker", id) => Ok(Self::Speaker(identifier(text, id)?)),
             ("file", path) => Ok(Self::File(file(text, path)?)),
             ("null", None) => Ok(Self::Null),
-            _ => Err(unknown(
-                "place to play",
-                text,
-                "speaker[:ID], file:PATH or null",
-            )),
+            _ => Err(unknown("place to play", text, "speaker[:ID], file:PATH or null")),
         }
     }
 }
@@ -225,10 +209,7 @@ impl fmt::Display for HearSpec {
 pub fn open_video(spec: &VideoSpec, wanted: VideoFormat) -> Result<Box<dyn VideoSource>, Error> {
     let wanted = spec.format(wanted);
     if !(1..=MAX_FPS).contains(&wanted.fps) {
-        return Err(Error::Spec(format!(
-            "{} frames a second are not between 1 and {MAX_FPS}",
-            wanted.fps
-        )));
+        return Err(Error::Spec(format!("{} frames a second are not between 1 and {MAX_FPS}", wanted.fps)));
     }
     match spec {
         VideoSpec::Camera(id) => Err(no_device("camera", id.as_deref())),
@@ -282,8 +263,7 @@ fn no_device(kind: &str, id: Option<&str>) -> Error {
 }
 
 fn word(text: &str) -> (&str, Option<&str>) {
-    text.split_once(':')
-        .map_or((text, None), |(word, rest)| (word, Some(rest)))
+    text.split_once(':').map_or((text, None), |(word, rest)| (word, Some(rest)))
 }
 
 fn with(f: &mut fmt::Formatter<'_>, word: &str, detail: Option<&impl fmt::Display>) -> fmt::Result {
@@ -293,9 +273,7 @@ fn with(f: &mut fmt::Formatter<'_>, word: &str, detail: Option<&impl fmt::Displa
 
 fn identifier(text: &str, id: Option<&str>) -> Result<Option<String>, Error> {
     match id {
-        Some("") => Err(Error::Spec(format!(
-            "{text:?} names no device after the colon"
-        ))),
+        Some("") => Err(Error::Spec(format!("{text:?} names no device after the colon"))),
         id => Ok(id.map(str::to_owned)),
     }
 }
@@ -303,9 +281,7 @@ fn identifier(text: &str, id: Option<&str>) -> Result<Option<String>, Error> {
 fn file(text: &str, path: Option<&str>) -> Result<PathBuf, Error> {
     match path {
         Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),
-        _ => Err(Error::Spec(format!(
-            "{text:?} names no file (write file:PATH)"
-        ))),
+        _ => Err(Error::Spec(format!("{text:?} names no file (write file:PATH)"))),
     }
 }
 
@@ -318,45 +294,28 @@ fn pattern_size(text: &str, size: &str) -> Result<PatternSize, Error> {
         ))
     };
     let (size, fps) = match size.split_once('@') {
-        Some((size, fps)) => (
-            size,
-            Some(
-                number(fps)
-                    .filter(|fps| (1..=MAX_FPS).contains(fps))
-                    .ok_or_else(wrong)?,
-            ),
-        ),
+        Some((size, fps)) => {
+            (size, Some(number(fps).filter(|fps| (1..=MAX_FPS).contains(fps)).ok_or_else(wrong)?))
+        }
         None => (size, None),
     };
     let (width, height) = size.split_once('x').ok_or_else(wrong)?;
-    let width = number(width)
-        .filter(|width| (least_width..=MAX_SIDE).contains(width))
-        .ok_or_else(wrong)?;
-    let height = number(height)
-        .filter(|height| (least_height..=MAX_SIDE).contains(height))
-        .ok_or_else(wrong)?;
+    let width = number(width).filter(|width| (least_width..=MAX_SIDE).contains(width)).ok_or_else(wrong)?;
+    let height =
+        number(height).filter(|height| (least_height..=MAX_SIDE).contains(height)).ok_or_else(wrong)?;
     Ok(PatternSize { width, height, fps })
 }
 
 fn pitch(text: &str, hz: &str) -> Result<u32, Error> {
     let (low, high) = (tone::HZ.start(), tone::HZ.end());
-    number(hz)
-        .filter(|hz| tone::HZ.contains(hz))
-        .ok_or_else(|| {
-            Error::Spec(format!(
-                "{text:?} is no tone (write tone:{}; {low} to {high} Hz)",
-                tone::DEFAULT_HZ
-            ))
-        })
+    number(hz).filter(|hz| tone::HZ.contains(hz)).ok_or_else(|| {
+        Error::Spec(format!("{text:?} is no tone (write tone:{}; {low} to {high} Hz)", tone::DEFAULT_HZ))
+    })
 }
 
 /// Plain digits only: no sign, no space.
 fn number(text: &str) -> Option<u32> {
-    if text.bytes().all(|b| b.is_ascii_digit()) {
-        text.parse().ok()
-    } else {
-        None
-    }
+    if text.bytes().all(|b| b.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
 fn unknown(kind: &str, text: &str, grammar: &str) -> Error {
@@ -439,10 +398,7 @@ mod tests {
             "\"webcam\" is no video source (one of camera[:ID], screen[:ID], pattern[:WxH[@FPS]], file:PATH or none)"
         );
         assert_eq!(said("file:"), "\"file:\" names no file (write file:PATH)");
-        assert_eq!(
-            said("camera:"),
-            "\"camera:\" names no device after the colon"
-        );
+        assert_eq!(said("camera:"), "\"camera:\" names no device after the colon");
         for bad in [
             "pattern:",
             "pattern:1x1",
@@ -454,14 +410,7 @@ mod tests {
         ] {
             assert!(bad.parse::<VideoSpec>().is_err(), "{bad}");
         }
-        for bad in [
-            "tone:",
-            "tone:99",
-            "tone:9000",
-            "tone:-1",
-            "silence:1",
-            "Tone",
-        ] {
+        for bad in ["tone:", "tone:99", "tone:9000", "tone:-1", "silence:1", "Tone"] {
             assert!(bad.parse::<AudioSpec>().is_err(), "{bad}");
         }
         assert!("null:x".parse::<ShowSpec>().is_err() && "terminal:1".parse::<ShowSpec>().is_err());
@@ -469,14 +418,9 @@ mod tests {
 
     #[test]
     fn devices_are_refused_with_a_reason() {
-        let said = open_video(&VideoSpec::Camera(Some("3".into())), VideoFormat::DEFAULT)
-            .err()
-            .unwrap();
+        let said = open_video(&VideoSpec::Camera(Some("3".into())), VideoFormat::DEFAULT).err().unwrap();
         assert!(matches!(said, Error::Open { .. }));
-        assert_eq!(
-            said.to_string(),
-            "cannot open camera \"3\": this build has no camera support yet"
-        );
+        assert_eq!(said.to_string(), "cannot open camera \"3\": this build has no camera support yet");
         assert!(open_audio(&AudioSpec::Mic(None)).is_err());
         assert!(open_show(&ShowSpec::Terminal, 25).is_err());
         assert!(open_hear(&HearSpec::Speaker(None)).is_err());
@@ -485,10 +429,7 @@ mod tests {
     #[test]
     fn a_pattern_has_the_size_asked_for_or_the_usual() {
         let open = |text: &str| {
-            open_video(&text.parse().unwrap(), VideoFormat::DEFAULT)
-                .unwrap()
-                .format()
-                .to_string()
+            open_video(&text.parse().unwrap(), VideoFormat::DEFAULT).unwrap().format().to_string()
         };
         assert_eq!(open("pattern"), "640x360@25");
         assert_eq!(open("pattern:320x180"), "320x180@25");

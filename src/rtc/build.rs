@@ -5,14 +5,12 @@ use std::sync::atomic::Ordering;
 
 use ::rtc::ice::mdns::MulticastDnsMode;
 use ::rtc::ice::url::Url;
-use ::rtc::interceptor::{
-    NackResponderBuilder, ReceiverReportBuilder, Registry, SenderReportBuilder, Slot,
-};
+use ::rtc::interceptor::{NackResponderBuilder, ReceiverReportBuilder, Registry, SenderReportBuilder, Slot};
 use ::rtc::media_stream::MediaStreamTrack;
 use ::rtc::peer_connection::configuration::media_engine::{MIME_TYPE_OPUS, MIME_TYPE_VP8};
 use ::rtc::rtp_transceiver::rtp_sender::{
-    RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters,
-    RTCRtpEncodingParameters, RtpCodecKind,
+    RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters,
+    RtpCodecKind,
 };
 use tokio::sync::Notify;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
@@ -22,8 +20,8 @@ use webrtc::peer_connection::{
 };
 
 use super::config::{
-    CHECK_INTERVAL, Config, DISCONNECTED_AFTER, FAILED_AFTER, IcePolicy, IceServer, KEEPALIVE,
-    MAX_CHECKS, OPUS_PAYLOAD_TYPE, RELAY_WAIT, RETRANSMISSION_BUFFER, SRFLX_WAIT, VP8_PAYLOAD_TYPE,
+    CHECK_INTERVAL, Config, DISCONNECTED_AFTER, FAILED_AFTER, IcePolicy, IceServer, KEEPALIVE, MAX_CHECKS,
+    OPUS_PAYLOAD_TYPE, RELAY_WAIT, RETRANSMISSION_BUFFER, SRFLX_WAIT, VP8_PAYLOAD_TYPE,
 };
 use super::control::SEND_BUFFER;
 use super::error::Error;
@@ -56,9 +54,7 @@ pub(super) async fn connection(
         IcePolicy::Relay => RTCIceTransportPolicy::Relay,
         IcePolicy::All | IcePolicy::Host => RTCIceTransportPolicy::All,
     };
-    let relays = servers
-        .iter()
-        .any(|server| server.urls.iter().any(|url| url.starts_with("turn:")));
+    let relays = servers.iter().any(|server| server.urls.iter().any(|url| url.starts_with("turn:")));
     shared.relayed.store(relays, Ordering::Relaxed);
     let servers = servers.into_iter().map(|server| RTCIceServer {
         urls: server.urls,
@@ -78,10 +74,7 @@ pub(super) async fn connection(
         .with_media_engine(codecs()?)
         .with_setting_engine(settings(config))
         .with_interceptor_registry(interceptors(shared))
-        .with_handler(Arc::new(Handler {
-            shared: Arc::clone(shared),
-            path_changed,
-        }))
+        .with_handler(Arc::new(Handler { shared: Arc::clone(shared), path_changed }))
         .with_runtime(Arc::new(Driver::new(Arc::clone(shared), names)))
         .with_udp_addrs(bind)
         .with_data_channel_send_buffer_limit(SEND_BUFFER)
@@ -103,10 +96,7 @@ pub(super) fn track(kind: Kind, ssrc: u32, id: &str) -> TrackLocalStaticRTP {
         name.to_owned(),
         codec_kind,
         vec![RTCRtpEncodingParameters {
-            rtp_coding_parameters: RTCRtpCodingParameters {
-                ssrc: Some(ssrc),
-                ..Default::default()
-            },
+            rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
             codec: codec.rtp_codec,
             ..Default::default()
         }],
@@ -144,21 +134,14 @@ fn vp8() -> RTCRtpCodecParameters {
             clock_rate: 90_000,
             channels: 0,
             sdp_fmtp_line: String::new(),
-            rtcp_feedback: vec![
-                feedback("nack", ""),
-                feedback("nack", "pli"),
-                feedback("ccm", "fir"),
-            ],
+            rtcp_feedback: vec![feedback("nack", ""), feedback("nack", "pli"), feedback("ccm", "fir")],
         },
         payload_type: VP8_PAYLOAD_TYPE,
     }
 }
 
 fn feedback(typ: &str, parameter: &str) -> RTCPFeedback {
-    RTCPFeedback {
-        typ: typ.to_owned(),
-        parameter: parameter.to_owned(),
-    }
+    RTCPFeedback { typ: typ.to_owned(), parameter: parameter.to_owned() }
 }
 
 fn settings(config: &Config) -> SettingEngine {
@@ -172,11 +155,7 @@ fn settings(config: &Config) -> SettingEngine {
         MulticastDnsMode::Disabled
     };
     SettingEngineBuilder::new()
-        .with_ice_timeouts(
-            Some(DISCONNECTED_AFTER),
-            Some(FAILED_AFTER),
-            Some(KEEPALIVE),
-        )
+        .with_ice_timeouts(Some(DISCONNECTED_AFTER), Some(FAILED_AFTER), Some(KEEPALIVE))
         .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(MAX_CHECKS))
         .with_host_acceptance_min_wait(Some(std::time::Duration::ZERO))
         .with_prflx_acceptance_min_wait(Some(std::time::Duration::ZERO))
@@ -197,25 +176,10 @@ fn multicast_works() -> bool {
 fn interceptors(shared: &Arc<Shared>) -> Registry {
     Registry::new()
         .with(Slot::from(METER_SLOT), Meter::new(Arc::clone(shared)))
-        .with(
-            Slot::NackResponder,
-            NackResponderBuilder::new()
-                .with_size(RETRANSMISSION_BUFFER)
-                .build(),
-        )
+        .with(Slot::NackResponder, NackResponderBuilder::new().with_size(RETRANSMISSION_BUFFER).build())
         .with(Slot::NackGenerator, Nack::new(Arc::clone(shared)))
-        .with(
-            Slot::ReceiverReport,
-            ReceiverReportBuilder::new()
-                .with_interval(REPORT_INTERVAL)
-                .build(),
-        )
-        .with(
-            Slot::SenderReport,
-            SenderReportBuilder::new()
-                .with_interval(REPORT_INTERVAL)
-                .build(),
-        )
+        .with(Slot::ReceiverReport, ReceiverReportBuilder::new().with_interval(REPORT_INTERVAL).build())
+        .with(Slot::SenderReport, SenderReportBuilder::new().with_interval(REPORT_INTERVAL).build())
         .with(Slot::from(DELIVERY_SLOT), Delivery::new(Arc::clone(shared)))
 }
 

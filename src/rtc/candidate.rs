@@ -35,25 +35,12 @@ pub(super) fn judge(candidate: &Candidate, mdns: bool) -> Result<Verdict, Error>
         return Err(wrong("it does not start with \"candidate:\""));
     };
     let words: Vec<&str> = value.split_ascii_whitespace().collect();
-    let [
-        _,
-        component,
-        transport,
-        priority,
-        address,
-        port,
-        "typ",
-        kind,
-        rest @ ..,
-    ] = &words[..]
-    else {
+    let [_, component, transport, priority, address, port, "typ", kind, rest @ ..] = &words[..] else {
         return Err(wrong("it is too short"));
     };
-    let (Ok(component), Ok(_), Ok(port)) = (
-        component.parse::<u16>(),
-        priority.parse::<u32>(),
-        port.parse::<u16>(),
-    ) else {
+    let (Ok(component), Ok(_), Ok(port)) =
+        (component.parse::<u16>(), priority.parse::<u32>(), port.parse::<u16>())
+    else {
         return Err(wrong("a number in it is out of range"));
     };
     if !matches!(*kind, "host" | "srflx" | "prflx" | "relay") {
@@ -71,9 +58,7 @@ pub(super) fn judge(candidate: &Candidate, mdns: bool) -> Result<Verdict, Error>
         Err(_) if *kind == "host" && local_name(address) && port != 0 => {
             Ok(if mdns { Verdict::Use } else { Verdict::Skip })
         }
-        Err(_) => Err(wrong(
-            "its address is neither an IP address nor a .local name",
-        )),
+        Err(_) => Err(wrong("its address is neither an IP address nor a .local name")),
     }
 }
 
@@ -108,10 +93,7 @@ fn reachable(ip: IpAddr) -> bool {
 /// One label of letters, digits and hyphens under `.local` (RFC 6762).
 fn local_name(name: &str) -> bool {
     name.strip_suffix(".local").is_some_and(|label| {
-        (1..=63).contains(&label.len())
-            && label
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        (1..=63).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
     })
 }
 
@@ -121,11 +103,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn verdict(text: &str) -> Result<Verdict, Error> {
-        let candidate = Candidate {
-            candidate: text.to_owned(),
-            mid: "0".to_owned(),
-            mline: 0,
-        };
+        let candidate = Candidate { candidate: text.to_owned(), mid: "0".to_owned(), mline: 0 };
         judge(&candidate, true)
     }
 
@@ -134,29 +112,14 @@ mod tests {
         use Verdict::{Skip, Use};
         let table: &[(&str, Option<Verdict>)] = &[
             ("", Some(Skip)),
-            (
-                "candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host",
-                Some(Use),
-            ),
-            (
-                "candidate:1 1 UDP 2130706431 192.0.2.1 5000 typ host generation 0 ufrag x",
-                Some(Use),
-            ),
+            ("candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host", Some(Use)),
+            ("candidate:1 1 UDP 2130706431 192.0.2.1 5000 typ host generation 0 ufrag x", Some(Use)),
             ("candidate:1 1 udp 1 2001:db8::1 5000 typ host", Some(Use)),
             ("candidate:1 1 udp 1 127.0.0.1 5000 typ host", Some(Use)),
-            (
-                "candidate:1 1 udp 1 198.51.100.1 5 typ srflx raddr 10.0.0.1 rport 7",
-                Some(Use),
-            ),
-            (
-                "candidate:1 1 udp 1 198.51.100.1 5 typ relay raddr 0.0.0.0 rport 0",
-                Some(Use),
-            ),
+            ("candidate:1 1 udp 1 198.51.100.1 5 typ srflx raddr 10.0.0.1 rport 7", Some(Use)),
+            ("candidate:1 1 udp 1 198.51.100.1 5 typ relay raddr 0.0.0.0 rport 0", Some(Use)),
             ("candidate:1 1 udp 1 a1b2-c3.local 5000 typ host", Some(Use)),
-            (
-                "candidate:1 1 tcp 1 192.0.2.1 9 typ host tcptype active",
-                Some(Skip),
-            ),
+            ("candidate:1 1 tcp 1 192.0.2.1 9 typ host tcptype active", Some(Skip)),
             ("candidate:1 2 udp 1 192.0.2.1 5000 typ host", Some(Skip)),
             ("candidate:", None),
             ("a=candidate:1 1 udp 1 192.0.2.1 5000 typ host", None),
@@ -171,10 +134,7 @@ mod tests {
             ("candidate:1 1 udp 1 x.local 5000 typ srflx", None),
             ("candidate:1 1 udp 1 192.0.2.1 5000 typ nonsense", None),
             ("candidate:1 1 udp 1 192.0.2.1 5000 typ relay raddr", None),
-            (
-                "candidate:1 1 udp 1 192.0.2.1 5000 typ relay raddr x rport y",
-                None,
-            ),
+            ("candidate:1 1 udp 1 192.0.2.1 5000 typ relay raddr x rport y", None),
             ("candidate:1 1 udp 1 192.0.2.1 5000\r\na=x typ host", None),
             ("candidate:1 1 udp 1 192.0.2.1 5000", None),
         ];

@@ -66,8 +66,7 @@ impl Checks {
 
 /// Whether this is a connectivity check that nominates nothing.
 fn is_plain_check(datagram: &[u8]) -> bool {
-    if datagram.len() < HEADER || datagram[..2] != BINDING_REQUEST || datagram[4..8] != MAGIC_COOKIE
-    {
+    if datagram.len() < HEADER || datagram[..2] != BINDING_REQUEST || datagram[4..8] != MAGIC_COOKIE {
         return false;
     }
     let mut rest = &datagram[HEADER..];

@@ -183,10 +183,7 @@ impl Config {
                 .collect();
             relays += urls.iter().filter(|url| scheme(url) == "turn").count();
             if !urls.is_empty() {
-                servers.push(IceServer {
-                    urls,
-                    ..server.clone()
-                });
+                servers.push(IceServer { urls, ..server.clone() });
             }
         }
         if self.policy == IcePolicy::Relay && relays == 0 {

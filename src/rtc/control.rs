@@ -43,20 +43,10 @@ impl Control {
         connection: &Arc<dyn PeerConnection>,
         shared: &Arc<Shared>,
     ) -> Result<Self, Error> {
-        let agreed = RTCDataChannelInit {
-            negotiated: Some(CONTROL_STREAM),
-            ..Default::default()
-        };
-        let channel = connection
-            .create_data_channel(CONTROL_LABEL, Some(agreed))
-            .await?;
+        let agreed = RTCDataChannelInit { negotiated: Some(CONTROL_STREAM), ..Default::default() };
+        let channel = connection.create_data_channel(CONTROL_LABEL, Some(agreed)).await?;
         let (sender, progress) = watch::channel(Progress::Opening);
-        tokio::spawn(read(
-            Arc::downgrade(connection),
-            Arc::clone(&channel),
-            Arc::clone(shared),
-            sender,
-        ));
+        tokio::spawn(read(Arc::downgrade(connection), Arc::clone(&channel), Arc::clone(shared), sender));
         Ok(Self { channel, progress })
     }
 
@@ -97,10 +87,7 @@ impl Control {
         let said = async {
             self.channel.try_send_text(GOODBYE).await?;
             while let Ok(()) = progress.changed().await {
-                if matches!(
-                    *progress.borrow_and_update(),
-                    Progress::Farewell | Progress::Closed
-                ) {
+                if matches!(*progress.borrow_and_update(), Progress::Farewell | Progress::Closed) {
                     break;
                 }
             }

@@ -31,8 +31,9 @@ pub enum Error {
 impl From<webrtc::error::Error> for Error {
     fn from(error: webrtc::error::Error) -> Self {
         match error {
-            webrtc::error::Error::ErrConnectionClosed
-            | webrtc::error::Error::ErrDataChannelClosed => Self::Closed,
+            webrtc::error::Error::ErrConnectionClosed | webrtc::error::Error::ErrDataChannelClosed => {
+                Self::Closed
+            }
             other => Self::Library(other.to_string()),
         }
     }

@@ -22,10 +22,7 @@ impl ToSocketAddrs for Bind {
             Self::Address(address) => vec![*address],
             Self::Interfaces => local_addresses()?,
         };
-        let sockets: Vec<_> = addresses
-            .into_iter()
-            .map(|address| SocketAddr::new(address, 0))
-            .collect();
+        let sockets: Vec<_> = addresses.into_iter().map(|address| SocketAddr::new(address, 0)).collect();
         Ok(sockets.into_iter())
     }
 }
@@ -33,9 +30,7 @@ impl ToSocketAddrs for Bind {
 /// The addresses of all interfaces that a candidate can be made of.
 fn local_addresses() -> io::Result<Vec<IpAddr>> {
     let found = ::rtc::shared::ifaces::ifaces()?;
-    Ok(choose(
-        found.into_iter().filter_map(|i| i.addr).map(|a| a.ip()),
-    ))
+    Ok(choose(found.into_iter().filter_map(|i| i.addr).map(|a| a.ip())))
 }
 
 /// Leaves out what no candidate can be made of: unspecified, multicast and link-local addresses (a

@@ -86,9 +86,7 @@ impl Meter {
         let any = packet.as_any();
         if let Some(report) = any.downcast_ref::<SenderReport>() {
             if let Some(kind) = self.sources.0.get(&report.ssrc) {
-                self.shared
-                    .inbound
-                    .sender_report(*kind, report.ntp_time, report.rtp_time, now);
+                self.shared.inbound.sender_report(*kind, report.ntp_time, report.rtp_time, now);
             }
             self.reported(&report.reports, now);
         } else if let Some(report) = any.downcast_ref::<ReceiverReport>() {
@@ -99,10 +97,7 @@ impl Meter {
         } else if let Some(nack) = any.downcast_ref::<TransportLayerNack>()
             && let Some(kind) = self.shared.own_kind(nack.media_ssrc)
         {
-            bump(
-                &self.shared.medium(kind).counters.nacks_received,
-                asked(nack),
-            );
+            bump(&self.shared.medium(kind).counters.nacks_received, asked(nack));
         }
     }
 
@@ -121,10 +116,7 @@ impl Meter {
                 packets_lost: signed_24(block.total_lost),
                 jitter: Duration::from_secs_f64(f64::from(block.jitter) / clock),
             });
-            let sent = self
-                .reports
-                .iter()
-                .find(|(middle, _)| *middle == block.last_sender_report);
+            let sent = self.reports.iter().find(|(middle, _)| *middle == block.last_sender_report);
             if let Some((_, sent)) = sent {
                 let held = Duration::from_secs_f64(f64::from(block.delay) / 65_536.0);
                 if let Some(rtt) = now.saturating_duration_since(*sent).checked_sub(held) {
@@ -140,8 +132,7 @@ impl Meter {
             if self.reports.len() == REPORTS_KEPT {
                 self.reports.pop_front();
             }
-            self.reports
-                .push_back(((report.ntp_time >> 16) as u32, now));
+            self.reports.push_back(((report.ntp_time >> 16) as u32, now));
         } else if any.is::<PictureLossIndication>() {
             bump(&self.shared.keyframe_requests_sent, 1);
         } else if let Some(nack) = any.downcast_ref::<TransportLayerNack>() {
@@ -155,10 +146,7 @@ impl Meter {
 
 /// How many packets a NACK asks for.
 fn asked(nack: &TransportLayerNack) -> u64 {
-    nack.nacks
-        .iter()
-        .map(|pair| 1 + u64::from(pair.lost_packets.count_ones()))
-        .sum()
+    nack.nacks.iter().map(|pair| 1 + u64::from(pair.lost_packets.count_ones())).sum()
 }
 
 /// The cumulative loss of a report is a signed number of 24 bits.
@@ -179,9 +167,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Meter {
                 let bytes = packet.payload.len();
                 bump(&self.shared.bytes_received, (bytes + RTP_HEADER) as u64);
                 let header = &packet.header;
-                let kind = self
-                    .sources
-                    .kind(&self.shared, header.ssrc, header.payload_type);
+                let kind = self.sources.kind(&self.shared, header.ssrc, header.payload_type);
                 if let Some(kind) = kind {
                     let counters = &self.shared.medium(kind).counters;
                     bump(&counters.packets_received, 1);
@@ -246,10 +232,7 @@ impl Interceptor for Meter {
 
     fn bind_remote_stream(&mut self, info: &StreamInfo) {
         if let Some(kind) = self.sources.bind(info) {
-            self.shared
-                .medium(kind)
-                .remote_ssrc
-                .store(info.ssrc, Ordering::Relaxed);
+            self.shared.medium(kind).remote_ssrc.store(info.ssrc, Ordering::Relaxed);
         }
     }
 
@@ -268,12 +251,7 @@ pub(super) struct Delivery {
 
 impl Delivery {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self {
-            shared,
-            sources: Sources::default(),
-            reads: VecDeque::new(),
-            writes: VecDeque::new(),
-        }
+        Self { shared, sources: Sources::default(), reads: VecDeque::new(), writes: VecDeque::new() }
     }
 }
 
@@ -289,9 +267,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Delivery {
         match msg.message.packet {
             Packet::Rtp(packet) => {
                 let header = packet.header;
-                let kind = self
-                    .sources
-                    .kind(&self.shared, header.ssrc, header.payload_type);
+                let kind = self.sources.kind(&self.shared, header.ssrc, header.payload_type);
                 if let Some(kind) = kind {
                     self.shared.inbound.rtp(
                         kind,

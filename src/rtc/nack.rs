@@ -68,14 +68,7 @@ impl Missing {
         }
         let first = (highest + 1).max(number.saturating_sub(MISSING as u64));
         for gap in first..number {
-            self.wanted.insert(
-                gap,
-                Wanted {
-                    noticed: now,
-                    due: now + REORDERING,
-                    requests: 0,
-                },
-            );
+            self.wanted.insert(gap, Wanted { noticed: now, due: now + REORDERING, requests: 0 });
         }
         while self.wanted.len() > MISSING {
             self.wanted.pop_first();
@@ -119,12 +112,7 @@ pub(super) struct Nack {
 
 impl Nack {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self {
-            shared,
-            streams: HashMap::new(),
-            reads: VecDeque::new(),
-            writes: VecDeque::new(),
-        }
+        Self { shared, streams: HashMap::new(), reads: VecDeque::new(), writes: VecDeque::new() }
     }
 }
 
@@ -184,9 +172,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Nack {
 
     fn poll_timeout(&mut self) -> Option<Instant> {
         let deadlines = self.streams.values();
-        deadlines
-            .filter_map(|(_, missing)| missing.deadline())
-            .min()
+        deadlines.filter_map(|(_, missing)| missing.deadline()).min()
     }
 }
 
@@ -195,10 +181,8 @@ impl Interceptor for Nack {
     fn unbind_local_stream(&mut self, _info: &StreamInfo) {}
 
     fn bind_remote_stream(&mut self, info: &StreamInfo) {
-        let agreed = info
-            .rtcp_feedback
-            .iter()
-            .any(|feedback| feedback.typ == "nack" && feedback.parameter.is_empty());
+        let agreed =
+            info.rtcp_feedback.iter().any(|feedback| feedback.typ == "nack" && feedback.parameter.is_empty());
         if let Some(kind) = kind_of(&info.mime_type)
             && agreed
             && self.streams.len() < STREAMS

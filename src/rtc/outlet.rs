@@ -56,10 +56,7 @@ impl PacketOutlet {
             ssrc: medium.ssrc,
             ..Default::default()
         };
-        let packet = ::rtc::rtp::Packet {
-            header,
-            payload: packet.payload,
-        };
+        let packet = ::rtc::rtp::Packet { header, payload: packet.payload };
         // Polled once: it is ready at once when there is room, and given up when there is none.
         let written = unconstrained(track.write_rtp(packet)).now_or_never();
         matches!(written, Some(Ok(())))
@@ -80,10 +77,8 @@ impl Outlet for PacketOutlet {
         if media_ssrc == 0 || !self.shared.sending.load(Ordering::Relaxed) {
             return;
         }
-        let request: Vec<Box<dyn rtcp::Packet>> = vec![Box::new(PictureLossIndication {
-            sender_ssrc: medium.ssrc,
-            media_ssrc,
-        })];
+        let request: Vec<Box<dyn rtcp::Packet>> =
+            vec![Box::new(PictureLossIndication { sender_ssrc: medium.ssrc, media_ssrc })];
         let _ = unconstrained(track.write_rtcp(request)).now_or_never();
     }
 }

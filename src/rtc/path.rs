@@ -118,11 +118,7 @@ impl Window {
         let mut sorted = self.samples.clone();
         sorted.sort_unstable();
         let at = |share: usize| sorted[(sorted.len() - 1) * share / 100];
-        Some(Distribution {
-            p50: at(50),
-            p95: at(95),
-            max: self.max,
-        })
+        Some(Distribution { p50: at(50), p95: at(95), max: self.max })
     }
 }
 

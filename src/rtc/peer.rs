@@ -18,8 +18,7 @@ use ::rtc::peer_connection::configuration::RTCOfferOptions;
 use super::build;
 use super::candidate::{self, Verdict};
 use super::config::{
-    CLOSE_WITHIN, Candidate, Config, EVENT_CAPACITY, Event, MAX_EARLY_CANDIDATES,
-    MAX_REMOTE_CANDIDATES,
+    CLOSE_WITHIN, Candidate, Config, EVENT_CAPACITY, Event, MAX_EARLY_CANDIDATES, MAX_REMOTE_CANDIDATES,
 };
 use super::control::Control;
 use super::error::Error;
@@ -97,16 +96,9 @@ impl Peer {
             false => None,
         };
         let control = Control::open(&connection, &shared).await?;
-        let sampler = tokio::spawn(sampler::run(
-            Arc::downgrade(&connection),
-            Arc::clone(&shared),
-            path_changed,
-        ));
-        let outlet = Arc::new(PacketOutlet {
-            shared: Arc::clone(&shared),
-            audio,
-            video,
-        });
+        let sampler =
+            tokio::spawn(sampler::run(Arc::downgrade(&connection), Arc::clone(&shared), path_changed));
+        let outlet = Arc::new(PacketOutlet { shared: Arc::clone(&shared), audio, video });
         let peer = Self {
             connection,
             shared,
@@ -178,16 +170,10 @@ impl Peer {
             let text = answer.sdp.clone();
             state.made = Some(answer);
             state.restarts = false;
-            if state
-                .remote_ufrag
-                .as_ref()
-                .is_some_and(|ufrag| *ufrag != description.ufrag)
-            {
+            if state.remote_ufrag.as_ref().is_some_and(|ufrag| *ufrag != description.ufrag) {
                 bump(&shared.restarts, 1);
             }
-            state
-                .remote_described(&connection, &shared, description, mdns)
-                .await;
+            state.remote_described(&connection, &shared, description, mdns).await;
             Ok(text)
         })
         .await
@@ -232,18 +218,11 @@ impl Peer {
                 return Err(Error::Order("there is no offer to answer"));
             }
             if state.mids != description.mids {
-                return Err(Error::Description(
-                    "its media sections are not those of the offer".to_owned(),
-                ));
+                return Err(Error::Description("its media sections are not those of the offer".to_owned()));
             }
-            connection
-                .set_remote_description(answer)
-                .await
-                .map_err(refused)?;
+            connection.set_remote_description(answer).await.map_err(refused)?;
             state.offered = false;
-            state
-                .remote_described(&connection, &shared, description, mdns)
-                .await;
+            state.remote_described(&connection, &shared, description, mdns).await;
             Ok(())
         })
         .await
@@ -270,9 +249,7 @@ impl Peer {
                 return Ok(());
             }
             if state.early.len() >= MAX_EARLY_CANDIDATES {
-                return Err(Error::Candidate(
-                    "too many came before the description".to_owned(),
-                ));
+                return Err(Error::Candidate("too many came before the description".to_owned()));
             }
             state.early.push_back(candidate);
             Ok(())
@@ -332,15 +309,8 @@ impl Drop for Peer {
 }
 
 impl Negotiation {
-    async fn apply(
-        &mut self,
-        connection: &Arc<dyn PeerConnection>,
-        shared: &Shared,
-    ) -> Result<(), Error> {
-        let made = self
-            .made
-            .take()
-            .ok_or(Error::Order("there is no description to apply"))?;
+    async fn apply(&mut self, connection: &Arc<dyn PeerConnection>, shared: &Shared) -> Result<(), Error> {
+        let made = self.made.take().ok_or(Error::Order("there is no description to apply"))?;
         let is_offer = made.sdp_type == webrtc::peer_connection::RTCSdpType::Offer;
         if let Some(mid) = sdp::own_mids(&made.sdp).first() {
             shared.set_mid(mid);
@@ -365,10 +335,7 @@ impl Negotiation {
         mdns: bool,
     ) {
         if let Some(ssrc) = description.video_ssrc {
-            shared
-                .medium(Kind::Video)
-                .remote_ssrc
-                .store(ssrc, std::sync::atomic::Ordering::Relaxed);
+            shared.medium(Kind::Video).remote_ssrc.store(ssrc, std::sync::atomic::Ordering::Relaxed);
         }
         self.remote_ufrag = Some(description.ufrag);
         self.remote = true;
@@ -410,10 +377,7 @@ impl Negotiation {
             sdp_mline_index: Some(candidate.mline),
             ..Default::default()
         };
-        connection
-            .add_ice_candidate(init)
-            .await
-            .map_err(|error| Error::Candidate(error.to_string()))
+        connection.add_ice_candidate(init).await.map_err(|error| Error::Candidate(error.to_string()))
     }
 }
 
@@ -437,9 +401,9 @@ async fn guarded<T: Send + 'static>(
 ) -> Result<T, Error> {
     match tokio::spawn(step).await {
         Ok(result) => result,
-        Err(error) if error.is_panic() => Err(Error::Library(
-            "it gave up on this input (please report it)".to_owned(),
-        )),
+        Err(error) if error.is_panic() => {
+            Err(Error::Library("it gave up on this input (please report it)".to_owned()))
+        }
         Err(_) => Err(Error::Closed),
     }
 }
@@ -476,9 +440,7 @@ async fn add_track(
     id: &str,
 ) -> Result<Arc<TrackLocalStaticRTP>, Error> {
     let track = Arc::new(build::track(kind, ssrc, id));
-    connection
-        .add_track(Arc::clone(&track) as Arc<dyn TrackLocal>)
-        .await?;
+    connection.add_track(Arc::clone(&track) as Arc<dyn TrackLocal>).await?;
     Ok(track)
 }
 

@@ -37,8 +37,7 @@ impl Names {
     /// Looks up every `host:port`, all at once. What cannot be found in a second is left out.
     pub(super) async fn look_up(hosts: Vec<String>) -> Self {
         let lookups = hosts.into_iter().map(|host| async move {
-            let found =
-                tokio::time::timeout(RESOLVE_WITHIN, tokio::net::lookup_host(host.clone())).await;
+            let found = tokio::time::timeout(RESOLVE_WITHIN, tokio::net::lookup_host(host.clone())).await;
             match found {
                 Ok(Ok(addresses)) => Some((host, addresses.collect())),
                 _ => {
@@ -62,11 +61,7 @@ pub(super) struct Driver {
 
 impl Driver {
     pub(super) fn new(shared: Arc<Shared>, names: Names) -> Self {
-        Self {
-            shared,
-            names,
-            rounds: Rounds::default(),
-        }
+        Self { shared, names, rounds: Rounds::default() }
     }
 }
 
@@ -118,24 +113,15 @@ impl Runtime for Driver {
 
     fn wrap_udp_socket(&self, socket: std::net::UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
         socket.set_nonblocking(true)?;
-        Ok(Arc::new(Datagrams {
-            socket: UdpSocket::from_std(socket)?,
-            checks: Mutex::default(),
-        }))
+        Ok(Arc::new(Datagrams { socket: UdpSocket::from_std(socket)?, checks: Mutex::default() }))
     }
 
-    fn wrap_tcp_listener(
-        &self,
-        listener: std::net::TcpListener,
-    ) -> io::Result<Arc<dyn AsyncTcpListener>> {
+    fn wrap_tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<Arc<dyn AsyncTcpListener>> {
         TokioRuntime.wrap_tcp_listener(listener)
     }
 
     /// Never: remote TCP candidates are left out before the library sees them.
-    fn connect_tcp<'a>(
-        &'a self,
-        _remote: SocketAddr,
-    ) -> Boxed<'a, io::Result<Arc<dyn AsyncTcpStream>>> {
+    fn connect_tcp<'a>(&'a self, _remote: SocketAddr) -> Boxed<'a, io::Result<Arc<dyn AsyncTcpStream>>> {
         Box::pin(async { Err(io::ErrorKind::Unsupported.into()) })
     }
 

@@ -34,9 +34,7 @@ pub(super) async fn run(
 }
 
 /// The transport that everything of this connection shares, once it is negotiated.
-pub(super) async fn transport(
-    connection: &Arc<dyn PeerConnection>,
-) -> Option<Arc<dyn DtlsTransport>> {
+pub(super) async fn transport(connection: &Arc<dyn PeerConnection>) -> Option<Arc<dyn DtlsTransport>> {
     for sender in connection.get_senders().await {
         if let Ok(Some(transport)) = sender.transport().await {
             return Some(transport);
@@ -48,10 +46,7 @@ pub(super) async fn transport(
 /// Takes the selected pair and, when a consent check was answered since, its round-trip time.
 async fn sample(connection: &Arc<dyn PeerConnection>, shared: &Shared, responses: &mut u64) {
     if let Some(transport) = transport(connection).await
-        && let Ok(Some(pair)) = transport
-            .ice_transport()
-            .get_selected_candidate_pair()
-            .await
+        && let Ok(Some(pair)) = transport.ice_transport().get_selected_candidate_pair().await
     {
         let relayed = pair.local().typ == RTCIceCandidateType::Relay;
         shared.set_pair(Pair {
@@ -60,15 +55,9 @@ async fn sample(connection: &Arc<dyn PeerConnection>, shared: &Shared, responses
             relay_protocol: relayed.then(|| "udp".to_owned()),
         });
     }
-    let report = connection
-        .get_stats(Instant::now(), StatsSelector::None)
-        .await;
-    let selected = report
-        .transport()
-        .map(|transport| transport.selected_candidate_pair_id.as_str());
-    let pair = report
-        .candidate_pairs()
-        .find(|pair| Some(pair.stats.id.as_str()) == selected);
+    let report = connection.get_stats(Instant::now(), StatsSelector::None).await;
+    let selected = report.transport().map(|transport| transport.selected_candidate_pair_id.as_str());
+    let pair = report.candidate_pairs().find(|pair| Some(pair.stats.id.as_str()) == selected);
     if let Some(pair) = pair
         && pair.responses_received != *responses
         && pair.current_round_trip_time > 0.0

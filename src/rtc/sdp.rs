@@ -82,21 +82,11 @@ pub(super) fn check(sdp: &str) -> Result<Description, Error> {
         .into_iter()
         .filter_map(|(section, candidate)| {
             let index = section.checked_sub(1)?;
-            Some(Candidate {
-                candidate,
-                mid: mids.get(index)?.clone(),
-                mline: u16::try_from(index).ok()?,
-            })
+            Some(Candidate { candidate, mid: mids.get(index)?.clone(), mline: u16::try_from(index).ok()? })
         })
         .collect();
     let video = sections.iter().find(|s| s.kind == "video" && s.codec);
-    Ok(Description {
-        text,
-        candidates,
-        ufrag,
-        video_ssrc: video.and_then(|s| s.ssrc),
-        mids,
-    })
+    Ok(Description { text, candidates, ufrag, video_ssrc: video.and_then(|s| s.ssrc), mids })
 }
 
 /// The DTLS fingerprints of a description, as `algorithm HEX` lines, sorted and without repetition:
@@ -122,10 +112,7 @@ pub fn fingerprint(sdp: &str) -> Result<String, Error> {
 
 /// The media identification tags of one of our own descriptions.
 pub(super) fn own_mids(sdp: &str) -> Vec<String> {
-    sdp.lines()
-        .filter_map(|line| line.strip_prefix("a=mid:"))
-        .map(str::to_owned)
-        .collect()
+    sdp.lines().filter_map(|line| line.strip_prefix("a=mid:")).map(str::to_owned).collect()
 }
 
 fn wrong(what: &str) -> Error {
@@ -159,11 +146,7 @@ fn section(value: &str) -> Result<Section<'_>, Error> {
     if port.parse::<u16>().is_err() {
         return Err(wrong("the port of a media line is not a number"));
     }
-    Ok(Section {
-        kind,
-        port,
-        ..Section::default()
-    })
+    Ok(Section { kind, port, ..Section::default() })
 }
 
 fn attribute<'a>(value: &'a str, section: &mut Section<'a>) -> Result<(), Error> {
@@ -227,9 +210,7 @@ fn credentials(session: &Section<'_>, sections: &[Section<'_>]) -> Result<String
                 .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_' | b'='))
     };
     for section in all {
-        if !section.ufrag.is_none_or(|text| good(text, 4))
-            || !section.pwd.is_none_or(|text| good(text, 22))
-        {
+        if !section.ufrag.is_none_or(|text| good(text, 4)) || !section.pwd.is_none_or(|text| good(text, 22)) {
             return Err(wrong("its ICE credentials are malformed"));
         }
     }
@@ -256,10 +237,8 @@ fn mids(sections: &[Section<'_>]) -> Result<Vec<String>, Error> {
 
 /// Reads `sha-256 AB:CD:...` and brings it to one form.
 fn one_fingerprint(value: &str) -> Result<String, Error> {
-    let (algorithm, digest) = value
-        .trim()
-        .split_once(' ')
-        .ok_or_else(|| wrong("its DTLS fingerprint is malformed"))?;
+    let (algorithm, digest) =
+        value.trim().split_once(' ').ok_or_else(|| wrong("its DTLS fingerprint is malformed"))?;
     let algorithm = algorithm.to_ascii_lowercase();
     let length = match algorithm.as_str() {
         "sha-256" => 32,
@@ -272,10 +251,7 @@ fn one_fingerprint(value: &str) -> Result<String, Error> {
     if bytes.len() != length || !bytes.iter().all(hex) {
         return Err(wrong("its DTLS fingerprint is malformed"));
     }
-    Ok(format!(
-        "{algorithm} {}",
-        digest.trim().to_ascii_uppercase()
-    ))
+    Ok(format!("{algorithm} {}", digest.trim().to_ascii_uppercase()))
 }
 
 /// The kind that a codec's MIME type belongs to.

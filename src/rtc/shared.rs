@@ -136,9 +136,7 @@ impl Shared {
 
     /// Which of our streams has this SSRC.
     pub(super) fn own_kind(&self, ssrc: u32) -> Option<Kind> {
-        [Kind::Audio, Kind::Video]
-            .into_iter()
-            .find(|kind| self.medium(*kind).ssrc == ssrc)
+        [Kind::Audio, Kind::Video].into_iter().find(|kind| self.medium(*kind).ssrc == ssrc)
     }
 
     pub(super) fn add_rtt(&self, sample: Duration) {
@@ -165,10 +163,7 @@ impl Shared {
     /// type that it was announced with (RFC 8445, section 7.3.1.3).
     pub(super) fn set_pair(&self, mut pair: Pair) {
         let announced = lock(&self.announced);
-        let same = announced
-            .iter()
-            .rev()
-            .find(|(address, _)| address.to_string() == pair.remote.address);
+        let same = announced.iter().rev().find(|(address, _)| address.to_string() == pair.remote.address);
         if let Some((_, kind)) = same {
             pair.remote.candidate_type.clone_from(kind);
         }

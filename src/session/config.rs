@@ -99,9 +99,7 @@ impl Media {
         Ok(Sources {
             video,
             audio,
-            video_kbps: self
-                .video_bitrate
-                .map_or_else(|| default_kbps(format), |bits| bits / 1000),
+            video_kbps: self.video_bitrate.map_or_else(|| default_kbps(format), |bits| bits / 1000),
             audio_bits_per_second: self.audio_bitrate,
         })
     }
@@ -111,7 +109,5 @@ impl Media {
 /// that a small picture falls apart.
 fn default_kbps(format: VideoFormat) -> u32 {
     let pixels = u64::from(format.width) * u64::from(format.height) * u64::from(format.fps);
-    u32::try_from(pixels / 10_000)
-        .unwrap_or(u32::MAX)
-        .clamp(60, 4_000)
+    u32::try_from(pixels / 10_000).unwrap_or(u32::MAX).clamp(60, 4_000)
 }

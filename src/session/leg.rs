@@ -121,9 +121,7 @@ impl Leg {
             let (media, path) = run(setup, inbox, &out).await;
             out.send(LegEvent::Closed(media, path)).await;
         });
-        Self {
-            commands: Some(commands),
-        }
+        Self { commands: Some(commands) }
     }
 
     /// Hands over a command, or drops it when the leg is closing or its queue is full.
@@ -156,8 +154,7 @@ type Figures = (Option<Box<Stats>>, Option<Box<PathStats>>);
 
 async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) -> Figures {
     let media = setup.media.clone();
-    let prepared =
-        tokio::task::spawn_blocking(move || media.open_sinks().and_then(Engine::prepare)).await;
+    let prepared = tokio::task::spawn_blocking(move || media.open_sinks().and_then(Engine::prepare)).await;
     let (engine, inlet) = match prepared {
         Ok(Ok((engine, inlet))) => (Arc::new(engine), inlet),
         Ok(Err(error)) => {
@@ -165,10 +162,7 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
             return (None, None);
         }
         Err(_) => {
-            out.send(LegEvent::MediaFailed(
-                "the media engine could not be started".into(),
-            ))
-            .await;
+            out.send(LegEvent::MediaFailed("the media engine could not be started".into())).await;
             return (None, None);
         }
     };
@@ -194,10 +188,7 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
             running.run(&mut inbox).await
         }
         Err(error) => {
-            out.send(LegEvent::MediaFailed(format!(
-                "no peer connection: {error}"
-            )))
-            .await;
+            out.send(LegEvent::MediaFailed(format!("no peer connection: {error}"))).await;
             (stop(engine).await, None)
         }
     }
@@ -205,10 +196,7 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
 
 /// Flushing a film to disk blocks, so it happens off the runtime's threads.
 async fn stop(engine: Arc<Engine>) -> Option<Box<Stats>> {
-    tokio::task::spawn_blocking(move || engine.stop())
-        .await
-        .ok()
-        .map(Box::new)
+    tokio::task::spawn_blocking(move || engine.stop()).await.ok().map(Box::new)
 }
 
 /// What will be sent.
@@ -228,11 +216,7 @@ impl Sources {
             Ok(outcome) => outcome.map_err(|error| error.to_string()),
             Err(_) => Err("the sources could not be opened".into()),
         };
-        *self = if outcome.is_ok() {
-            Self::Ready
-        } else {
-            Self::Failed
-        };
+        *self = if outcome.is_ok() { Self::Ready } else { Self::Failed };
         outcome
     }
 }
@@ -260,11 +244,7 @@ impl Running<'_> {
         if self.role == JsepRole::Offerer {
             match self.peer.offer(false).await {
                 Ok(sdp) => self.offered = Some(sdp),
-                Err(error) => {
-                    self.out
-                        .send(LegEvent::MediaFailed(format!("no offer: {error}")))
-                        .await
-                }
+                Err(error) => self.out.send(LegEvent::MediaFailed(format!("no offer: {error}"))).await,
             }
         }
         let mut tick = interval_at(Instant::now() + TICK, TICK);
@@ -294,36 +274,22 @@ impl Running<'_> {
         match command {
             LegCommand::Negotiate => {
                 if let Some(sdp) = self.offered.take() {
-                    self.out
-                        .send(LegEvent::Described { offer: true, sdp })
-                        .await;
+                    self.out.send(LegEvent::Described { offer: true, sdp }).await;
                 }
             }
             LegCommand::Described => self.check(self.peer.apply_local().await).await,
             LegCommand::Remote { offer: true, sdp } => match self.peer.answer(&sdp).await {
-                Ok(sdp) => {
-                    self.out
-                        .send(LegEvent::Described { offer: false, sdp })
-                        .await
-                }
+                Ok(sdp) => self.out.send(LegEvent::Described { offer: false, sdp }).await,
                 Err(error) => self.refused(&error).await,
             },
-            LegCommand::Remote { offer: false, sdp } => {
-                self.check(self.peer.accept_answer(&sdp).await).await
-            }
-            LegCommand::Candidate(candidate) => {
-                self.check(self.peer.add_candidate(candidate).await).await
-            }
+            LegCommand::Remote { offer: false, sdp } => self.check(self.peer.accept_answer(&sdp).await).await,
+            LegCommand::Candidate(candidate) => self.check(self.peer.add_candidate(candidate).await).await,
             LegCommand::StartMedia => {
                 self.wanted = true;
                 self.start_if_ready().await;
             }
             LegCommand::RestartIce => match self.peer.offer(true).await {
-                Ok(sdp) => {
-                    self.out
-                        .send(LegEvent::Described { offer: true, sdp })
-                        .await
-                }
+                Ok(sdp) => self.out.send(LegEvent::Described { offer: true, sdp }).await,
                 Err(error) => self.refused(&error).await,
             },
             LegCommand::Mute(kind, muted) => {
@@ -341,9 +307,7 @@ impl Running<'_> {
             && matches!(self.sources, Sources::Ready)
             && let Err(error) = self.engine.start_sending(self.peer.outlet())
         {
-            self.out
-                .send(LegEvent::MediaFailed(error.to_string()))
-                .await;
+            self.out.send(LegEvent::MediaFailed(error.to_string())).await;
         }
     }
 
@@ -387,14 +351,11 @@ impl Running<'_> {
         }
         if let Some(audio) = path.audio.remote {
             // Saturating by the rules of `as` for floats.
-            self.engine
-                .set_expected_loss((audio.fraction_lost * 100.0).ceil() as u8);
+            self.engine.set_expected_loss((audio.fraction_lost * 100.0).ceil() as u8);
         }
         let media = Box::new(self.engine.snapshot());
         for failure in media.failures.iter().skip(self.failures_told) {
-            self.out
-                .send(LegEvent::Notice(failure.message.clone()))
-                .await;
+            self.out.send(LegEvent::Notice(failure.message.clone())).await;
         }
         self.failures_told = media.failures.len();
         self.out.send(LegEvent::Stats(media, Box::new(path))).await;
@@ -437,10 +398,7 @@ mod tests {
     fn mute_messages_are_read_back_and_nothing_else_is() {
         for kind in [Kind::Audio, Kind::Video] {
             for muted in [true, false] {
-                assert_eq!(
-                    parse_mute(mute_message(kind, muted).as_bytes()),
-                    Some((kind, muted))
-                );
+                assert_eq!(parse_mute(mute_message(kind, muted).as_bytes()), Some((kind, muted)));
             }
         }
         for other in [&b"media audio"[..], b"", b"media \xff off", b"hello"] {

@@ -59,9 +59,7 @@ impl Session {
         let (commands, inbox) = mpsc::channel(COMMANDS);
         let (outbox, events) = mpsc::channel(EVENTS);
         let (client, server) = crate::signaling::client::Client::spawn(config.signaling.clone());
-        tokio::spawn(
-            actor::Actor::new(config, client, server, inbox, outbox, actor::RealLegs).run(),
-        );
+        tokio::spawn(actor::Actor::new(config, client, server, inbox, outbox, actor::RealLegs).run());
         Self { commands, events }
     }
 

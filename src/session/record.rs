@@ -94,9 +94,7 @@ impl Record {
     }
 
     pub(super) fn ended(&mut self, now: Instant, reason: EndReason) {
-        let duration = self
-            .connected
-            .map_or(Duration::ZERO, |connected| now - connected);
+        let duration = self.connected.map_or(Duration::ZERO, |connected| now - connected);
         self.end.get_or_insert((reason, duration));
     }
 
@@ -107,12 +105,7 @@ impl Record {
     }
 
     pub(super) fn described(&mut self, offer: bool, sdp: String, signature: [u8; 64]) {
-        self.unanswered = Some(Unanswered {
-            offer,
-            sdp,
-            signature,
-            candidates: Vec::new(),
-        });
+        self.unanswered = Some(Unanswered { offer, sdp, signature, candidates: Vec::new() });
     }
 
     pub(super) fn remember(&mut self, candidate: Candidate) {
@@ -125,11 +118,7 @@ impl Record {
 
     /// An answer settles our offer; a fresh offer makes our old answer moot.
     pub(super) fn acknowledged(&mut self, offer: bool) {
-        if self
-            .unanswered
-            .as_ref()
-            .is_some_and(|ours| ours.offer != offer)
-        {
+        if self.unanswered.as_ref().is_some_and(|ours| ours.offer != offer) {
             self.unanswered = None;
         }
     }
@@ -139,8 +128,7 @@ impl Record {
         let (reason, duration) = self.end?;
         let mut setup = self.setup;
         if let Some(media) = &self.media {
-            let since =
-                |at: std::time::Instant| at.saturating_duration_since(self.began.into_std());
+            let since = |at: std::time::Instant| at.saturating_duration_since(self.began.into_std());
             setup.first_audio = media.audio_received.first_played.map(since);
             setup.first_frame = media.video_received.first_shown.map(since);
         }

@@ -41,10 +41,7 @@ pub struct RemoteSends {
 
 impl Default for RemoteSends {
     fn default() -> Self {
-        Self {
-            audio: true,
-            video: true,
-        }
+        Self { audio: true, video: true }
     }
 }
 

@@ -31,9 +31,7 @@ impl Judge {
 
     pub(super) fn judge(&self, name: &str, key: [u8; 32]) -> Judgement {
         let Ok(key) = PublicKey::from_bytes(key) else {
-            return Judgement::Refused {
-                why: format!("the server gave no valid key for {name}"),
-            };
+            return Judgement::Refused { why: format!("the server gave no valid key for {name}") };
         };
         if let Some(expected) = &self.trust.expect_key
             && *expected != key
@@ -46,20 +44,11 @@ impl Judge {
             return Judgement::Refused { why };
         }
         let Some(path) = &self.trust.known_peers else {
-            return Judgement::Trusted {
-                key,
-                first_contact: true,
-            };
+            return Judgement::Trusted { key, first_contact: true };
         };
         match KnownPeers::open(path).and_then(|known| known.check(name, &key)) {
-            Ok(Standing::New) => Judgement::Trusted {
-                key,
-                first_contact: true,
-            },
-            Ok(Standing::Known) => Judgement::Trusted {
-                key,
-                first_contact: false,
-            },
+            Ok(Standing::New) => Judgement::Trusted { key, first_contact: true },
+            Ok(Standing::Known) => Judgement::Trusted { key, first_contact: false },
             Ok(Standing::Changed { pinned, line }) => Judgement::Refused {
                 why: format!(
                     "THE KEY OF {name} HAS CHANGED: it was {}, it is {}; somebody may be listening in. \
@@ -69,9 +58,7 @@ impl Judge {
                     path.display()
                 ),
             },
-            Err(error) => Judgement::Refused {
-                why: error.to_string(),
-            },
+            Err(error) => Judgement::Refused { why: error.to_string() },
         }
     }
 
@@ -86,11 +73,7 @@ impl Judge {
 
 /// What is signed: the call, the direction and the fingerprint, so that a signature fits nothing else.
 fn statement(call: CallId, offer: bool, fingerprint: &str) -> Vec<u8> {
-    format!(
-        "{call}\n{}\n{fingerprint}",
-        if offer { "offer" } else { "answer" }
-    )
-    .into_bytes()
+    format!("{call}\n{}\n{fingerprint}", if offer { "offer" } else { "answer" }).into_bytes()
 }
 
 /// The DTLS fingerprint of our description and our signature on it .

@@ -53,29 +53,14 @@ impl Wire {
     }
 
     pub(super) fn description(&self, call: CallId, offer: bool, sdp: &str, signature: [u8; 64]) {
-        let kind = if offer {
-            DescriptionKind::Offer
-        } else {
-            DescriptionKind::Answer
-        };
+        let kind = if offer { DescriptionKind::Offer } else { DescriptionKind::Answer };
         let signature = Signature::from_bytes(signature);
-        log(
-            "description",
-            self.client
-                .description(id(call), kind, sdp.to_owned(), signature),
-        );
+        log("description", self.client.description(id(call), kind, sdp.to_owned(), signature));
     }
 
     pub(super) fn candidate(&self, call: CallId, candidate: Candidate) {
-        let Candidate {
-            candidate,
-            mid,
-            mline,
-        } = candidate;
-        log(
-            "candidate",
-            self.client.candidate(id(call), candidate, mid, mline),
-        );
+        let Candidate { candidate, mid, mline } = candidate;
+        log("candidate", self.client.candidate(id(call), candidate, mid, mline));
     }
 
     /// The states follow as events; a refusal is only logged, since a watch is a wish.
@@ -92,10 +77,7 @@ impl Wire {
     ) {
         let client = self.client.clone();
         tokio::spawn(async move {
-            let page = client
-                .list(query, after, None)
-                .await
-                .map_err(|error| error.to_string());
+            let page = client.list(query, after, None).await.map_err(|error| error.to_string());
             // Whoever asked may have gone.
             let _ = reply.send(page);
         });

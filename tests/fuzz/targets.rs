@@ -68,11 +68,7 @@ pub(crate) fn rtp(data: &[u8]) {
         let (packet, next) = after.split_at(length);
         (rest, now) = (next, now + Duration::from_millis(5));
         let bytes = Bytes::copy_from_slice(packet);
-        let _ = (
-            vp8::Fragment::parse(&bytes),
-            opus::duration(&bytes),
-            opus::has_fec(&bytes),
-        );
+        let _ = (vp8::Fragment::parse(&bytes), opus::duration(&bytes), opus::has_fec(&bytes));
         let Ok(packet) = RtpPacket::parse(&bytes, now) else {
             continue;
         };
@@ -103,23 +99,18 @@ pub(crate) fn files(data: &[u8]) {
         let header = film.header();
         let mut pictures = Vec::new();
         while let Ok(Some(picture)) = film.next_picture() {
-            assert_eq!(
-                (picture.width(), picture.height()),
-                (header.width, header.height)
-            );
+            assert_eq!((picture.width(), picture.height()), (header.width, header.height));
             pictures.push(picture);
         }
         assert!(pictures.len() * header.picture_bytes() <= data.len());
         // Written and read again, they are the same pictures.
         let mut copy = Vec::new();
-        let mut writer =
-            y4m::Writer::new(&mut copy, header.width, header.height, 25).expect("into memory");
+        let mut writer = y4m::Writer::new(&mut copy, header.width, header.height, 25).expect("into memory");
         for picture in &pictures {
             writer.write(picture).expect("into memory");
         }
         drop(writer);
-        let mut again =
-            y4m::Reader::new(Cursor::new(&copy[..])).expect("what was written is a film");
+        let mut again = y4m::Reader::new(Cursor::new(&copy[..])).expect("what was written is a film");
         for picture in &pictures {
             let read = again.next_picture().expect("whole").expect("as many");
             assert_eq!(read.data(), picture.data());
@@ -134,22 +125,12 @@ pub(crate) fn files(data: &[u8]) {
                 Ok(read) => assert_eq!(samples.len() - before, read),
             }
         }
-        assert!(
-            samples.len() <= data.len(),
-            "{} samples of {} bytes",
-            samples.len(),
-            data.len()
-        );
+        assert!(samples.len() <= data.len(), "{} samples of {} bytes", samples.len(), data.len());
         assert!(samples.iter().all(|sample| sample.is_finite()));
         if sound.rewind().is_ok() {
             let mut again = Vec::new();
             let _ = sound.read(samples.len(), &mut again);
-            assert!(
-                again
-                    .iter()
-                    .zip(&samples)
-                    .all(|(a, b)| a.to_bits() == b.to_bits())
-            );
+            assert!(again.iter().zip(&samples).all(|(a, b)| a.to_bits() == b.to_bits()));
         }
     }
 }

@@ -17,15 +17,12 @@ pub(crate) use process::{Home, Outcome, Process, Server, Signal};
 pub(crate) const SOON: Duration = Duration::from_secs(15);
 
 /// What makes both sides send something that the other can measure.
-pub(crate) const MEASURED: [&str; 8] = [
-    "--video", "pattern", "--audio", "tone", "--size", "320x180", "--fps", "25",
-];
+pub(crate) const MEASURED: [&str; 8] =
+    ["--video", "pattern", "--audio", "tone", "--size", "320x180", "--fps", "25"];
 
 /// A file of `tests/data`.
 pub(crate) fn data(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/data")
-        .join(name)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
 }
 
 /// A server, and Bob online who answers as told (`accept`, `decline`, `busy`, `ask`).
@@ -38,16 +35,7 @@ pub(crate) fn server_and_bob(answer: &str) -> (Server, Home, Process) {
 
 /// Bob, online at `server`.
 pub(crate) fn bob(server: &Server, home: &Home, answer: &str) -> Process {
-    let mut args = vec![
-        "login",
-        "--name",
-        "bob",
-        "--server",
-        server.url(),
-        "--headless",
-        "--answer",
-        answer,
-    ];
+    let mut args = vec!["login", "--name", "bob", "--server", server.url(), "--headless", "--answer", answer];
     args.extend(MEASURED);
     let mut bob = home.start(&args);
     bob.wait_for("registered", SOON);
@@ -56,15 +44,7 @@ pub(crate) fn bob(server: &Server, home: &Home, answer: &str) -> Process {
 
 /// Alice's `letsmeet call bob` with the pattern and the tone, and `more` arguments.
 pub(crate) fn call_bob(server: &Server, home: &Home, more: &[&str]) -> Process {
-    let mut args = vec![
-        "call",
-        "bob",
-        "--name",
-        "alice",
-        "--server",
-        server.url(),
-        "--headless",
-    ];
+    let mut args = vec!["call", "bob", "--name", "alice", "--server", server.url(), "--headless"];
     args.extend(MEASURED);
     args.extend(more);
     home.start(&args)

@@ -40,21 +40,12 @@ impl Network {
             "network namespaces need root: run scripts/test, which uses sudo for this part"
         );
         for (tool, package) in TOOLS {
-            assert!(
-                on_path(tool),
-                "{tool} is missing: apt-get install {package} (or scripts/setup --tests)"
-            );
+            assert!(on_path(tool), "{tool} is missing: apt-get install {package} (or scripts/setup --tests)");
         }
         remove_left_over();
-        let prefix = format!(
-            "lm{}x{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
-        let network = Self {
-            prefix,
-            state: TempDir::with_prefix("letsmeet-natlab-").expect("a temporary folder"),
-        };
+        let prefix = format!("lm{}x{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let network =
+            Self { prefix, state: TempDir::with_prefix("letsmeet-natlab-").expect("a temporary folder") };
         let mut args = vec!["up"];
         args.extend(hosts);
         network.natlab(&args);
@@ -63,10 +54,8 @@ impl Network {
 
     /// One command of tests/natlab/natlab.sh, such as `["loss", "alice", "5"]`; its output.
     pub(crate) fn natlab(&self, args: &[&str]) -> String {
-        let output = natlab(&self.prefix, &self.state.path().join("state"))
-            .args(args)
-            .output()
-            .expect("bash runs");
+        let output =
+            natlab(&self.prefix, &self.state.path().join("state")).args(args).output().expect("bash runs");
         assert!(
             output.status.success(),
             "natlab {}: {}{}",
@@ -90,19 +79,14 @@ impl Network {
 
 impl Drop for Network {
     fn drop(&mut self) {
-        let _ = natlab(&self.prefix, &self.state.path().join("state"))
-            .arg("down")
-            .output();
+        let _ = natlab(&self.prefix, &self.state.path().join("state")).arg("down").output();
     }
 }
 
 fn natlab(prefix: &str, state: &Path) -> Command {
     let mut command = Command::new("bash");
     command
-        .arg(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/tests/natlab/natlab.sh"
-        ))
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/natlab/natlab.sh"))
         .args(["-p", prefix])
         .env("NATLAB_STATE", state);
     command
@@ -117,28 +101,20 @@ fn on_path(tool: &str) -> bool {
 
 /// Removes the networks of test processes that were killed before they could.
 fn remove_left_over() {
-    let output = Command::new("ip")
-        .args(["netns", "list"])
-        .output()
-        .expect("ip runs");
+    let output = Command::new("ip").args(["netns", "list"]).output().expect("ip runs");
     let mut dead: Vec<String> = String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter_map(|line| line.split_once('-').map(|(prefix, _)| prefix.to_owned()))
         .filter(|prefix| {
-            let owner = prefix
-                .strip_prefix("lm")
-                .and_then(|rest| rest.split_once('x'))
-                .map(|(owner, _)| owner);
-            owner.is_some_and(|owner| {
-                owner.parse::<u32>().is_ok() && !Path::new("/proc").join(owner).exists()
-            })
+            let owner =
+                prefix.strip_prefix("lm").and_then(|rest| rest.split_once('x')).map(|(owner, _)| owner);
+            owner
+                .is_some_and(|owner| owner.parse::<u32>().is_ok() && !Path::new("/proc").join(owner).exists())
         })
         .collect();
     dead.sort();
     dead.dedup();
     for prefix in dead {
-        let _ = natlab(&prefix, Path::new("/nonexistent"))
-            .arg("down")
-            .output();
+        let _ = natlab(&prefix, Path::new("/nonexistent")).arg("down").output();
     }
 }

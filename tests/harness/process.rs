@@ -45,21 +45,14 @@ impl Event {
 
     /// The text at `field`; empty when there is none.
     pub(crate) fn text(&self, field: &str) -> &str {
-        self.fields
-            .get(field)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
+        self.fields.get(field).and_then(Value::as_str).unwrap_or_default()
     }
 
     /// The number at a path such as `receive.video.frames_shown`.
     pub(crate) fn number(&self, path: &str) -> Option<f64> {
         let (first, rest) = path.split_once('.').unwrap_or((path, ""));
         let value = self.fields.get(first)?;
-        let pointer = if rest.is_empty() {
-            String::new()
-        } else {
-            format!("/{}", rest.replace('.', "/"))
-        };
+        let pointer = if rest.is_empty() { String::new() } else { format!("/{}", rest.replace('.', "/")) };
         value.pointer(&pointer)?.as_f64()
     }
 }
@@ -106,10 +99,7 @@ impl Home {
 
     /// A home whose commands are run by `wrapper`.
     pub(crate) fn wrapped(wrapper: Vec<OsString>) -> Self {
-        Self {
-            folder: TempDir::with_prefix("letsmeet-test-").expect("a temporary folder"),
-            wrapper,
-        }
+        Self { folder: TempDir::with_prefix("letsmeet-test-").expect("a temporary folder"), wrapper }
     }
 
     /// The folder itself.
@@ -164,13 +154,8 @@ impl Home {
 impl Process {
     /// Starts `command`; `what` names it when a wait fails.
     pub(crate) fn start(mut command: Command, what: &str) -> Self {
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command
-            .spawn()
-            .unwrap_or_else(|error| panic!("{what}: cannot start: {error}"));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{what}: cannot start: {error}"));
         let pid = i32::try_from(child.id()).expect("a process id");
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().expect("stdout is piped");
@@ -228,12 +213,8 @@ impl Process {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.lines.recv_timeout(left) {
                 Ok(line) => self.take(line),
-                Err(RecvTimeoutError::Timeout) => {
-                    self.fail(&format!("no \"{name}\" within {within:?}"))
-                }
-                Err(RecvTimeoutError::Disconnected) => {
-                    self.fail(&format!("ended without \"{name}\""))
-                }
+                Err(RecvTimeoutError::Timeout) => self.fail(&format!("no \"{name}\" within {within:?}")),
+                Err(RecvTimeoutError::Disconnected) => self.fail(&format!("ended without \"{name}\"")),
             }
         }
     }
@@ -245,10 +226,7 @@ impl Process {
             if self.fresh.iter().any(|event| event.name == name) {
                 return false;
             }
-            match self
-                .lines
-                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
-            {
+            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(line) => self.take(line),
                 Err(_) => return true,
             }
@@ -288,10 +266,7 @@ impl Process {
 
     /// Waits for the end; kills and panics when it does not come in time.
     pub(crate) fn finish(mut self, within: Duration) -> Outcome {
-        let status = match self
-            .exited
-            .map_or_else(|| self.exit.recv_timeout(within), Ok)
-        {
+        let status = match self.exited.map_or_else(|| self.exit.recv_timeout(within), Ok) {
             Ok(status) => status,
             Err(_) => self.fail(&format!("did not end within {within:?}")),
         };
@@ -301,12 +276,7 @@ impl Process {
             self.seen.push(line);
         }
         let stderr = self.stderr.recv_timeout(SOON).unwrap_or_default();
-        Outcome {
-            status,
-            stdout: self.seen.join("\n"),
-            stderr,
-            took,
-        }
+        Outcome { status, stdout: self.seen.join("\n"), stderr, took }
     }
 
     fn take(&mut self, line: String) {
@@ -321,13 +291,8 @@ impl Process {
         while let Ok(line) = self.lines.recv_timeout(Duration::from_secs(2)) {
             self.seen.push(line);
         }
-        let status = self
-            .exited
-            .map_or_else(|| self.exit.recv_timeout(Duration::from_secs(2)), Ok);
-        let stderr = self
-            .stderr
-            .recv_timeout(Duration::from_secs(2))
-            .unwrap_or_default();
+        let status = self.exited.map_or_else(|| self.exit.recv_timeout(Duration::from_secs(2)), Ok);
+        let stderr = self.stderr.recv_timeout(Duration::from_secs(2)).unwrap_or_default();
         panic!(
             "letsmeet {}: {problem}\nstatus: {status:?}\nstdout:\n{}\nstderr:\n{stderr}",
             self.what,
@@ -353,28 +318,20 @@ fn wait_in_background(mut child: Child) -> Receiver<ExitStatus> {
 }
 
 fn event(line: &str) -> Result<Event, String> {
-    let mut fields: Map<String, Value> = serde_json::from_str(line)
-        .map_err(|error| format!("{line:?} is no JSON object: {error}"))?;
+    let mut fields: Map<String, Value> =
+        serde_json::from_str(line).map_err(|error| format!("{line:?} is no JSON object: {error}"))?;
     let Some(Value::String(name)) = fields.remove("event") else {
         return Err(format!("no event in {line}"));
     };
-    let at_ms = fields
-        .remove("at_ms")
-        .and_then(|at| at.as_u64())
-        .ok_or_else(|| format!("no at_ms in {line}"))?;
-    Ok(Event {
-        name,
-        at_ms,
-        fields,
-    })
+    let at_ms =
+        fields.remove("at_ms").and_then(|at| at.as_u64()).ok_or_else(|| format!("no at_ms in {line}"))?;
+    Ok(Event { name, at_ms, fields })
 }
 
 impl Outcome {
     /// The exit status as a shell would show it: 128 and the signal when one ended the process.
     pub(crate) fn code(&self) -> i32 {
-        self.status
-            .code()
-            .unwrap_or_else(|| 128 + self.status.signal().unwrap_or(0))
+        self.status.code().unwrap_or_else(|| 128 + self.status.signal().unwrap_or(0))
     }
 
     /// Panics unless the exit status is `wanted`; returns itself.
@@ -387,9 +344,7 @@ impl Outcome {
     pub(crate) fn events(&self) -> Vec<Event> {
         self.stdout
             .lines()
-            .map(|line| {
-                event(line).unwrap_or_else(|problem| panic!("{problem}\nstdout:\n{}", self.stdout))
-            })
+            .map(|line| event(line).unwrap_or_else(|problem| panic!("{problem}\nstdout:\n{}", self.stdout)))
             .collect()
     }
 
@@ -407,11 +362,7 @@ impl Outcome {
             },
         };
         let report = report.unwrap_or_else(|problem| panic!("{problem}\n{self}"));
-        assert_eq!(
-            report.result.exit,
-            self.code(),
-            "the report and the exit status\n{self}"
-        );
+        assert_eq!(report.result.exit, self.code(), "the report and the exit status\n{self}");
         report
     }
 
@@ -450,11 +401,7 @@ impl Server {
     /// With what `home` holds, at `listen`.
     pub(crate) fn start_in(home: Home, listen: &str) -> Self {
         let (process, url) = Self::launch(&home, listen);
-        Self {
-            process: Some(process),
-            home,
-            url,
-        }
+        Self { process: Some(process), home, url }
     }
 
     fn launch(home: &Home, listen: &str) -> (Process, String) {
@@ -471,10 +418,7 @@ impl Server {
 
     /// `HOST:PORT` of the bound socket, from the URL.
     pub(crate) fn address(&self) -> &str {
-        let rest = self
-            .url
-            .split_once("://")
-            .map_or(self.url.as_str(), |(_, rest)| rest);
+        let rest = self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest);
         rest.split('/').next().unwrap_or(rest)
     }
 

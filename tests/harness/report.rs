@@ -1,10 +1,7 @@
 //! The report of docs/scripting.md as types. A field that is not here fails the test that meets it,
 //! and so does one that is missing: the published shape and this file change together.
 
-#![allow(
-    dead_code,
-    reason = "a field that no test reads yet is still part of the published shape"
-)]
+#![allow(dead_code, reason = "a field that no test reads yet is still part of the published shape")]
 
 use std::collections::BTreeMap;
 
@@ -180,9 +177,6 @@ impl Report {
 
     /// Every expectation's text and whether it held.
     pub(crate) fn expectations(&self) -> BTreeMap<&str, bool> {
-        self.expectations
-            .iter()
-            .map(|expectation| (expectation.text.as_str(), expectation.held))
-            .collect()
+        self.expectations.iter().map(|expectation| (expectation.text.as_str(), expectation.held)).collect()
     }
 }

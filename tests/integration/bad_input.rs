@@ -25,9 +25,7 @@ const NO_NAMES: &[(&str, &str)] = &[
 
 fn clean(outcome: &Outcome) {
     for text in [&outcome.stdout, &outcome.stderr] {
-        let bad = text
-            .chars()
-            .find(|c| matches!(*c, '\x1b' | '\x07' | '\u{200b}' | '\u{202e}' | '\u{feff}'));
+        let bad = text.chars().find(|c| matches!(*c, '\x1b' | '\x07' | '\u{200b}' | '\u{202e}' | '\u{feff}'));
         assert_eq!(bad, None, "{text:?}");
     }
 }
@@ -36,15 +34,8 @@ fn clean(outcome: &Outcome) {
 fn names_that_are_no_names_are_usage_errors() {
     let home = Home::new();
     let long = "a".repeat(1_000);
-    for (what, name) in NO_NAMES
-        .iter()
-        .copied()
-        .chain([("a thousand letters", long.as_str())])
-    {
-        for args in [
-            ["login", "--name", name, "--headless"],
-            ["call", name, "--name=alice", "--headless"],
-        ] {
+    for (what, name) in NO_NAMES.iter().copied().chain([("a thousand letters", long.as_str())]) {
+        for args in [["login", "--name", name, "--headless"], ["call", name, "--name=alice", "--headless"]] {
             let outcome = home.run(&args).expect_code(2);
             assert!(!outcome.stderr.is_empty(), "{what}: says why");
             clean(&outcome);
@@ -93,27 +84,17 @@ fn broken_film_and_sound_files_are_refused_by_name() {
         ("header-cut.y4m", &film[..20]),
         ("no-frame.y4m", &film[..41]),
         ("first-frame-cut.y4m", &film[..47 + frame / 2]),
-        (
-            "huge.y4m",
-            b"YUV4MPEG2 W999999999 H999999999 F25:1\nFRAME\n",
-        ),
+        ("huge.y4m", b"YUV4MPEG2 W999999999 H999999999 F25:1\nFRAME\n"),
         ("empty.wav", b""),
         ("header-cut.wav", &sound[..30]),
-        (
-            "not-a-sound.wav",
-            b"GIF89a, not a sound at all, but long enough to hold a header of a WAV file.",
-        ),
+        ("not-a-sound.wav", b"GIF89a, not a sound at all, but long enough to hold a header of a WAV file."),
         ("no-samples.wav", &sound[..44]),
     ];
     for (name, bytes) in files {
         let path: PathBuf = home.path().join(name);
         fs::write(&path, bytes).expect("written");
         let spec = format!("file:{}", path.display());
-        let kind = if name.ends_with("y4m") {
-            "--video"
-        } else {
-            "--audio"
-        };
+        let kind = if name.ends_with("y4m") { "--video" } else { "--audio" };
         let args = [
             "call",
             "bob",
@@ -132,18 +113,8 @@ fn broken_film_and_sound_files_are_refused_by_name() {
     }
     // A folder is no film either.
     let spec = format!("file:{}", home.path().display());
-    home.run(&[
-        "call",
-        "bob",
-        "--name",
-        "alice",
-        "--server",
-        server.url(),
-        "--headless",
-        "--video",
-        &spec,
-    ])
-    .expect_code(6);
+    home.run(&["call", "bob", "--name", "alice", "--server", server.url(), "--headless", "--video", &spec])
+        .expect_code(6);
     // Bob noticed nothing worse than calls that ended, and still answers.
     let outcome = call_bob(&server, &home, &["--duration", "2s"]).finish(Duration::from_secs(30));
     outcome.expect_code(0);
@@ -172,9 +143,7 @@ fn bytes_that_are_no_protocol_leave_the_server_standing() {
         assert!(!answer.starts_with(b"HTTP/1.1 2") && !answer.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&answer));
     }
     let home = Home::new();
-    call_bob(&server, &home, &["--duration", "2s"])
-        .finish(Duration::from_secs(30))
-        .expect_code(0);
+    call_bob(&server, &home, &["--duration", "2s"]).finish(Duration::from_secs(30)).expect_code(0);
 }
 
 #[test]
@@ -190,11 +159,7 @@ fn commands_that_make_no_sense_are_answered_and_change_nothing() {
     ] {
         bob.say(&command);
         let reply = bob.wait_for("reply", SOON);
-        assert_eq!(
-            reply.fields.get("ok"),
-            Some(&json!(false)),
-            "{command}: {reply:?}"
-        );
+        assert_eq!(reply.fields.get("ok"), Some(&json!(false)), "{command}: {reply:?}");
         assert!(!reply.text("error").is_empty(), "{command}: {reply:?}");
     }
     // Nothing rings, so there is nothing to accept.

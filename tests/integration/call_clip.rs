@@ -13,20 +13,11 @@ fn on_path(tool: &str) -> bool {
 
 #[test]
 fn the_clip_arrives_as_picture_and_sound() {
-    assert!(
-        on_path("ffmpeg"),
-        "ffmpeg is missing: apt-get install ffmpeg (or scripts/setup --tests)"
-    );
+    assert!(on_path("ffmpeg"), "ffmpeg is missing: apt-get install ffmpeg (or scripts/setup --tests)");
     let server = Server::start();
     let (bob_home, home) = (Home::new(), Home::new());
-    let (picture, sound) = (
-        bob_home.path().join("seen.y4m"),
-        bob_home.path().join("heard.wav"),
-    );
-    let (show, hear) = (
-        format!("file:{}", picture.display()),
-        format!("file:{}", sound.display()),
-    );
+    let (picture, sound) = (bob_home.path().join("seen.y4m"), bob_home.path().join("heard.wav"));
+    let (show, hear) = (format!("file:{}", picture.display()), format!("file:{}", sound.display()));
     let mut bob = bob_home.start(&[
         "login",
         "--name",
@@ -43,10 +34,8 @@ fn the_clip_arrives_as_picture_and_sound() {
     ]);
     bob.wait_for("registered", SOON);
 
-    let (film, voice) = (
-        format!("file:{}", data("talk.webm").display()),
-        format!("file:{}", data("talk.wav").display()),
-    );
+    let (film, voice) =
+        (format!("file:{}", data("talk.webm").display()), format!("file:{}", data("talk.wav").display()));
     let args = [
         "call",
         "bob",
@@ -63,42 +52,21 @@ fn the_clip_arrives_as_picture_and_sound() {
         "10s",
         "--json",
     ];
-    let alice = home
-        .start(&args)
-        .finish(Duration::from_secs(40))
-        .expect_code(0)
-        .report();
+    let alice = home.start(&args).finish(Duration::from_secs(40)).expect_code(0).report();
     assert!(alice.send.video.frames_sent > 200, "{alice:#?}");
-    assert_eq!(
-        (alice.send.video.width, alice.send.video.height),
-        (Some(640), Some(360))
-    );
+    assert_eq!((alice.send.video.width, alice.send.video.height), (Some(640), Some(360)));
 
     let report = bob.wait_for_report();
     let (video, audio) = (&report.receive.video, &report.receive.audio);
     assert!(video.fps.is_some_and(|fps| fps >= 24.0), "{report:#?}");
-    assert!(
-        video.frames_shown >= 225 && video.frozen_seconds == 0,
-        "{report:#?}"
-    );
+    assert!(video.frames_shown >= 225 && video.frozen_seconds == 0, "{report:#?}");
     assert!(
         video.psnr_db.is_none() && video.latency_ms.p50.is_none(),
         "only the pattern can be measured so: {report:#?}"
     );
-    assert!(
-        audio.silence_pct.is_some_and(|share| share < 90.0),
-        "{report:#?}"
-    );
-    assert!(
-        audio.concealed_pct.is_some_and(|share| share < 2.0),
-        "{report:#?}"
-    );
-    assert!(
-        audio
-            .level_dbfs
-            .is_some_and(|level| (-50.0..-3.0).contains(&level)),
-        "{report:#?}"
-    );
+    assert!(audio.silence_pct.is_some_and(|share| share < 90.0), "{report:#?}");
+    assert!(audio.concealed_pct.is_some_and(|share| share < 2.0), "{report:#?}");
+    assert!(audio.level_dbfs.is_some_and(|level| (-50.0..-3.0).contains(&level)), "{report:#?}");
 
     // What was written is what was shown, in a form that ffmpeg reads.
     let probe = |file: &std::path::Path, entries: &str| {
@@ -115,16 +83,8 @@ fn the_clip_arrives_as_picture_and_sound() {
             .arg(file)
             .output()
             .expect("ffprobe comes with ffmpeg");
-        assert!(
-            output.status.success(),
-            "{}: {}",
-            file.display(),
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8_lossy(&output.stdout)
-            .split_whitespace()
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
+        assert!(output.status.success(), "{}: {}", file.display(), String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).split_whitespace().map(str::to_owned).collect::<Vec<_>>()
     };
     let written = probe(&picture, "stream=width,height,nb_read_frames");
     assert_eq!(written[..2], ["640", "360"]);

@@ -6,45 +6,24 @@ use std::process::{Command, Stdio};
 
 use crate::harness::Home;
 
-const COMMANDS: &[&str] = &[
-    "serve",
-    "login",
-    "call",
-    "users",
-    "selftest",
-    "completions",
-    "man",
-];
+const COMMANDS: &[&str] = &["serve", "login", "call", "users", "selftest", "completions", "man"];
 
 #[test]
 fn help_is_on_stdout_for_every_command() {
     let home = Home::new();
     let top = home.run(&["--help"]).expect_code(0);
     for command in COMMANDS {
-        assert!(
-            top.stdout.contains(command),
-            "{command} is not in the help:\n{}",
-            top.stdout
-        );
+        assert!(top.stdout.contains(command), "{command} is not in the help:\n{}", top.stdout);
         let help = home.run(&[command, "--help"]).expect_code(0);
-        assert!(
-            help.stdout.contains("Usage:") && help.stderr.is_empty(),
-            "{command}: {help:?}"
-        );
-        assert!(
-            !help.stdout.contains('\x1b'),
-            "{command}: colours in a pipe"
-        );
+        assert!(help.stdout.contains("Usage:") && help.stderr.is_empty(), "{command}: {help:?}");
+        assert!(!help.stdout.contains('\x1b'), "{command}: colours in a pipe");
     }
 }
 
 #[test]
 fn version_is_the_package_s() {
     let outcome = Home::new().run(&["--version"]).expect_code(0);
-    assert_eq!(
-        outcome.stdout.trim(),
-        concat!("letsmeet ", env!("CARGO_PKG_VERSION"))
-    );
+    assert_eq!(outcome.stdout.trim(), concat!("letsmeet ", env!("CARGO_PKG_VERSION")));
 }
 
 #[test]
@@ -57,23 +36,11 @@ fn completions_are_scripts_of_their_shell() {
         }
     }
     let script = home.run(&["completions", "bash"]).stdout;
-    let mut bash = Command::new("bash")
-        .arg("-n")
-        .stdin(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("bash");
-    bash.stdin
-        .take()
-        .expect("stdin")
-        .write_all(script.as_bytes())
-        .expect("written");
+    let mut bash =
+        Command::new("bash").arg("-n").stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("bash");
+    bash.stdin.take().expect("stdin").write_all(script.as_bytes()).expect("written");
     let output = bash.wait_with_output().expect("bash ends");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     home.run(&["completions", "tcsh"]).expect_code(2);
 }
 
@@ -90,26 +57,15 @@ fn the_manual_is_roff() {
 #[test]
 fn a_usage_error_says_nothing_on_stdout() {
     let home = Home::new();
-    for args in [
-        &["dance"][..],
-        &["call"],
-        &["call", "bob", "--volume", "11"],
-    ] {
+    for args in [&["dance"][..], &["call"], &["call", "bob", "--volume", "11"]] {
         let outcome = home.run(args).expect_code(2);
         assert!(outcome.stdout.is_empty(), "{args:?}: {}", outcome.stdout);
-        assert!(
-            outcome.stderr.contains("--help"),
-            "{args:?} says where help is: {}",
-            outcome.stderr
-        );
+        assert!(outcome.stderr.contains("--help"), "{args:?} says where help is: {}", outcome.stderr);
     }
 }
 
 #[test]
 fn without_a_command_it_shows_the_help_as_a_usage_error() {
     let outcome = Home::new().run(&[]).expect_code(2);
-    assert!(
-        outcome.stdout.is_empty() && outcome.stderr.contains("Usage:"),
-        "{outcome:?}"
-    );
+    assert!(outcome.stdout.is_empty() && outcome.stderr.contains("Usage:"), "{outcome:?}");
 }

@@ -18,38 +18,22 @@ const CALL: Duration = Duration::from_secs(40);
 fn ends(call: Process, code: i32, name: &str, reason: &str) {
     let outcome = call.finish(CALL).expect_code(code);
     let report = outcome.report();
-    assert_eq!(
-        (report.result.name.as_str(), report.end_reason()),
-        (name, reason),
-        "{outcome}"
-    );
+    assert_eq!((report.result.name.as_str(), report.end_reason()), (name, reason), "{outcome}");
 }
 
 #[test]
 fn code_0_a_call_that_ended_normally() {
     let (server, _home, _bob) = server_and_bob("accept");
     let home = Home::new();
-    ends(
-        call_bob(&server, &home, &["--duration", "2s"]),
-        0,
-        "ok",
-        "hung-up",
-    );
+    ends(call_bob(&server, &home, &["--duration", "2s"]), 0, "ok", "hung-up");
 }
 
 #[test]
 fn code_1_output_that_cannot_be_written() {
-    let full = OpenOptions::new()
-        .write(true)
-        .open("/dev/full")
-        .expect("/dev/full");
+    let full = OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
     let home = Home::new();
     let mut command = home.command(&["completions", "bash"]);
-    let output = command
-        .stdin(Stdio::null())
-        .stdout(full)
-        .output()
-        .expect("runs");
+    let output = command.stdin(Stdio::null()).stdout(full).output().expect("runs");
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(!output.stderr.is_empty(), "it says why");
 }
@@ -61,51 +45,11 @@ fn code_2_usage() {
         &["call"][..],
         &["call", "bob", "--no-such-flag"],
         &["no-such-command"],
-        &[
-            "call",
-            "bob",
-            "--name",
-            "alice",
-            "--headless",
-            "--duration",
-            "soon",
-        ],
-        &[
-            "call",
-            "bob",
-            "--name",
-            "alice",
-            "--headless",
-            "--expect",
-            "receive.video.fsp>=24",
-        ],
-        &[
-            "call",
-            "bob",
-            "--name",
-            "alice",
-            "--headless",
-            "--expect",
-            "receive.video.fps",
-        ],
-        &[
-            "call",
-            "bob",
-            "--name",
-            "alice",
-            "--headless",
-            "--video",
-            "telescope",
-        ],
-        &[
-            "call",
-            "bob",
-            "--name",
-            "alice",
-            "--headless",
-            "--server",
-            "ftp://127.0.0.1",
-        ],
+        &["call", "bob", "--name", "alice", "--headless", "--duration", "soon"],
+        &["call", "bob", "--name", "alice", "--headless", "--expect", "receive.video.fsp>=24"],
+        &["call", "bob", "--name", "alice", "--headless", "--expect", "receive.video.fps"],
+        &["call", "bob", "--name", "alice", "--headless", "--video", "telescope"],
+        &["call", "bob", "--name", "alice", "--headless", "--server", "ftp://127.0.0.1"],
     ] {
         let outcome = home.run(args).expect_code(2);
         assert!(!outcome.stderr.is_empty(), "{args:?} says why");
@@ -123,14 +67,8 @@ fn code_2_a_settings_file_that_is_wrong() {
     let file = home.path().join("settings.toml");
     for text in ["server = [", "no_such_setting = 1\n"] {
         std::fs::write(&file, text).expect("written");
-        let outcome = home
-            .run(&["--config", file.to_str().expect("UTF-8"), "users"])
-            .expect_code(2);
-        assert!(
-            outcome.stderr.contains("settings.toml"),
-            "the message names the file: {}",
-            outcome.stderr
-        );
+        let outcome = home.run(&["--config", file.to_str().expect("UTF-8"), "users"]).expect_code(2);
+        assert!(outcome.stderr.contains("settings.toml"), "the message names the file: {}", outcome.stderr);
     }
 }
 
@@ -140,22 +78,10 @@ fn code_3_no_server_there() {
     let address = listener.local_addr().expect("an address").to_string();
     drop(listener);
     let home = Home::new();
-    let outcome = home
-        .run(&[
-            "call",
-            "bob",
-            "--name",
-            "alice",
-            "--server",
-            &address,
-            "--headless",
-        ])
-        .expect_code(3);
+    let outcome =
+        home.run(&["call", "bob", "--name", "alice", "--server", &address, "--headless"]).expect_code(3);
     assert_eq!(outcome.report().result.name, "signaling");
-    assert!(
-        outcome.says(&address),
-        "the message names the server\n{outcome}"
-    );
+    assert!(outcome.says(&address), "the message names the server\n{outcome}");
 }
 
 #[test]
@@ -170,17 +96,8 @@ fn code_3_something_else_answers_there() {
         }
     });
     let home = Home::new();
-    let outcome = home
-        .run(&[
-            "call",
-            "bob",
-            "--name",
-            "alice",
-            "--server",
-            &address,
-            "--headless",
-        ])
-        .expect_code(3);
+    let outcome =
+        home.run(&["call", "bob", "--name", "alice", "--server", &address, "--headless"]).expect_code(3);
     assert_eq!(outcome.report().result.name, "signaling");
 }
 
@@ -188,16 +105,8 @@ fn code_3_something_else_answers_there() {
 fn code_3_a_name_that_another_key_holds() {
     let (server, _home, _bob) = server_and_bob("accept");
     let mallory = Home::new();
-    let outcome = mallory
-        .run(&[
-            "login",
-            "--name",
-            "bob",
-            "--server",
-            server.url(),
-            "--headless",
-        ])
-        .expect_code(3);
+    let outcome =
+        mallory.run(&["login", "--name", "bob", "--server", server.url(), "--headless"]).expect_code(3);
     assert!(outcome.says("another key"), "it says why\n{outcome}");
 }
 
@@ -205,12 +114,7 @@ fn code_3_a_name_that_another_key_holds() {
 fn code_4_nobody_of_that_name() {
     let server = Server::start();
     let home = Home::new();
-    ends(
-        call_bob(&server, &home, &[]),
-        4,
-        "not-answered",
-        "unknown-name",
-    );
+    ends(call_bob(&server, &home, &[]), 4, "not-answered", "unknown-name");
 }
 
 #[test]
@@ -231,12 +135,7 @@ fn code_4_busy() {
 fn code_4_no_answer() {
     let (server, _home, _bob) = server_and_bob("ask");
     let home = Home::new();
-    ends(
-        call_bob(&server, &home, &["--ring-timeout", "2s"]),
-        4,
-        "not-answered",
-        "no-answer",
-    );
+    ends(call_bob(&server, &home, &["--ring-timeout", "2s"]), 4, "not-answered", "no-answer");
 }
 
 #[test]
@@ -255,27 +154,12 @@ fn code_4_cancelled_by_the_caller() {
 fn code_6_a_source_that_is_not_there() {
     let (server, _home, _bob) = server_and_bob("accept");
     let home = Home::new();
-    for spec in [
-        ["--video", "file:missing.y4m"],
-        ["--audio", "file:missing.wav"],
-    ] {
-        let args = [
-            "call",
-            "bob",
-            "--name",
-            "alice",
-            "--server",
-            server.url(),
-            "--headless",
-            spec[0],
-            spec[1],
-        ];
+    for spec in [["--video", "file:missing.y4m"], ["--audio", "file:missing.wav"]] {
+        let args =
+            ["call", "bob", "--name", "alice", "--server", server.url(), "--headless", spec[0], spec[1]];
         let outcome = home.run(&args).expect_code(6);
         assert_eq!(outcome.report().result.name, "device");
-        assert!(
-            outcome.says(&spec[1][5..]),
-            "the message names the file\n{outcome}"
-        );
+        assert!(outcome.says(&spec[1][5..]), "the message names the file\n{outcome}");
     }
 }
 
@@ -283,13 +167,8 @@ fn code_6_a_source_that_is_not_there() {
 fn code_6_a_sink_that_cannot_be_made() {
     let (server, _home, _bob) = server_and_bob("accept");
     let home = Home::new();
-    let outcome = call_bob(
-        &server,
-        &home,
-        &["--show", "file:/nonexistent/folder/out.y4m"],
-    )
-    .finish(CALL)
-    .expect_code(6);
+    let outcome =
+        call_bob(&server, &home, &["--show", "file:/nonexistent/folder/out.y4m"]).finish(CALL).expect_code(6);
     assert_eq!(outcome.report().result.name, "device");
 }
 
@@ -297,28 +176,13 @@ fn code_6_a_sink_that_cannot_be_made() {
 fn code_7_an_expectation_that_does_not_hold() {
     let (server, _home, _bob) = server_and_bob("accept");
     let home = Home::new();
-    let expect = [
-        "--duration",
-        "3s",
-        "--expect",
-        "receive.video.fps>=1",
-        "--expect",
-        "receive.video.fps>=1000",
-    ];
-    let outcome = call_bob(&server, &home, &expect)
-        .finish(CALL)
-        .expect_code(7);
+    let expect =
+        ["--duration", "3s", "--expect", "receive.video.fps>=1", "--expect", "receive.video.fps>=1000"];
+    let outcome = call_bob(&server, &home, &expect).finish(CALL).expect_code(7);
     let report = outcome.report();
     assert_eq!(report.result.name, "expectation");
     let held = report.expectations();
-    assert_eq!(
-        (
-            held["receive.video.fps>=1"],
-            held["receive.video.fps>=1000"]
-        ),
-        (true, false),
-        "{report:#?}"
-    );
+    assert_eq!((held["receive.video.fps>=1"], held["receive.video.fps>=1000"]), (true, false), "{report:#?}");
 }
 
 #[test]
@@ -340,24 +204,11 @@ fn code_7_media_that_flows_one_way_only() {
         "none",
     ]);
     bob.wait_for("registered", SOON);
-    let outcome = call_bob(
-        &server,
-        &home,
-        &[
-            "--duration",
-            "3s",
-            "--expect",
-            "receive.video.frames_shown>0",
-        ],
-    )
-    .finish(CALL)
-    .expect_code(7);
+    let outcome = call_bob(&server, &home, &["--duration", "3s", "--expect", "receive.video.frames_shown>0"])
+        .finish(CALL)
+        .expect_code(7);
     let report = outcome.report();
-    assert_eq!(
-        report.expectations().get("receive.video.frames_shown>0"),
-        Some(&false),
-        "{report:#?}"
-    );
+    assert_eq!(report.expectations().get("receive.video.frames_shown>0"), Some(&false), "{report:#?}");
 }
 
 #[test]
@@ -365,21 +216,11 @@ fn code_8_a_key_that_is_not_the_known_one() {
     let home = Home::new();
     {
         let (server, _home, _bob) = server_and_bob("accept");
-        ends(
-            call_bob(&server, &home, &["--duration", "2s"]),
-            0,
-            "ok",
-            "hung-up",
-        );
+        ends(call_bob(&server, &home, &["--duration", "2s"]), 0, "ok", "hung-up");
     }
     // Another server, where somebody else claimed the name.
     let (server, _home, _impostor) = server_and_bob("accept");
-    ends(
-        call_bob(&server, &home, &["--duration", "2s"]),
-        8,
-        "identity",
-        "identity-mismatch",
-    );
+    ends(call_bob(&server, &home, &["--duration", "2s"]), 8, "identity", "identity-mismatch");
 }
 
 #[test]
@@ -392,11 +233,7 @@ fn code_130_and_143_interrupted_before_the_call_was_established() {
         bob.wait_for("incoming", SOON);
         alice.signal(signal);
         ends(alice, code, "interrupted", "cancelled");
-        assert_eq!(
-            bob.wait_for("ended", SOON).text("reason"),
-            "cancelled",
-            "the callee stops ringing"
-        );
+        assert_eq!(bob.wait_for("ended", SOON).text("reason"), "cancelled", "the callee stops ringing");
     }
 }
 
@@ -410,10 +247,7 @@ fn an_interrupt_in_a_call_hangs_up_and_still_reports() {
         alice.wait_for("stats", SOON);
         alice.signal(signal);
         ends(alice, 0, "ok", "hung-up");
-        assert_eq!(
-            bob.wait_for("ended", SOON).text("reason"),
-            "hung-up-by-peer"
-        );
+        assert_eq!(bob.wait_for("ended", SOON).text("reason"), "hung-up-by-peer");
     }
     drop(bob_home);
 }
@@ -422,9 +256,7 @@ fn an_interrupt_in_a_call_hangs_up_and_still_reports() {
 fn json_changes_the_output_and_never_the_exit_status() {
     let (server, _home, _bob) = server_and_bob("decline");
     let home = Home::new();
-    let outcome = call_bob(&server, &home, &["--json"])
-        .finish(CALL)
-        .expect_code(4);
+    let outcome = call_bob(&server, &home, &["--json"]).finish(CALL).expect_code(4);
     assert_eq!(outcome.report().result.name, "not-answered");
 }
 

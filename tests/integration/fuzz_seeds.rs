@@ -7,9 +7,7 @@ use crate::fuzz_targets;
 
 /// Runs `target` over the seeds in its folder.
 fn seeds(folder: &str, target: fn(&[u8])) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fuzz/seeds")
-        .join(folder);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/seeds").join(folder);
     let mut run = 0;
     for entry in fs::read_dir(&path).expect("the seeds") {
         let file = entry.expect("an entry").path();

@@ -20,10 +20,7 @@ fn the_caller_notices_that_the_callee_is_gone() {
     assert_eq!(ended.text("reason"), "connection-lost");
     let alice = alice.finish(SOON).expect_code(5);
     let report = alice.report();
-    assert_eq!(
-        (report.result.name.as_str(), report.end_reason()),
-        ("no-media-path", "connection-lost")
-    );
+    assert_eq!((report.result.name.as_str(), report.end_reason()), ("no-media-path", "connection-lost"));
 }
 
 #[test]
@@ -35,13 +32,8 @@ fn the_callee_notices_that_the_caller_is_gone_and_takes_the_next_call() {
     bob.wait_for("connected", SOON);
     bob.wait_for("stats", SOON);
     alice.signal(Signal::Kill);
-    assert_eq!(
-        bob.wait_for("ended", NOTICED).text("reason"),
-        "connection-lost"
-    );
-    call_bob(&server, &home, &["--duration", "2s"])
-        .finish(Duration::from_secs(30))
-        .expect_code(0);
+    assert_eq!(bob.wait_for("ended", NOTICED).text("reason"), "connection-lost");
+    call_bob(&server, &home, &["--duration", "2s"]).finish(Duration::from_secs(30)).expect_code(0);
 }
 
 #[test]

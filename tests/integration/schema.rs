@@ -14,10 +14,7 @@ fn the_committed_schema_is_that_of_the_types() {
     if made != COMMITTED {
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report.schema.json");
         fs::write(&path, made).unwrap();
-        panic!(
-            "docs/report.schema.json is not that of the types; the new one is {}",
-            path.display()
-        );
+        panic!("docs/report.schema.json is not that of the types; the new one is {}", path.display());
     }
 }
 

@@ -11,9 +11,8 @@ const BACK: Duration = Duration::from_secs(30);
 
 /// Frames shown so far, from the next `stats`.
 fn frames_shown(process: &mut Process) -> f64 {
-    let stats = process.wait_where("stats", SOON, |stats| {
-        stats.number("receive.video.frames_shown").is_some()
-    });
+    let stats =
+        process.wait_where("stats", SOON, |stats| stats.number("receive.video.frames_shown").is_some());
     stats.number("receive.video.frames_shown").expect("checked")
 }
 
@@ -33,10 +32,7 @@ fn a_call_outlives_its_server_and_hanging_up_works_when_it_is_back() {
             frames_shown(side);
         }
         let after = frames_shown(side);
-        assert!(
-            after - before > 60.0,
-            "{before} frames, then {after}: media stopped with the server"
-        );
+        assert!(after - before > 60.0, "{before} frames, then {after}: media stopped with the server");
     }
 
     server.restart();
@@ -46,15 +42,10 @@ fn a_call_outlives_its_server_and_hanging_up_works_when_it_is_back() {
     alice.say(&json!({ "command": "hangup" }));
     let alice = alice.finish(SOON).expect_code(0);
     assert_eq!(alice.report().end_reason(), "hung-up");
-    assert_eq!(
-        bob.wait_for("ended", SOON).text("reason"),
-        "hung-up-by-peer"
-    );
+    assert_eq!(bob.wait_for("ended", SOON).text("reason"), "hung-up-by-peer");
 
     // And the next call goes through the new server.
-    call_bob(&server, &home, &["--duration", "2s"])
-        .finish(Duration::from_secs(30))
-        .expect_code(0);
+    call_bob(&server, &home, &["--duration", "2s"]).finish(Duration::from_secs(30)).expect_code(0);
 }
 
 #[test]
@@ -83,16 +74,7 @@ fn names_stay_with_their_keys_over_a_kill() {
     server.kill();
     server.restart();
     let mallory = Home::new();
-    mallory
-        .run(&[
-            "login",
-            "--name",
-            "bob",
-            "--server",
-            server.url(),
-            "--headless",
-        ])
-        .expect_code(3);
+    mallory.run(&["login", "--name", "bob", "--server", server.url(), "--headless"]).expect_code(3);
     bob(&server, &bob_home, "accept");
 }
 

@@ -8,23 +8,11 @@ use crate::call::{CallId, Effect, EndReason, JsepRole, Link, LinkNotice, Notice,
 impl Machine {
     pub(super) fn connected(&mut self, call: CallId, out: &mut Vec<Effect>) -> bool {
         match &mut self.state {
-            State::Connecting {
-                with,
-                role,
-                peer_lost,
-                ..
-            } => {
+            State::Connecting { with, role, peer_lost, .. } => {
                 let (with, role, peer_lost) = (std::mem::take(with), *role, *peer_lost);
                 out.push(Effect::StartMedia { call });
                 notify(out, call, Notice::Connected);
-                self.state = State::Active {
-                    call,
-                    with,
-                    role,
-                    since: self.now,
-                    link: Link::Up,
-                    peer_lost,
-                };
+                self.state = State::Active { call, with, role, since: self.now, link: Link::Up, peer_lost };
                 true
             }
             _ => self.link_up(call, out),
@@ -33,14 +21,8 @@ impl Machine {
 
     pub(super) fn link_down(&mut self, call: CallId, out: &mut Vec<Effect>) -> bool {
         match &mut self.state {
-            State::Active {
-                link: link @ Link::Up,
-                ..
-            } => {
-                *link = Link::Recovering {
-                    since: self.now,
-                    restarted: None,
-                };
+            State::Active { link: link @ Link::Up, .. } => {
+                *link = Link::Recovering { since: self.now, restarted: None };
                 notify(out, call, Notice::Link(LinkNotice::Recovering));
                 true
             }
@@ -50,10 +32,7 @@ impl Machine {
 
     pub(super) fn link_up(&mut self, call: CallId, out: &mut Vec<Effect>) -> bool {
         match &mut self.state {
-            State::Active {
-                link: link @ Link::Recovering { .. },
-                ..
-            } => {
+            State::Active { link: link @ Link::Recovering { .. }, .. } => {
                 *link = Link::Up;
                 notify(out, call, Notice::Link(LinkNotice::Up));
                 true
@@ -77,8 +56,7 @@ impl Machine {
 
     /// The other side hung up, and says so without the server.
     pub(super) fn goodbye(&mut self, call: CallId, out: &mut Vec<Effect>) -> bool {
-        let (State::Connecting { peer_lost, .. } | State::Active { peer_lost, .. }) = &self.state
-        else {
+        let (State::Connecting { peer_lost, .. } | State::Active { peer_lost, .. }) = &self.state else {
             return false;
         };
         // They could not tell the server, so we do: it would keep the call for them.
@@ -89,23 +67,14 @@ impl Machine {
 
     /// Whether an offer that restarts ICE would reach the other side.
     pub(super) fn may_send_offer(&self) -> bool {
-        let State::Active {
-            role: JsepRole::Offerer,
-            peer_lost: None,
-            ..
-        } = &self.state
-        else {
+        let State::Active { role: JsepRole::Offerer, peer_lost: None, .. } = &self.state else {
             return false;
         };
         self.signaling_up()
     }
 
     pub(super) fn note_restart(&mut self, at: Option<Duration>) {
-        if let State::Active {
-            link: Link::Recovering { restarted, .. },
-            ..
-        } = &mut self.state
-        {
+        if let State::Active { link: Link::Recovering { restarted, .. }, .. } = &mut self.state {
             *restarted = at;
         }
     }

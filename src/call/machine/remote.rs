@@ -13,13 +13,7 @@ impl Machine {
                 .farewell
                 .as_ref()
                 .is_some_and(|said| said.effect == (Effect::SendDecline { call, busy: false }));
-            return self.send(
-                out,
-                Effect::SendDecline {
-                    call,
-                    busy: !declined,
-                },
-            );
+            return self.send(out, Effect::SendDecline { call, busy: !declined });
         }
         if glare::same_name(&from, &self.me) {
             return self.send(out, Effect::SendDecline { call, busy: false });
@@ -28,59 +22,37 @@ impl Machine {
         match &mut self.state {
             State::Idle | State::Ended { .. } => {
                 self.send(out, Effect::SendRinging { call });
-                out.push(Effect::PreparePeer {
-                    call,
-                    role: JsepRole::Answerer,
-                });
+                out.push(Effect::PreparePeer { call, role: JsepRole::Answerer });
                 notify(out, call, Notice::Incoming { from: from.clone() });
-                self.state = State::Ringing {
-                    call,
-                    from,
-                    since: self.now,
-                    consent: false,
-                };
+                self.state = State::Ringing { call, from, since: self.now, consent: false };
                 true
             }
-            State::Dialing {
-                call: ours,
-                to,
-                rival,
-                ..
-            } if glare::same_name(to, &from) => match (glare::judge(*ours, call), &rival) {
-                (Verdict::Echo, _) => false,
-                (Verdict::Yield, _) => {
-                    self.take_theirs(call, true, out);
-                    true
+            State::Dialing { call: ours, to, rival, .. } if glare::same_name(to, &from) => {
+                match (glare::judge(*ours, call), &rival) {
+                    (Verdict::Echo, _) => false,
+                    (Verdict::Yield, _) => {
+                        self.take_theirs(call, true, out);
+                        true
+                    }
+                    (Verdict::Hold, None) => {
+                        *rival = Some(Rival { call, since: self.now });
+                        true
+                    }
+                    (Verdict::Hold, Some(known)) if known.call == call => false,
+                    (Verdict::Hold, Some(_)) => self.send(out, Effect::SendDecline { call, busy: true }),
                 }
-                (Verdict::Hold, None) => {
-                    *rival = Some(Rival {
-                        call,
-                        since: self.now,
-                    });
-                    true
-                }
-                (Verdict::Hold, Some(known)) if known.call == call => false,
-                (Verdict::Hold, Some(_)) => {
-                    self.send(out, Effect::SendDecline { call, busy: true })
-                }
-            },
+            }
             // The caller repeats its invite after a loss: tell it again where the call stands.
             State::Ringing { call: ours, .. } if *ours == call => {
                 self.send(out, Effect::SendRinging { call })
             }
-            State::Connecting {
-                call: ours,
-                role: JsepRole::Answerer,
-                ..
-            } if *ours == call => self.send(out, Effect::SendAccept { call }),
+            State::Connecting { call: ours, role: JsepRole::Answerer, .. } if *ours == call => {
+                self.send(out, Effect::SendAccept { call })
+            }
             _ if live == Some(call) => false,
             _ => {
                 self.send(out, Effect::SendDecline { call, busy: true });
-                if !self
-                    .state
-                    .with()
-                    .is_some_and(|with| glare::same_name(with, &from))
-                {
+                if !self.state.with().is_some_and(|with| glare::same_name(with, &from)) {
                     notify(out, call, Notice::Missed { from });
                 }
                 true
@@ -107,23 +79,11 @@ impl Machine {
         if let Some(Rival { call: theirs, .. }) = rival.take() {
             // Not withdrawn by now: another session of theirs dialed it.
             self.retire(theirs);
-            self.send(
-                out,
-                Effect::SendDecline {
-                    call: theirs,
-                    busy: true,
-                },
-            );
+            self.send(out, Effect::SendDecline { call: theirs, busy: true });
         }
         out.push(Effect::Negotiate { call, role });
         notify(out, call, Notice::Accepted);
-        self.state = State::Connecting {
-            call,
-            with,
-            role,
-            since: self.now,
-            peer_lost: None,
-        };
+        self.state = State::Connecting { call, with, role, since: self.now, peer_lost: None };
         true
     }
 
@@ -132,13 +92,7 @@ impl Machine {
         if self.rival() == Some(call) {
             return false;
         }
-        self.send(
-            out,
-            Effect::SendHangup {
-                call,
-                reason: EndReason::Cancelled,
-            },
-        )
+        self.send(out, Effect::SendHangup { call, reason: EndReason::Cancelled })
     }
 
     /// The call is over, says the server or the other side; nothing needs to be said back.
@@ -148,9 +102,7 @@ impl Machine {
                 peer_lost.get_or_insert(self.now);
                 true
             }
-            State::Dialing {
-                rival: Some(rival), ..
-            } => {
+            State::Dialing { rival: Some(rival), .. } => {
                 let theirs = rival.call;
                 self.take_theirs(theirs, false, out);
                 true
@@ -160,9 +112,7 @@ impl Machine {
     }
 
     pub(super) fn peer_signaling(&mut self, call: CallId, up: bool, out: &mut Vec<Effect>) -> bool {
-        let (State::Connecting { peer_lost, .. } | State::Active { peer_lost, .. }) =
-            &mut self.state
-        else {
+        let (State::Connecting { peer_lost, .. } | State::Active { peer_lost, .. }) = &mut self.state else {
             return false;
         };
         if up {
@@ -187,9 +137,7 @@ impl Machine {
             // The server tells anew, if they still call.
             State::Dialing { rival, .. } => *rival = None,
             // Whether the other side still has signaling is unknown from here on.
-            State::Connecting { peer_lost, .. } | State::Active { peer_lost, .. } => {
-                *peer_lost = None
-            }
+            State::Connecting { peer_lost, .. } | State::Active { peer_lost, .. } => *peer_lost = None,
             _ => {}
         }
         true
@@ -205,33 +153,22 @@ impl Machine {
         match &self.state {
             State::Idle | State::Ended { .. } => {}
             State::Dialing { call, to, .. } => {
-                out.push(Effect::SendInvite {
-                    call: *call,
-                    to: to.clone(),
-                });
+                out.push(Effect::SendInvite { call: *call, to: to.clone() });
             }
             State::Ringing { consent: true, .. } => {
                 self.accept(out);
             }
             State::Ringing { call, .. } => out.push(Effect::SendRinging { call: *call }),
-            State::Connecting {
-                call, with, role, ..
-            } => {
+            State::Connecting { call, with, role, .. } => {
                 let call = *call;
                 if *role == JsepRole::Answerer {
                     out.push(Effect::SendAccept { call });
                 }
-                out.push(Effect::SendRejoin {
-                    call,
-                    with: with.clone(),
-                });
+                out.push(Effect::SendRejoin { call, with: with.clone() });
                 out.push(Effect::RepeatDescription { call });
             }
             State::Active { call, with, .. } => {
-                out.push(Effect::SendRejoin {
-                    call: *call,
-                    with: with.clone(),
-                });
+                out.push(Effect::SendRejoin { call: *call, with: with.clone() });
                 self.note_restart(None);
             }
         }
@@ -247,9 +184,7 @@ impl Machine {
 
     pub(super) fn forget_rival(&mut self, gone: CallId) -> bool {
         match &mut self.state {
-            State::Dialing { rival, .. }
-                if rival.as_ref().is_some_and(|rival| rival.call == gone) =>
-            {
+            State::Dialing { rival, .. } if rival.as_ref().is_some_and(|rival| rival.call == gone) => {
                 *rival = None;
                 self.retire(gone);
                 true

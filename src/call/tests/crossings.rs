@@ -21,20 +21,14 @@ fn cancel_crosses_accept_seen_by_the_callee() {
     let mut machine = ringing();
     machine.handle(secs(1), Event::Accept);
     let effects = machine.handle(secs(1), ended(EndReason::Cancelled));
-    assert_eq!(
-        brief(&effects),
-        "close peer #5, notify #5: ended, cancelled"
-    );
+    assert_eq!(brief(&effects), "close peer #5, notify #5: ended, cancelled");
 }
 
 #[test]
 fn accept_after_cancel_does_nothing() {
     let mut machine = ringing();
     let cancelled = machine.handle(secs(1), ended(EndReason::Cancelled));
-    assert_eq!(
-        brief(&cancelled),
-        "close peer #5, notify #5: missed bob, notify #5: ended, cancelled"
-    );
+    assert_eq!(brief(&cancelled), "close peer #5, notify #5: missed bob, notify #5: ended, cancelled");
     assert_eq!(brief(&machine.handle(secs(1), Event::Accept)), "ignored");
 }
 
@@ -42,11 +36,7 @@ fn accept_after_cancel_does_nothing() {
 fn both_hang_up() {
     let mut machine = calling_connected();
     machine.handle(secs(1), Event::HangUp);
-    for late in [
-        ended(EndReason::HungUp),
-        Event::Goodbye { call: OURS },
-        Event::LinkDown { call: OURS },
-    ] {
+    for late in [ended(EndReason::HungUp), Event::Goodbye { call: OURS }, Event::LinkDown { call: OURS }] {
         assert_eq!(brief(&machine.handle(secs(1), late)), "ignored");
     }
     assert_eq!(place(machine.state()), "Ended #5, hung-up");
@@ -56,14 +46,8 @@ fn both_hang_up() {
 fn decline_crosses_the_callers_time_out() {
     let mut machine = dialing();
     let gone = machine.handle(secs(45), Event::Tick);
-    assert_eq!(
-        brief(&gone),
-        "send cancel #5, close peer #5, notify #5: ended, no-answer"
-    );
-    assert_eq!(
-        brief(&machine.handle(secs(45), ended(EndReason::Declined))),
-        "ignored"
-    );
+    assert_eq!(brief(&gone), "send cancel #5, close peer #5, notify #5: ended, no-answer");
+    assert_eq!(brief(&machine.handle(secs(45), ended(EndReason::Declined))), "ignored");
 }
 
 #[test]
@@ -78,10 +62,7 @@ fn an_acceptance_that_arrives_before_the_tick_counts() {
 fn nobody_answers_here() {
     let mut machine = ringing();
     let gone = machine.handle(secs(45), Event::Tick);
-    assert_eq!(
-        brief(&gone),
-        "close peer #5, notify #5: missed bob, notify #5: ended, no-answer"
-    );
+    assert_eq!(brief(&gone), "close peer #5, notify #5: missed bob, notify #5: ended, no-answer");
     assert_eq!(brief(&machine.handle(secs(46), Event::Accept)), "ignored");
 }
 
@@ -89,18 +70,12 @@ fn nobody_answers_here() {
 fn answered_elsewhere_is_not_missed() {
     let mut machine = ringing();
     let effects = machine.handle(secs(1), ended(EndReason::AnsweredElsewhere));
-    assert_eq!(
-        brief(&effects),
-        "close peer #5, notify #5: ended, answered-elsewhere"
-    );
+    assert_eq!(brief(&effects), "close peer #5, notify #5: ended, answered-elsewhere");
     // The same when both accepted and the other session was first.
     let mut machine = ringing();
     machine.handle(secs(1), Event::Accept);
     let effects = machine.handle(secs(1), ended(EndReason::AnsweredElsewhere));
-    assert_eq!(
-        brief(&effects),
-        "close peer #5, notify #5: ended, answered-elsewhere"
-    );
+    assert_eq!(brief(&effects), "close peer #5, notify #5: ended, answered-elsewhere");
 }
 
 #[test]
@@ -108,10 +83,7 @@ fn a_second_call_is_declined_as_busy_and_reported_as_missed() {
     for mut machine in [dialing(), ringing(), calling_connected()] {
         let before = machine.state().clone();
         let effects = machine.handle(secs(1), incoming(LOWER, "carol"));
-        assert_eq!(
-            brief(&effects),
-            "send decline #3 (busy), notify #3: missed carol"
-        );
+        assert_eq!(brief(&effects), "send decline #3 (busy), notify #3: missed carol");
         assert_eq!(*machine.state(), before);
     }
 }
@@ -143,13 +115,7 @@ fn glare_won_waits_for_their_acceptance() {
     let mut machine = dialing();
     assert_eq!(machine.handle(secs(1), incoming(HIGHER, "bob")), []);
     assert_eq!(machine.deadline(), Some(secs(6)));
-    machine.handle(
-        secs(1),
-        Event::Ended {
-            call: HIGHER,
-            reason: EndReason::Cancelled,
-        },
-    );
+    machine.handle(secs(1), Event::Ended { call: HIGHER, reason: EndReason::Cancelled });
     assert_eq!(machine.deadline(), Some(secs(45)));
     machine.handle(secs(2), Event::Accepted { call: OURS });
     assert_eq!(place(machine.state()), "Connecting #5, Offerer");
@@ -199,10 +165,7 @@ fn calling_whoever_rings_is_answering() {
         brief(&effects),
         "notify #9: merged into #5, send accept #5, negotiate #5 (Answerer), notify #5: accepted"
     );
-    assert_eq!(
-        brief(&machine.handle(secs(1), dial(id(9), "bob"))),
-        "ignored"
-    );
+    assert_eq!(brief(&machine.handle(secs(1), dial(id(9), "bob"))), "ignored");
 }
 
 #[test]
@@ -218,14 +181,8 @@ fn a_foreign_key_ends_the_call_in_every_state() {
 fn a_call_can_follow_a_call_but_not_under_the_same_id() {
     let mut machine = dialing();
     machine.handle(secs(1), ended(EndReason::Busy));
-    assert_eq!(
-        brief(&machine.handle(secs(2), dial(OURS, "bob"))),
-        "ignored"
-    );
-    assert_eq!(
-        brief(&machine.handle(secs(2), incoming(OURS, "bob"))),
-        "send decline #5 (busy)"
-    );
+    assert_eq!(brief(&machine.handle(secs(2), dial(OURS, "bob"))), "ignored");
+    assert_eq!(brief(&machine.handle(secs(2), incoming(OURS, "bob"))), "send decline #5 (busy)");
     machine.handle(secs(2), dial(id(9), "bob"));
     assert_eq!(place(machine.state()), "Dialing #9");
 }
@@ -236,8 +193,5 @@ fn the_case_of_a_name_does_not_matter() {
     machine.handle(secs(1), dial(OURS, "ΟΔΥΣΣΕΥΣ"));
     machine.handle(secs(1), incoming(LOWER, "Οδυσσευς"));
     assert_eq!(place(machine.state()), "Connecting #3, Answerer");
-    assert_eq!(
-        brief(&machine.handle(secs(1), incoming(HIGHER, "Alice"))),
-        "send decline #7"
-    );
+    assert_eq!(brief(&machine.handle(secs(1), incoming(HIGHER, "Alice"))), "send decline #7");
 }

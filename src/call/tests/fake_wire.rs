@@ -23,10 +23,7 @@ enum Outcome {
 fn explore(plan: &Plan) -> BTreeMap<Outcome, usize> {
     let mut outcomes = BTreeMap::new();
     for strict in [false, true] {
-        let plan = Plan {
-            strict,
-            ..plan.clone()
-        };
+        let plan = Plan { strict, ..plan.clone() };
         for (outcome, count) in explore_from(World::new(&plan), &plan) {
             *outcomes.entry(outcome).or_insert(0) += count;
         }
@@ -62,14 +59,7 @@ fn outcome(world: &World) -> Outcome {
         assert_eq!(open, end.machine.state().live(), "a peer without a call");
     }
     match states {
-        (
-            State::Active { call, role, .. },
-            State::Active {
-                call: there,
-                role: theirs,
-                ..
-            },
-        ) => {
+        (State::Active { call, role, .. }, State::Active { call: there, role: theirs, .. }) => {
             assert_eq!(call, there, "each in another call");
             assert_ne!(role, theirs);
             Outcome::Talking(*call)
@@ -96,29 +86,17 @@ fn talk(outcomes: &BTreeMap<Outcome, usize>) -> Vec<Outcome> {
 fn a_call_connects_in_every_order_and_ends_when_nobody_answers() {
     let unanswered = Outcome::Over(Some("no-answer"), Some("no-answer"));
     let users = [vec![dial(OURS, "bob")], vec![]];
-    assert_eq!(
-        talk(&explore(&Plan {
-            users,
-            ..Plan::default()
-        })),
-        [unanswered]
-    );
+    assert_eq!(talk(&explore(&Plan { users, ..Plan::default() })), [unanswered]);
     // Accepting before it rings does nothing, as it should.
     let users = [vec![dial(OURS, "bob")], vec![Event::Accept]];
-    let outcomes = talk(&explore(&Plan {
-        users,
-        ..Plan::default()
-    }));
+    let outcomes = talk(&explore(&Plan { users, ..Plan::default() }));
     assert_eq!(outcomes, [Outcome::Talking(OURS), unanswered]);
 }
 
 #[test]
 fn glare_always_ends_in_the_winning_call() {
     for (a, b) in [(LOWER, OURS), (OURS, LOWER)] {
-        let plan = Plan {
-            users: [vec![dial(a, "bob")], vec![dial(b, "alice")]],
-            ..Plan::default()
-        };
+        let plan = Plan { users: [vec![dial(a, "bob")], vec![dial(b, "alice")]], ..Plan::default() };
         let outcomes = talk(&explore(&plan));
         // Or the slower one dialed while it rang already, which is answering.
         assert_eq!(outcomes, [Outcome::Talking(LOWER), Outcome::Talking(OURS)]);
@@ -128,27 +106,17 @@ fn glare_always_ends_in_the_winning_call() {
 #[test]
 fn glare_with_hang_ups_never_leaves_one_side_alone() {
     let plan = Plan {
-        users: [
-            vec![dial(LOWER, "bob"), Event::HangUp],
-            vec![dial(OURS, "alice"), Event::HangUp],
-        ],
+        users: [vec![dial(LOWER, "bob"), Event::HangUp], vec![dial(OURS, "alice"), Event::HangUp]],
         ..Plan::default()
     };
-    assert!(
-        !talk(&explore(&plan))
-            .iter()
-            .any(|outcome| matches!(outcome, Outcome::Talking(_)))
-    );
+    assert!(!talk(&explore(&plan)).iter().any(|outcome| matches!(outcome, Outcome::Talking(_))));
 }
 
 #[test]
 fn crossing_cancel_accept_decline_and_hang_up_agree() {
     for answer in [Event::Accept, Event::Decline { busy: false }] {
         let plan = Plan {
-            users: [
-                vec![dial(OURS, "bob"), Event::HangUp],
-                vec![answer, Event::HangUp],
-            ],
+            users: [vec![dial(OURS, "bob"), Event::HangUp], vec![answer, Event::HangUp]],
             ..Plan::default()
         };
         for outcome in talk(&explore(&plan)) {
@@ -161,18 +129,11 @@ fn crossing_cancel_accept_decline_and_hang_up_agree() {
 fn time_outs_that_cross_messages_agree() {
     for users in [
         [vec![dial(OURS, "bob")], vec![Event::Accept]],
-        [
-            vec![dial(OURS, "bob")],
-            vec![Event::Decline { busy: false }],
-        ],
+        [vec![dial(OURS, "bob")], vec![Event::Decline { busy: false }]],
         [vec![dial(LOWER, "bob")], vec![dial(OURS, "alice")]],
         [vec![dial(OURS, "bob")], vec![dial(LOWER, "alice")]],
     ] {
-        explore(&Plan {
-            users,
-            hurries: 2,
-            ..Plan::default()
-        });
+        explore(&Plan { users, hurries: 2, ..Plan::default() });
     }
 }
 
@@ -181,20 +142,12 @@ fn lost_connections_never_leave_one_side_alone() {
     for users in [
         [vec![dial(OURS, "bob"), Event::HangUp], vec![Event::Accept]],
         [vec![dial(OURS, "bob")], vec![Event::Accept, Event::HangUp]],
-        [
-            vec![dial(OURS, "bob")],
-            vec![Event::Decline { busy: false }],
-        ],
+        [vec![dial(OURS, "bob")], vec![Event::Decline { busy: false }]],
     ] {
         // `outcome` fails when one side is left in a call alone.
         for (cuts, hurries) in [(2, 0), (1, 1)] {
             let users = users.clone();
-            explore(&Plan {
-                users,
-                cuts,
-                hurries,
-                ..Plan::default()
-            });
+            explore(&Plan { users, cuts, hurries, ..Plan::default() });
         }
     }
 }
@@ -202,17 +155,10 @@ fn lost_connections_never_leave_one_side_alone() {
 #[test]
 fn lost_connections_do_not_keep_a_call_from_connecting() {
     let users = [vec![dial(OURS, "bob")], vec![Event::Accept]];
-    for outcome in talk(&explore(&Plan {
-        users,
-        cuts: 2,
-        ..Plan::default()
-    })) {
+    for outcome in talk(&explore(&Plan { users, cuts: 2, ..Plan::default() })) {
         // Nobody answers if Bob accepts before it rings, or is cut off just when he is called.
         assert!(
-            matches!(
-                outcome,
-                Outcome::Talking(OURS) | Outcome::Away | Outcome::Over(Some("no-answer"), _)
-            ),
+            matches!(outcome, Outcome::Talking(OURS) | Outcome::Away | Outcome::Over(Some("no-answer"), _)),
             "{outcome:?}"
         );
     }
@@ -222,15 +168,8 @@ fn lost_connections_do_not_keep_a_call_from_connecting() {
 fn glare_with_lost_connections_connects_unless_somebody_was_away_when_dialed() {
     for (a, b) in [(LOWER, OURS), (OURS, LOWER)] {
         let users = [vec![dial(a, "bob")], vec![dial(b, "alice")]];
-        for outcome in talk(&explore(&Plan {
-            users,
-            cuts: 2,
-            ..Plan::default()
-        })) {
-            assert!(
-                matches!(outcome, Outcome::Talking(_) | Outcome::Away),
-                "{outcome:?}"
-            );
+        for outcome in talk(&explore(&Plan { users, cuts: 2, ..Plan::default() })) {
+            assert!(matches!(outcome, Outcome::Talking(_) | Outcome::Away), "{outcome:?}");
         }
     }
 }
@@ -243,23 +182,14 @@ fn a_killed_server_never_leaves_one_side_alone() {
         [vec![dial(OURS, "bob")], vec![Event::Accept, Event::HangUp]],
         [vec![dial(LOWER, "bob")], vec![dial(OURS, "alice")]],
     ] {
-        explore(&Plan {
-            users,
-            crashes: 1,
-            hurries: 1,
-            ..Plan::default()
-        });
+        explore(&Plan { users, crashes: 1, hurries: 1, ..Plan::default() });
     }
 }
 
 #[test]
 fn a_call_goes_on_and_can_be_hung_up_after_the_server_was_killed() {
     // Talking first: then the server is killed, comes back, and Bob hangs up. Every order again.
-    let plan = Plan {
-        users: [vec![], vec![Event::HangUp]],
-        crashes: 2,
-        ..Plan::default()
-    };
+    let plan = Plan { users: [vec![], vec![Event::HangUp]], crashes: 2, ..Plan::default() };
     let mut world = World::new(&plan);
     world.happen(A, dial(OURS, "bob"));
     let calm = Plan::default();
@@ -280,12 +210,6 @@ fn a_call_goes_on_and_can_be_hung_up_after_the_server_was_killed() {
     world.crashes = plan.crashes;
     let outcomes = talk(&explore_from(world, &plan));
     for outcome in outcomes {
-        assert!(
-            matches!(
-                outcome,
-                Outcome::Over(Some("hung-up-by-peer"), Some("hung-up"))
-            ),
-            "{outcome:?}"
-        );
+        assert!(matches!(outcome, Outcome::Over(Some("hung-up-by-peer"), Some("hung-up"))), "{outcome:?}");
     }
 }

@@ -21,18 +21,9 @@ fn wait_for_the_end(machine: &mut Machine) -> (Duration, EndReason) {
 fn a_killed_peer_ends_the_call_within_six_seconds() {
     for silence_noticed in [500, 2_500, 4_000, 4_999] {
         for mut machine in [calling_connected(), called_connected()] {
-            machine.handle(
-                secs(60),
-                Event::PeerSignaling {
-                    call: CALL,
-                    up: false,
-                },
-            );
+            machine.handle(secs(60), Event::PeerSignaling { call: CALL, up: false });
             assert_eq!(machine.deadline(), None, "media alone keeps the call");
-            machine.handle(
-                secs(60) + millis(silence_noticed),
-                Event::LinkDown { call: CALL },
-            );
+            machine.handle(secs(60) + millis(silence_noticed), Event::LinkDown { call: CALL });
             let (at, reason) = wait_for_the_end(&mut machine);
             assert_eq!(reason, EndReason::ConnectionLost);
             assert!(at <= secs(66), "ended {at:?}");
@@ -68,31 +59,16 @@ fn a_killed_server_does_not_disturb_a_call_whose_media_flows() {
 fn with_server_and_path_both_lost_the_call_waits_the_whole_time() {
     let mut machine = calling_connected();
     // Their socket closed first (the server was going down), then ours: so we know nothing.
-    machine.handle(
-        secs(60),
-        Event::PeerSignaling {
-            call: CALL,
-            up: false,
-        },
-    );
+    machine.handle(secs(60), Event::PeerSignaling { call: CALL, up: false });
     machine.handle(secs(60), Event::SignalingDown);
     machine.handle(secs(61), Event::LinkDown { call: CALL });
-    assert_eq!(
-        wait_for_the_end(&mut machine),
-        (secs(91), EndReason::ConnectionLost)
-    );
+    assert_eq!(wait_for_the_end(&mut machine), (secs(91), EndReason::ConnectionLost));
 }
 
 #[test]
 fn a_peer_that_lost_its_signaling_long_ago_gets_the_full_grace_when_the_path_stutters() {
     let mut machine = calling_connected();
-    machine.handle(
-        secs(60),
-        Event::PeerSignaling {
-            call: CALL,
-            up: false,
-        },
-    );
+    machine.handle(secs(60), Event::PeerSignaling { call: CALL, up: false });
     machine.handle(secs(600), Event::LinkDown { call: CALL });
     assert_eq!(machine.deadline(), Some(secs(605)));
     machine.handle(secs(602), Event::LinkUp { call: CALL });
@@ -102,36 +78,13 @@ fn a_peer_that_lost_its_signaling_long_ago_gets_the_full_grace_when_the_path_stu
 #[test]
 fn a_peer_that_comes_back_after_changing_networks_is_offered_a_restart() {
     let mut machine = calling_connected();
-    machine.handle(
-        secs(60),
-        Event::PeerSignaling {
-            call: CALL,
-            up: false,
-        },
-    );
+    machine.handle(secs(60), Event::PeerSignaling { call: CALL, up: false });
     let down = machine.handle(secs(63), Event::LinkDown { call: CALL });
-    assert_eq!(
-        brief(&down),
-        "notify #5: link recovering",
-        "an offer would not reach them"
-    );
-    let back = machine.handle(
-        secs(64),
-        Event::PeerSignaling {
-            call: CALL,
-            up: true,
-        },
-    );
+    assert_eq!(brief(&down), "notify #5: link recovering", "an offer would not reach them");
+    let back = machine.handle(secs(64), Event::PeerSignaling { call: CALL, up: true });
     assert_eq!(brief(&back), "restart ice #5");
-    assert_eq!(
-        machine.deadline(),
-        Some(secs(74)),
-        "the restart is repeated"
-    );
-    assert_eq!(
-        brief(&machine.handle(secs(74), Event::Tick)),
-        "restart ice #5"
-    );
+    assert_eq!(machine.deadline(), Some(secs(74)), "the restart is repeated");
+    assert_eq!(brief(&machine.handle(secs(74), Event::Tick)), "restart ice #5");
 }
 
 #[test]
@@ -140,10 +93,7 @@ fn only_the_offerer_restarts() {
     let down = machine.handle(secs(60), Event::LinkDown { call: CALL });
     assert_eq!(brief(&down), "notify #5: link recovering");
     assert_eq!(machine.deadline(), Some(secs(90)));
-    assert_eq!(
-        wait_for_the_end(&mut machine),
-        (secs(90), EndReason::ConnectionLost)
-    );
+    assert_eq!(wait_for_the_end(&mut machine), (secs(90), EndReason::ConnectionLost));
 }
 
 #[test]
@@ -151,10 +101,7 @@ fn a_path_that_fails_is_restarted_but_not_twice_at_once() {
     let mut machine = calling_connected();
     machine.handle(secs(60), Event::LinkDown { call: CALL });
     let failed = machine.handle(secs(61), Event::LinkFailed { call: CALL });
-    assert!(
-        !brief(&failed).contains("restart"),
-        "the restart a second ago is still on its way"
-    );
+    assert!(!brief(&failed).contains("restart"), "the restart a second ago is still on its way");
     let failed = machine.handle(secs(65), Event::LinkFailed { call: CALL });
     assert_eq!(brief(&failed), "restart ice #5");
 }
@@ -163,10 +110,7 @@ fn a_path_that_fails_is_restarted_but_not_twice_at_once() {
 fn restarts_do_not_put_off_the_end() {
     let mut machine = calling_connected();
     machine.handle(secs(60), Event::LinkDown { call: CALL });
-    assert_eq!(
-        wait_for_the_end(&mut machine),
-        (secs(90), EndReason::ConnectionLost)
-    );
+    assert_eq!(wait_for_the_end(&mut machine), (secs(90), EndReason::ConnectionLost));
 }
 
 #[test]
@@ -181,10 +125,7 @@ fn signaling_restored_while_the_path_is_down_restarts_it() {
 
 #[test]
 fn the_servers_own_bookkeeping_does_not_end_an_active_call() {
-    for reason in EndReason::ALL
-        .into_iter()
-        .filter(|reason| !reason.ends_active())
-    {
+    for reason in EndReason::ALL.into_iter().filter(|reason| !reason.ends_active()) {
         let mut machine = calling_connected();
         machine.handle(secs(60), Event::Ended { call: CALL, reason });
         assert!(matches!(machine.state(), State::Active { .. }), "{reason}");
@@ -198,22 +139,10 @@ fn the_servers_own_bookkeeping_does_not_end_an_active_call() {
 fn a_goodbye_ends_at_once_and_tells_the_server_for_a_peer_that_could_not() {
     let mut machine = calling_connected();
     let effects = machine.handle(secs(60), Event::Goodbye { call: CALL });
-    assert_eq!(
-        brief(&effects),
-        "close peer #5, notify #5: ended, hung-up-by-peer"
-    );
+    assert_eq!(brief(&effects), "close peer #5, notify #5: ended, hung-up-by-peer");
 
     let mut machine = calling_connected();
-    machine.handle(
-        secs(59),
-        Event::PeerSignaling {
-            call: CALL,
-            up: false,
-        },
-    );
+    machine.handle(secs(59), Event::PeerSignaling { call: CALL, up: false });
     let effects = machine.handle(secs(60), Event::Goodbye { call: CALL });
-    assert_eq!(
-        brief(&effects),
-        "send hangup #5 (hung-up), close peer #5, notify #5: ended, hung-up-by-peer"
-    );
+    assert_eq!(brief(&effects), "send hangup #5 (hung-up), close peer #5, notify #5: ended, hung-up-by-peer");
 }

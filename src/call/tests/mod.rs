@@ -67,22 +67,13 @@ fn ringing() -> Machine {
 
 fn calling_connected() -> Machine {
     let mut machine = dialing();
-    drive(
-        &mut machine,
-        [
-            Event::Accepted { call: OURS },
-            Event::Connected { call: OURS },
-        ],
-    );
+    drive(&mut machine, [Event::Accepted { call: OURS }, Event::Connected { call: OURS }]);
     machine
 }
 
 fn called_connected() -> Machine {
     let mut machine = ringing();
-    drive(
-        &mut machine,
-        [Event::Accept, Event::Connected { call: OURS }],
-    );
+    drive(&mut machine, [Event::Accept, Event::Connected { call: OURS }]);
     machine
 }
 
@@ -98,12 +89,7 @@ fn brief(effects: &[Effect]) -> String {
             Effect::SendRinging { call } => write!(line, "send ringing {}", short(*call)),
             Effect::SendAccept { call } => write!(line, "send accept {}", short(*call)),
             Effect::SendDecline { call, busy } => {
-                write!(
-                    line,
-                    "send decline {}{}",
-                    short(*call),
-                    if *busy { " (busy)" } else { "" }
-                )
+                write!(line, "send decline {}{}", short(*call), if *busy { " (busy)" } else { "" })
             }
             Effect::SendCancel { call } => write!(line, "send cancel {}", short(*call)),
             Effect::SendHangup { call, reason } => {
@@ -124,12 +110,7 @@ fn brief(effects: &[Effect]) -> String {
             Effect::StartMedia { call } => write!(line, "start media {}", short(*call)),
             Effect::RestartIce { call } => write!(line, "restart ice {}", short(*call)),
             Effect::ClosePeer { call, goodbye } => {
-                write!(
-                    line,
-                    "close peer {}{}",
-                    short(*call),
-                    if *goodbye { " (goodbye)" } else { "" }
-                )
+                write!(line, "close peer {}{}", short(*call), if *goodbye { " (goodbye)" } else { "" })
             }
             Effect::Notify { call, notice } => {
                 write!(line, "notify {}: {}", short(*call), say(notice))
@@ -138,11 +119,7 @@ fn brief(effects: &[Effect]) -> String {
         }
         .unwrap();
     }
-    if line.is_empty() {
-        "nothing".to_owned()
-    } else {
-        line
-    }
+    if line.is_empty() { "nothing".to_owned() } else { line }
 }
 
 fn say(notice: &Notice) -> String {
@@ -177,33 +154,14 @@ fn place(state: &State) -> String {
             }
         }
         State::Ringing { consent, .. } => text.push_str(if *consent { ", consent" } else { "" }),
-        State::Connecting {
-            role, peer_lost, ..
-        } => {
+        State::Connecting { role, peer_lost, .. } => {
             write!(text, ", {role:?}").unwrap();
-            text.push_str(if peer_lost.is_some() {
-                ", peer's signaling down"
-            } else {
-                ""
-            });
+            text.push_str(if peer_lost.is_some() { ", peer's signaling down" } else { "" });
         }
-        State::Active {
-            role,
-            link,
-            peer_lost,
-            ..
-        } => {
+        State::Active { role, link, peer_lost, .. } => {
             write!(text, ", {role:?}, ").unwrap();
-            text.push_str(if *link == Link::Up {
-                "up"
-            } else {
-                "recovering"
-            });
-            text.push_str(if peer_lost.is_some() {
-                ", peer's signaling down"
-            } else {
-                ""
-            });
+            text.push_str(if *link == Link::Up { "up" } else { "recovering" });
+            text.push_str(if peer_lost.is_some() { ", peer's signaling down" } else { "" });
         }
         State::Ended { reason, .. } => write!(text, ", {reason}").unwrap(),
         State::Idle => {}

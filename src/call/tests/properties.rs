@@ -92,10 +92,7 @@ impl Observer {
                 }
                 Effect::Negotiate { call, role } => {
                     assert!(self.peers.contains(call));
-                    assert!(
-                        self.negotiated.insert(*call, *role).is_none(),
-                        "negotiated twice"
-                    );
+                    assert!(self.negotiated.insert(*call, *role).is_none(), "negotiated twice");
                     let with = state.with().unwrap();
                     match role {
                         JsepRole::Offerer => assert_eq!(*event, Event::Accepted { call: *call }),
@@ -126,11 +123,7 @@ impl Observer {
                 Effect::Ignored { .. } => {}
             }
         }
-        assert_eq!(
-            self.peers,
-            state.live().into_iter().collect(),
-            "exactly the live call has a peer"
-        );
+        assert_eq!(self.peers, state.live().into_iter().collect(), "exactly the live call has a peer");
     }
 }
 

@@ -30,20 +30,11 @@ fn an_id_is_32_lower_case_hex_digits_and_nothing_else() {
 #[test]
 fn every_reason_has_one_name_and_one_sentence() {
     let names: std::collections::HashSet<_> = EndReason::ALL.iter().map(|r| r.name()).collect();
-    let sentences: std::collections::HashSet<_> =
-        EndReason::ALL.iter().map(|r| r.sentence()).collect();
-    assert_eq!(
-        (names.len(), sentences.len()),
-        (EndReason::ALL.len(), EndReason::ALL.len())
-    );
+    let sentences: std::collections::HashSet<_> = EndReason::ALL.iter().map(|r| r.sentence()).collect();
+    assert_eq!((names.len(), sentences.len()), (EndReason::ALL.len(), EndReason::ALL.len()));
     for reason in EndReason::ALL {
         assert_eq!(reason.name().parse(), Ok(reason));
-        assert!(
-            reason
-                .name()
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b == b'-')
-        );
+        assert!(reason.name().bytes().all(|b| b.is_ascii_lowercase() || b == b'-'));
         assert!(!reason.sentence().ends_with('.'));
     }
 }

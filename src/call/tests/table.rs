@@ -15,11 +15,7 @@ fn every_event_in_every_state() {
             let before = machine.state().clone();
             let effects = machine.handle(secs(1), event);
             let after = machine.state();
-            let arrow = if before == *after {
-                String::new()
-            } else {
-                format!(" -> {}", place(after))
-            };
+            let arrow = if before == *after { String::new() } else { format!(" -> {}", place(after)) };
             writeln!(table, "  {label:<28}{}{arrow}", brief(&effects)).unwrap();
         }
         table.push('\n');
@@ -38,60 +34,24 @@ fn places() -> Vec<(&'static str, Machine)> {
     vec![
         ("nothing yet", alice()),
         ("dialing bob", dialing()),
-        (
-            "dialing bob, it rings there",
-            with(dialing(), vec![Event::Ringing { call }]),
-        ),
-        (
-            "dialing bob, his own call to us lost",
-            with(dialing(), vec![incoming(HIGHER, "bob")]),
-        ),
-        (
-            "dialing bob without signaling",
-            with(alice(), vec![down(), dial(OURS, "bob")]),
-        ),
+        ("dialing bob, it rings there", with(dialing(), vec![Event::Ringing { call }])),
+        ("dialing bob, his own call to us lost", with(dialing(), vec![incoming(HIGHER, "bob")])),
+        ("dialing bob without signaling", with(alice(), vec![down(), dial(OURS, "bob")])),
         ("bob calls", ringing()),
-        (
-            "bob calls, accepted without signaling",
-            with(ringing(), vec![down(), Event::Accept]),
-        ),
-        (
-            "connecting to bob whom we called",
-            with(dialing(), vec![accepted()]),
-        ),
-        (
-            "connecting to bob who called",
-            with(ringing(), vec![Event::Accept]),
-        ),
+        ("bob calls, accepted without signaling", with(ringing(), vec![down(), Event::Accept])),
+        ("connecting to bob whom we called", with(dialing(), vec![accepted()])),
+        ("connecting to bob who called", with(ringing(), vec![Event::Accept])),
         ("in a call with bob whom we called", calling_connected()),
         ("in a call with bob who called", called_connected()),
-        (
-            "in a call, path lost (offerer)",
-            with(calling_connected(), vec![Event::LinkDown { call }]),
-        ),
-        (
-            "in a call, path lost (answerer)",
-            with(called_connected(), vec![Event::LinkDown { call }]),
-        ),
+        ("in a call, path lost (offerer)", with(calling_connected(), vec![Event::LinkDown { call }])),
+        ("in a call, path lost (answerer)", with(called_connected(), vec![Event::LinkDown { call }])),
         (
             "in a call, path and signaling lost",
             with(calling_connected(), vec![down(), Event::LinkDown { call }]),
         ),
         ("cancelled by us", with(dialing(), vec![Event::HangUp])),
-        (
-            "cancelled by bob",
-            with(
-                ringing(),
-                vec![Event::Ended {
-                    call,
-                    reason: EndReason::Cancelled,
-                }],
-            ),
-        ),
-        (
-            "hung up by us",
-            with(called_connected(), vec![Event::HangUp]),
-        ),
+        ("cancelled by bob", with(ringing(), vec![Event::Ended { call, reason: EndReason::Cancelled }])),
+        ("hung up by us", with(called_connected(), vec![Event::HangUp])),
     ]
 }
 
@@ -119,22 +79,10 @@ fn events() -> Vec<(&'static str, Event)> {
         ("ended cancelled", ended(EndReason::Cancelled)),
         ("ended declined", ended(EndReason::Declined)),
         ("ended busy", ended(EndReason::Busy)),
-        (
-            "ended answered-elsewhere",
-            ended(EndReason::AnsweredElsewhere),
-        ),
+        ("ended answered-elsewhere", ended(EndReason::AnsweredElsewhere)),
         ("ended signaling-lost", ended(EndReason::SignalingLost)),
-        (
-            "ended cancelled, higher id",
-            Event::Ended {
-                call: HIGHER,
-                reason: EndReason::Cancelled,
-            },
-        ),
-        (
-            "peer signaling down",
-            Event::PeerSignaling { call, up: false },
-        ),
+        ("ended cancelled, higher id", Event::Ended { call: HIGHER, reason: EndReason::Cancelled }),
+        ("peer signaling down", Event::PeerSignaling { call, up: false }),
         ("peer signaling up", Event::PeerSignaling { call, up: true }),
         ("signaling down", Event::SignalingDown),
         ("signaling up", Event::SignalingUp),

@@ -1,8 +1,8 @@
 //! From the session's plain figures to the fields of the report.
 
 use super::report::{
-    Candidate, Path, Received, ReceivedAudio, ReceivedVideo, Report, Sent, SentAudio, SentVideo,
-    Spread, ms, rounded,
+    Candidate, Path, Received, ReceivedAudio, ReceivedVideo, Report, Sent, SentAudio, SentVideo, Spread, ms,
+    rounded,
 };
 use crate::session::{PathDistribution, PathEnd, PathStats, Spread as Plain, Stats};
 
@@ -23,17 +23,11 @@ pub fn fill(report: &mut Report, media: Option<&Stats>, path: Option<&PathStats>
     let video = &mut report.send.video;
     video.packets_dropped = path.video.dropped;
     video.retransmitted = path.video.retransmitted;
-    video.remote_loss_pct = path
-        .video
-        .remote
-        .map(|remote| rounded(remote.fraction_lost * 100.0, 10.0));
+    video.remote_loss_pct = path.video.remote.map(|remote| rounded(remote.fraction_lost * 100.0, 10.0));
     let audio = &mut report.send.audio;
     audio.packets_dropped = path.audio.dropped;
     audio.retransmitted = path.audio.retransmitted;
-    audio.remote_loss_pct = path
-        .audio
-        .remote
-        .map(|remote| rounded(remote.fraction_lost * 100.0, 10.0));
+    audio.remote_loss_pct = path.audio.remote.map(|remote| rounded(remote.fraction_lost * 100.0, 10.0));
     audio.remote_jitter_ms = path.audio.remote.map(|remote| ms(remote.jitter));
 }
 
@@ -62,10 +56,7 @@ fn sent(media: &Stats) -> Sent {
 }
 
 fn received(media: &Stats) -> Received {
-    Received {
-        video: received_video(media),
-        audio: received_audio(media),
-    }
+    Received { video: received_video(media), audio: received_audio(media) }
 }
 
 fn received_video(media: &Stats) -> ReceivedVideo {
@@ -126,11 +117,7 @@ fn candidate(end: &PathEnd) -> Candidate {
 }
 
 fn round_trip(rtt: &PathDistribution) -> Spread {
-    Spread {
-        p50: Some(ms(rtt.p50)),
-        p95: Some(ms(rtt.p95)),
-        max: Some(ms(rtt.max)),
-    }
+    Spread { p50: Some(ms(rtt.p50)), p95: Some(ms(rtt.p95)), max: Some(ms(rtt.max)) }
 }
 
 fn spread(plain: Option<&Plain>) -> Spread {

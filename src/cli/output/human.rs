@@ -11,14 +11,8 @@ use crate::session::Event;
 /// The sentence for an event; `None` for what would only be noise in lines of text.
 pub(super) fn sentence(event: &Event) -> Option<String> {
     Some(match event {
-        Event::Registered {
-            name,
-            resumed: false,
-        } => format!("You are online as {}.", clean(name)),
-        Event::Registered {
-            name,
-            resumed: true,
-        } => format!("You are online as {} again.", clean(name)),
+        Event::Registered { name, resumed: false } => format!("You are online as {}.", clean(name)),
+        Event::Registered { name, resumed: true } => format!("You are online as {} again.", clean(name)),
         Event::SignalingDown { reason, retry_in } => format!(
             "The connection to the server is down ({}); next attempt in {:.1} s.",
             clean(reason),
@@ -28,67 +22,33 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
         Event::Presence(changes) => {
             let all: Vec<String> = changes
                 .iter()
-                .map(|change| {
-                    format!(
-                        "{} is {}",
-                        clean(change.name.as_str()),
-                        state_name(change.state)
-                    )
-                })
+                .map(|change| format!("{} is {}", clean(change.name.as_str()), state_name(change.state)))
                 .collect();
             format!("{}.", all.join(", "))
         }
         Event::Calling { to, .. } => format!("Calling {} …", clean(to)),
-        Event::Incoming {
-            from,
-            key,
-            first_contact,
-            ..
-        } => {
-            let known = if *first_contact {
-                format!(", first contact, key {key}")
-            } else {
-                String::new()
-            };
+        Event::Incoming { from, key, first_contact, .. } => {
+            let known = if *first_contact { format!(", first contact, key {key}") } else { String::new() };
             format!("{} is calling{known}. Type accept or decline.", clean(from))
         }
         Event::Ringing { .. } => "It rings.".into(),
         Event::Accepted { .. } => "Accepted; connecting …".into(),
-        Event::Connected {
-            verification_code, ..
-        } => {
-            format!(
-                "Connected. Verification code: {verification_code}. Type hangup to end, mute or unmute."
-            )
+        Event::Connected { verification_code, .. } => {
+            format!("Connected. Verification code: {verification_code}. Type hangup to end, mute or unmute.")
         }
-        Event::Media {
-            remote,
-            kind,
-            muted,
-            ..
-        } => format!(
+        Event::Media { remote, kind, muted, .. } => format!(
             "{} {} {}.",
-            if *remote {
-                "The other side turned its"
-            } else {
-                "You turned your"
-            },
+            if *remote { "The other side turned its" } else { "You turned your" },
             kind_name(*kind),
             if *muted { "off" } else { "on" }
         ),
         Event::Link { up: true, .. } => "The connection is back.".into(),
-        Event::Link { up: false, .. } => {
-            "Nothing is heard from the other side; trying to recover …".into()
-        }
+        Event::Link { up: false, .. } => "Nothing is heard from the other side; trying to recover …".into(),
         Event::Missed { from } => format!("Missed call from {}.", clean(from)),
         Event::Notice { text } => clean(text),
         Event::Rejected { reason } => format!("Not possible: {}.", clean(reason)),
         Event::Ended { reason, report } => match &report.detail {
-            Some(detail) => format!(
-                "The call is over: {} ({}).",
-                reason.sentence(),
-                clean(detail)
-            ),
+            Some(detail) => format!("The call is over: {} ({}).", reason.sentence(), clean(detail)),
             None => format!("The call is over: {}.", reason.sentence()),
         },
         Event::Stats { .. } | Event::Closed => return None,
@@ -158,17 +118,11 @@ fn body(out: &mut String, report: &Report) -> std::fmt::Result {
         step(report.setup.first_frame_ms),
     )?;
     for expectation in &report.expectations {
-        let actual = expectation
-            .actual
-            .map_or("nothing".to_owned(), |value| value.to_string());
+        let actual = expectation.actual.map_or("nothing".to_owned(), |value| value.to_string());
         let word = if expectation.held { "held  " } else { "FAILED" };
         writeln!(out, "  {word}   {} (was {actual})", expectation.text)?;
     }
-    write!(
-        out,
-        "  result   {}: {}",
-        report.result.name, report.result.message
-    )
+    write!(out, "  result   {}: {}", report.result.name, report.result.message)
 }
 
 fn number(value: Option<f64>) -> String {
@@ -185,15 +139,7 @@ fn spread(spread: &Spread) -> String {
 /// Remote text without anything that a terminal would act on: control characters, and the invisible
 /// characters that turn, join or hide text.
 pub(in crate::cli) fn clean(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_control() || is_invisible(c) {
-                '\u{fffd}'
-            } else {
-                c
-            }
-        })
-        .collect()
+    text.chars().map(|c| if c.is_control() || is_invisible(c) { '\u{fffd}' } else { c }).collect()
 }
 
 fn is_invisible(c: char) -> bool {
@@ -208,20 +154,11 @@ mod tests {
 
     #[test]
     fn nothing_that_a_terminal_acts_on_survives() {
-        for hostile in [
-            "\x1b[2J",
-            "\x1b]52;c;AAAA\x07",
-            "\u{9b}31m",
-            "a\u{202e}b",
-            "z\u{200b}w",
-            "x\ry\n",
-            "\u{e0041}",
-        ] {
+        for hostile in
+            ["\x1b[2J", "\x1b]52;c;AAAA\x07", "\u{9b}31m", "a\u{202e}b", "z\u{200b}w", "x\ry\n", "\u{e0041}"]
+        {
             let cleaned = clean(hostile);
-            assert!(
-                !cleaned.chars().any(|c| c.is_control() || is_invisible(c)),
-                "{hostile:?}"
-            );
+            assert!(!cleaned.chars().any(|c| c.is_control() || is_invisible(c)), "{hostile:?}");
         }
         assert_eq!(clean("Zoë 田中 🦀"), "Zoë 田中 🦀");
     }

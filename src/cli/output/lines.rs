@@ -16,10 +16,7 @@ pub(super) struct Stamped<'a> {
 /// One line. Names and fields are fixed by docs/scripting.md.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
-#[allow(
-    missing_docs,
-    reason = "docs/scripting.md describes every field; the names say the rest"
-)]
+#[allow(missing_docs, reason = "docs/scripting.md describes every field; the names say the rest")]
 pub enum Line {
     Listening {
         url: String,
@@ -110,71 +107,40 @@ impl Line {
     #[must_use]
     pub fn of(event: &Event) -> Option<Self> {
         Some(match event {
-            Event::Registered { name, resumed } => Self::Registered {
-                name: name.clone(),
-                resumed: *resumed,
-            },
-            Event::SignalingDown { reason, retry_in } => Self::Signaling {
-                up: false,
-                reason: reason.clone(),
-                retry_in_ms: retry_in.as_millis(),
-            },
-            Event::Refused { code, message } => Self::Refused {
-                code: code.clone(),
-                message: message.clone(),
-            },
+            Event::Registered { name, resumed } => Self::Registered { name: name.clone(), resumed: *resumed },
+            Event::SignalingDown { reason, retry_in } => {
+                Self::Signaling { up: false, reason: reason.clone(), retry_in_ms: retry_in.as_millis() }
+            }
+            Event::Refused { code, message } => {
+                Self::Refused { code: code.clone(), message: message.clone() }
+            }
             Event::Presence(changes) => Self::Presence {
                 changes: changes
                     .iter()
-                    .map(|change| User {
-                        name: change.name.to_string(),
-                        state: state_name(change.state),
-                    })
+                    .map(|change| User { name: change.name.to_string(), state: state_name(change.state) })
                     .collect(),
             },
-            Event::Calling { call, to } => Self::Calling {
-                call: call.to_string(),
-                to: to.clone(),
-            },
-            Event::Incoming {
-                call,
-                from,
-                key,
-                first_contact,
-            } => Self::Incoming {
+            Event::Calling { call, to } => Self::Calling { call: call.to_string(), to: to.clone() },
+            Event::Incoming { call, from, key, first_contact } => Self::Incoming {
                 call: call.to_string(),
                 from: from.clone(),
                 key: key.clone(),
                 first_contact: *first_contact,
             },
-            Event::Ringing { call } => Self::Ringing {
-                call: call.to_string(),
-            },
-            Event::Accepted { call } => Self::Accepted {
-                call: call.to_string(),
-            },
-            Event::Connected {
-                call,
-                verification_code,
-            } => Self::Connected {
-                call: call.to_string(),
-                verification_code: verification_code.clone(),
-            },
-            Event::Media {
-                call,
-                remote,
-                kind,
-                muted,
-            } => Self::Media {
+            Event::Ringing { call } => Self::Ringing { call: call.to_string() },
+            Event::Accepted { call } => Self::Accepted { call: call.to_string() },
+            Event::Connected { call, verification_code } => {
+                Self::Connected { call: call.to_string(), verification_code: verification_code.clone() }
+            }
+            Event::Media { call, remote, kind, muted } => Self::Media {
                 call: call.to_string(),
                 side: if *remote { "remote" } else { "local" },
                 kind: kind_name(*kind),
                 muted: *muted,
             },
-            Event::Link { call, up } => Self::Link {
-                call: call.to_string(),
-                state: if *up { "up" } else { "recovering" },
-            },
+            Event::Link { call, up } => {
+                Self::Link { call: call.to_string(), state: if *up { "up" } else { "recovering" } }
+            }
             Event::Stats { call, media, path } => {
                 let mut report = Report::empty("stats");
                 super::figures::fill(&mut report, Some(media), Some(path));
@@ -187,16 +153,11 @@ impl Line {
             }
             Event::Missed { from } => Self::Missed { from: from.clone() },
             Event::Notice { text } => Self::Notice { text: text.clone() },
-            Event::Rejected { reason } => Self::Notice {
-                text: reason.clone(),
-            },
+            Event::Rejected { reason } => Self::Notice { text: reason.clone() },
             Event::Ended { reason, report } => Self::Ended {
                 call: report.id.to_string(),
                 reason: reason.name(),
-                message: report
-                    .detail
-                    .clone()
-                    .unwrap_or_else(|| reason.sentence().to_owned()),
+                message: report.detail.clone().unwrap_or_else(|| reason.sentence().to_owned()),
             },
             Event::Closed => return None,
         })
@@ -213,10 +174,7 @@ pub(super) fn kind_name(kind: Kind) -> &'static str {
 
 impl From<&session::User> for User {
     fn from(user: &session::User) -> Self {
-        Self {
-            name: user.name.to_string(),
-            state: state_name(user.state),
-        }
+        Self { name: user.name.to_string(), state: state_name(user.state) }
     }
 }
 

@@ -50,10 +50,7 @@ impl Output {
     /// Times in JSON lines count from here.
     #[must_use]
     pub fn new(style: Style) -> Self {
-        Self {
-            style,
-            began: Instant::now(),
-        }
+        Self { style, began: Instant::now() }
     }
 
     /// The style chosen.
@@ -88,10 +85,7 @@ impl Output {
         if self.style != Style::Lines {
             return Ok(());
         }
-        write_json(&lines::Stamped {
-            at_ms: self.began.elapsed().as_millis(),
-            line,
-        })
+        write_json(&lines::Stamped { at_ms: self.began.elapsed().as_millis(), line })
     }
 
     /// Tells a person something, in sentences only.
@@ -99,11 +93,7 @@ impl Output {
     /// # Errors
     /// Stdout is closed or broken.
     pub fn say(&self, text: &str) -> io::Result<()> {
-        if self.style == Style::Human {
-            write_line(text)
-        } else {
-            Ok(())
-        }
+        if self.style == Style::Human { write_line(text) } else { Ok(()) }
     }
 
     /// The report: the document, the last line, or a summary.

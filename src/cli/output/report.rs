@@ -354,11 +354,7 @@ impl Report {
 
     /// Sets how it came out.
     pub fn conclude(&mut self, exit: Exit, message: &str) {
-        self.result = Verdict {
-            exit: exit.code(),
-            name: exit.name().into(),
-            message: message.into(),
-        };
+        self.result = Verdict { exit: exit.code(), name: exit.name().into(), message: message.into() };
     }
 }
 

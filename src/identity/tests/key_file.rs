@@ -14,10 +14,7 @@ fn a_key_is_made_once_and_found_again() {
     let first = Identity::load_or_create(dir.path()).unwrap();
     let again = Identity::load_or_create(dir.path()).unwrap();
     assert_eq!(first.public_key(), again.public_key());
-    assert_eq!(
-        Identity::load(dir.path()).unwrap().unwrap().public_key(),
-        first.public_key()
-    );
+    assert_eq!(Identity::load(dir.path()).unwrap().unwrap().public_key(), first.public_key());
 }
 
 #[test]
@@ -44,10 +41,7 @@ fn a_key_that_others_can_read_is_refused_with_the_cure() {
         assert!(error.to_string().contains(&cure), "{error}");
     }
     set_mode(&path, 0o400);
-    assert_eq!(
-        Identity::load_or_create(dir.path()).unwrap().public_key(),
-        key
-    );
+    assert_eq!(Identity::load_or_create(dir.path()).unwrap().public_key(), key);
 }
 
 #[test]
@@ -60,10 +54,7 @@ fn many_at_once_agree_on_one_key() {
             Identity::load_or_create(dir.path()).unwrap().public_key()
         };
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .collect()
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert!(keys.iter().all(|key| *key == keys[0]));
 }
@@ -73,10 +64,7 @@ fn what_a_killed_writer_left_behind_does_no_harm() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("identity.key.new"), "half a ke").unwrap();
     let key = Identity::load_or_create(dir.path()).unwrap().public_key();
-    assert_eq!(
-        Identity::load(dir.path()).unwrap().unwrap().public_key(),
-        key
-    );
+    assert_eq!(Identity::load(dir.path()).unwrap().unwrap().public_key(), key);
     assert!(!dir.path().join("identity.key.new").exists());
 }
 
@@ -90,44 +78,28 @@ fn a_corrupt_key_file_is_named_with_its_line_and_left_alone() {
         ("# only a comment\n", 2),
         ("# comment\nsomething else\n", 2),
         ("letsmeet-ed25519-v1\n", 1),
-        (
-            "letsmeet-ed25519-v2 AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE\n",
-            1,
-        ),
+        ("letsmeet-ed25519-v2 AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE\n", 1),
         ("\n\nletsmeet-ed25519-v1 AQEB", 3),
         (longer.as_str(), 1),
         (twice.as_str(), 3),
     ] {
         let (error, after) = load_text(text.as_bytes());
         let error = error.expect_err(text);
-        assert!(
-            matches!(error, Error::Corrupt { line: said, .. } if said == line),
-            "{error}"
-        );
+        assert!(matches!(error, Error::Corrupt { line: said, .. } if said == line), "{error}");
         let said = error.to_string();
-        assert!(
-            said.contains("identity.key") && said.contains(&format!("line {line}")),
-            "{said}"
-        );
+        assert!(said.contains("identity.key") && said.contains(&format!("line {line}")), "{said}");
         assert!(!said.contains("AQEB"), "shows the key: {said}");
         assert_eq!(after, text.as_bytes());
     }
     assert!(load_text(good.as_bytes()).0.is_ok());
-    assert!(
-        load_text(format!("# hand-made\r\n{good}\r\n").as_bytes())
-            .0
-            .is_ok()
-    );
+    assert!(load_text(format!("# hand-made\r\n{good}\r\n").as_bytes()).0.is_ok());
 }
 
 #[test]
 fn a_folder_or_a_huge_file_in_its_place_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("identity.key")).unwrap();
-    assert!(matches!(
-        Identity::load_or_create(dir.path()),
-        Err(Error::Io { .. })
-    ));
+    assert!(matches!(Identity::load_or_create(dir.path()), Err(Error::Io { .. })));
     let (huge, _) = load_text(&vec![b'\n'; 1 << 20]);
     assert!(matches!(huge, Err(Error::TooLarge { .. })));
 }

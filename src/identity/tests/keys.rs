@@ -21,38 +21,23 @@ fn a_signature_counts_for_its_purpose_message_and_key_only() {
     let signature = alice.sign("login", b"nonce");
     let key = alice.public_key();
     assert_eq!(key.verify("login", b"nonce", &signature), Ok(()));
-    assert_eq!(
-        key.verify("description", b"nonce", &signature),
-        Err(Invalid::Mismatch)
-    );
-    assert_eq!(
-        key.verify("login", b"nonces", &signature),
-        Err(Invalid::Mismatch)
-    );
+    assert_eq!(key.verify("description", b"nonce", &signature), Err(Invalid::Mismatch));
+    assert_eq!(key.verify("login", b"nonces", &signature), Err(Invalid::Mismatch));
     assert_eq!(key.verify("login", b"", &signature), Err(Invalid::Mismatch));
-    assert_eq!(
-        bob.public_key().verify("login", b"nonce", &signature),
-        Err(Invalid::Mismatch)
-    );
+    assert_eq!(bob.public_key().verify("login", b"nonce", &signature), Err(Invalid::Mismatch));
 }
 
 #[test]
 fn what_is_signed_is_what_the_protocol_says() {
     use ed25519_dalek::{Signer as _, SigningKey};
     let by_hand = SigningKey::from_bytes(&[1; 32]).sign(b"letsmeet login v1\0nonce");
-    assert_eq!(
-        person(1).sign("login", b"nonce").as_bytes(),
-        &by_hand.to_bytes()
-    );
+    assert_eq!(person(1).sign("login", b"nonce").as_bytes(), &by_hand.to_bytes());
 }
 
 #[test]
 fn a_fingerprint_is_the_hash_of_the_key_as_ssh_writes_it() {
     let fingerprint = person(1).public_key().fingerprint();
-    assert_eq!(
-        fingerprint,
-        "SHA256:NHUPmL1Z/PyUbaRaqr6TO+FUpLUJThxKv0KGZQXzyX4"
-    );
+    assert_eq!(fingerprint, "SHA256:NHUPmL1Z/PyUbaRaqr6TO+FUpLUJThxKv0KGZQXzyX4");
 }
 
 #[test]
@@ -78,21 +63,14 @@ fn texts_have_one_spelling() {
         String::new(),
     ] {
         assert_eq!(wrong.parse::<PublicKey>(), Err(Invalid::Key), "{wrong:?}");
-        assert_eq!(
-            wrong.parse::<Signature>(),
-            Err(Invalid::Signature),
-            "{wrong:?}"
-        );
+        assert_eq!(wrong.parse::<Signature>(), Err(Invalid::Signature), "{wrong:?}");
     }
 }
 
 #[test]
 fn debug_output_does_not_show_the_private_key() {
     let identity = person(1);
-    assert_eq!(
-        format!("{identity:?}"),
-        format!("Identity({})", identity.public_key())
-    );
+    assert_eq!(format!("{identity:?}"), format!("Identity({})", identity.public_key()));
 }
 
 proptest! {

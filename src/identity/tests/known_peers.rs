@@ -26,10 +26,7 @@ fn a_key_is_trusted_on_first_use_and_a_changed_one_is_not() {
     assert_eq!(peers.check("bob", &key(1)).unwrap(), Standing::New);
     peers.pin("bob", &key(1)).unwrap();
     assert_eq!(peers.check("bob", &key(1)).unwrap(), Standing::Known);
-    let changed = Standing::Changed {
-        pinned: key(1),
-        line: 1,
-    };
+    let changed = Standing::Changed { pinned: key(1), line: 1 };
     assert_eq!(peers.check("bob", &key(2)).unwrap(), changed);
     assert_eq!(peers.check("carol", &key(2)).unwrap(), Standing::New);
 }
@@ -42,28 +39,19 @@ fn pinning_another_key_is_refused_and_changes_nothing() {
     let error = peers.pin("bob", &key(2)).unwrap_err();
     assert!(matches!(error, Error::Changed { line: 2, .. }));
     let said = error.to_string();
-    assert!(
-        said.contains("line 2") && said.contains(&key(1).fingerprint()),
-        "{said}"
-    );
+    assert!(said.contains("line 2") && said.contains(&key(1).fingerprint()), "{said}");
     peers.pin("bob", &key(1)).unwrap();
     assert_eq!(fs::read(&path).unwrap(), before);
 }
 
 #[test]
 fn comments_blank_lines_and_odd_spacing_are_kept() {
-    let text = format!(
-        "# friends\n\n  bob   {}\t# met in Rome\r\n#end without newline",
-        key(1)
-    );
+    let text = format!("# friends\n\n  bob   {}\t# met in Rome\r\n#end without newline", key(1));
     let (_dir, path) = with_text(&text);
     let peers = KnownPeers::open(&path).unwrap();
     assert_eq!(peers.check("bob", &key(1)).unwrap(), Standing::Known);
     peers.pin("carol", &key(2)).unwrap();
-    assert_eq!(
-        fs::read_to_string(&path).unwrap(),
-        format!("{text}\ncarol {}\n", key(2))
-    );
+    assert_eq!(fs::read_to_string(&path).unwrap(), format!("{text}\ncarol {}\n", key(2)));
 }
 
 #[test]
@@ -71,17 +59,8 @@ fn names_are_the_same_when_the_server_says_so() {
     let (_dir, path) = with_text("");
     let peers = KnownPeers::open(&path).unwrap();
     peers.pin("Ångström", &key(1)).unwrap();
-    for same in [
-        "ångström",
-        "ÅNGSTRÖM",
-        "A\u{30a}ngstro\u{308}m",
-        "\u{212b}ngström",
-    ] {
-        assert_eq!(
-            peers.check(same, &key(1)).unwrap(),
-            Standing::Known,
-            "{same}"
-        );
+    for same in ["ångström", "ÅNGSTRÖM", "A\u{30a}ngstro\u{308}m", "\u{212b}ngström"] {
+        assert_eq!(peers.check(same, &key(1)).unwrap(), Standing::Known, "{same}");
     }
     peers.pin("ΟΔΥΣΣΕΥΣ", &key(2)).unwrap();
     assert_eq!(peers.check("οδυσσευς", &key(2)).unwrap(), Standing::Known);
@@ -94,10 +73,7 @@ fn a_corrupt_file_is_named_with_its_line_and_left_alone() {
     for (text, line) in [
         (format!("{good}carol\n").into_bytes(), 2),
         (format!("{good}\n# x\ncarol AAAA\n").into_bytes(), 4),
-        (
-            format!("{good}carol {} {}\n", key(2), key(3)).into_bytes(),
-            2,
-        ),
+        (format!("{good}carol {} {}\n", key(2), key(3)).into_bytes(), 2),
         (format!("{good}BOB {}\n", key(2)).into_bytes(), 2),
         ([good.as_bytes(), b"\xff\xfe\n"].concat(), 2),
         (format!("{good}ca\u{7}rol {}\n", key(2)).into_bytes(), 2),
@@ -106,10 +82,7 @@ fn a_corrupt_file_is_named_with_its_line_and_left_alone() {
     ] {
         let (_dir, path) = with_text(&text);
         let error = KnownPeers::open(&path).unwrap_err();
-        assert!(
-            matches!(error, Error::Corrupt { line: said, .. } if said == line),
-            "{error}"
-        );
+        assert!(matches!(error, Error::Corrupt { line: said, .. } if said == line), "{error}");
         assert!(error.to_string().contains("known_peers"), "{error}");
         // Also when it is damaged later.
         let peers = KnownPeers::open(path.with_extension("other")).unwrap();
@@ -125,16 +98,7 @@ fn what_cannot_stand_in_a_line_is_not_pinned() {
     let dir = tempfile::tempdir().unwrap();
     let peers = KnownPeers::open(dir.path().join("known_peers")).unwrap();
     let long = "x".repeat(257);
-    for name in [
-        "",
-        "#bob",
-        "b ob",
-        "bob\n",
-        "bob\neve",
-        "b\u{1b}[2Job",
-        "b\u{2028}ob",
-        &long,
-    ] {
+    for name in ["", "#bob", "b ob", "bob\n", "bob\neve", "b\u{1b}[2Job", "b\u{2028}ob", &long] {
         let error = peers.pin(name, &key(1)).unwrap_err();
         assert!(matches!(error, Error::Name { .. }), "{name:?}");
         assert!(!error.to_string().contains(['\u{1b}', '\n']), "unsanitised");
@@ -164,15 +128,9 @@ fn a_link_stays_a_link() {
     let dir = tempfile::tempdir().unwrap();
     let link = dir.path().join("known_peers");
     std::os::unix::fs::symlink(&real, &link).unwrap();
-    KnownPeers::open(&link)
-        .unwrap()
-        .pin("bob", &key(1))
-        .unwrap();
+    KnownPeers::open(&link).unwrap().pin("bob", &key(1)).unwrap();
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-    assert_eq!(
-        fs::read_to_string(&real).unwrap(),
-        format!("# in the dot files\nbob {}\n", key(1))
-    );
+    assert_eq!(fs::read_to_string(&real).unwrap(), format!("# in the dot files\nbob {}\n", key(1)));
 }
 
 #[test]
@@ -187,9 +145,7 @@ fn many_writers_at_once_lose_nothing() {
                 let peers = KnownPeers::open(path).unwrap();
                 start.wait();
                 for n in 0..4 {
-                    peers
-                        .pin(&format!("peer-{writer}-{n}"), &key(writer))
-                        .unwrap();
+                    peers.pin(&format!("peer-{writer}-{n}"), &key(writer)).unwrap();
                 }
             });
         }
@@ -197,9 +153,7 @@ fn many_writers_at_once_lose_nothing() {
     let peers = KnownPeers::open(&path).unwrap();
     for writer in 0..8u8 {
         for n in 0..4 {
-            let standing = peers
-                .check(&format!("peer-{writer}-{n}"), &key(writer))
-                .unwrap();
+            let standing = peers.check(&format!("peer-{writer}-{n}"), &key(writer)).unwrap();
             assert_eq!(standing, Standing::Known);
         }
     }
@@ -221,10 +175,7 @@ fn of_two_who_pin_different_keys_at_once_one_is_refused() {
             })
         };
         let threads = [pin(1), pin(2)];
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .collect()
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert_eq!(pinned.iter().filter(|ok| **ok).count(), 1);
 }

@@ -5,9 +5,7 @@ mod key_file;
 mod keys;
 mod known_peers;
 
-use super::{
-    Error, Identity, Invalid, KnownPeers, PublicKey, Signature, Standing, verification_code,
-};
+use super::{Error, Identity, Invalid, KnownPeers, PublicKey, Signature, Standing, verification_code};
 
 fn person(n: u8) -> Identity {
     Identity::from_seed([n; 32])

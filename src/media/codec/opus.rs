@@ -38,13 +38,7 @@ pub struct Settings {
 impl Default for Settings {
     /// 24 kbit/s speech with FEC for 10 % loss, without DTX.
     fn default() -> Self {
-        Self {
-            bits_per_second: 24_000,
-            fec: true,
-            expected_loss: 10,
-            dtx: false,
-            complexity: 5,
-        }
+        Self { bits_per_second: 24_000, fec: true, expected_loss: 10, dtx: false, complexity: 5 }
     }
 }
 
@@ -60,12 +54,10 @@ impl Encoder {
     /// # Errors
     /// [`Error::Encode`] when libopus refuses the settings.
     pub fn new(settings: Settings) -> Result<Self, Error> {
-        let mut encoder = opus::Encoder::new(SAMPLE_RATE, Channels::Mono, Application::Voip)
-            .map_err(encode_error)?;
+        let mut encoder =
+            opus::Encoder::new(SAMPLE_RATE, Channels::Mono, Application::Voip).map_err(encode_error)?;
         encoder.set_signal(Signal::Voice).map_err(encode_error)?;
-        encoder
-            .set_complexity(i32::from(settings.complexity.min(10)))
-            .map_err(encode_error)?;
+        encoder.set_complexity(i32::from(settings.complexity.min(10))).map_err(encode_error)?;
         encoder.set_inband_fec(settings.fec).map_err(encode_error)?;
         encoder.set_dtx(settings.dtx).map_err(encode_error)?;
         let mut encoder = Self { encoder, settings };
@@ -81,11 +73,7 @@ impl Encoder {
 
     /// Samples by which decoded sound lags behind what was encoded.
     pub fn lookahead(&mut self) -> usize {
-        self.encoder
-            .get_lookahead()
-            .ok()
-            .and_then(|samples| usize::try_from(samples).ok())
-            .unwrap_or(0)
+        self.encoder.get_lookahead().ok().and_then(|samples| usize::try_from(samples).ok()).unwrap_or(0)
     }
 
     /// Changes the target rate from the next block on. Clamped to [`BITS_PER_SECOND`].
@@ -94,9 +82,7 @@ impl Encoder {
     /// [`Error::Encode`] when libopus refuses.
     pub fn set_bitrate(&mut self, bits_per_second: u32) -> Result<(), Error> {
         let rate = bits_per_second.clamp(*BITS_PER_SECOND.start(), *BITS_PER_SECOND.end());
-        self.encoder
-            .set_bitrate(Bitrate::Bits(rate as i32))
-            .map_err(encode_error)?;
+        self.encoder.set_bitrate(Bitrate::Bits(rate as i32)).map_err(encode_error)?;
         self.settings.bits_per_second = rate;
         Ok(())
     }
@@ -107,9 +93,7 @@ impl Encoder {
     /// [`Error::Encode`] when libopus refuses.
     pub fn set_expected_loss(&mut self, percent: u8) -> Result<(), Error> {
         let percent = percent.min(100);
-        self.encoder
-            .set_packet_loss_perc(i32::from(percent))
-            .map_err(encode_error)?;
+        self.encoder.set_packet_loss_perc(i32::from(percent)).map_err(encode_error)?;
         self.settings.expected_loss = percent;
         Ok(())
     }
@@ -126,10 +110,7 @@ impl Encoder {
             });
         }
         let mut packet = [0; MAX_PACKET];
-        let length = self
-            .encoder
-            .encode_float(samples, &mut packet)
-            .map_err(encode_error)?;
+        let length = self.encoder.encode_float(samples, &mut packet).map_err(encode_error)?;
         Ok(Bytes::copy_from_slice(&packet[..length.min(MAX_PACKET)]))
     }
 }
@@ -147,10 +128,7 @@ impl Decoder {
     /// [`Error::Decode`] when libopus cannot start (out of memory).
     pub fn new() -> Result<Self, Error> {
         let decoder = opus::Decoder::new(SAMPLE_RATE, Channels::Mono).map_err(decode_error)?;
-        Ok(Self {
-            decoder,
-            block: Box::new([0.0; MAX_BLOCK]),
-        })
+        Ok(Self { decoder, block: Box::new([0.0; MAX_BLOCK]) })
     }
 
     /// Decodes one packet; the samples are valid until the next call.
@@ -161,10 +139,7 @@ impl Decoder {
         if packet.is_empty() {
             return Err(Error::decode("Opus packet", "empty"));
         }
-        let samples = self
-            .decoder
-            .decode_float(packet, &mut self.block[..], false)
-            .map_err(decode_error)?;
+        let samples = self.decoder.decode_float(packet, &mut self.block[..], false).map_err(decode_error)?;
         Ok(&self.block[..samples.min(MAX_BLOCK)])
     }
 
@@ -178,10 +153,8 @@ impl Decoder {
             return Err(Error::decode("Opus packet", "empty"));
         }
         let samples = whole(samples);
-        let filled = self
-            .decoder
-            .decode_float(next, &mut self.block[..samples], true)
-            .map_err(decode_error)?;
+        let filled =
+            self.decoder.decode_float(next, &mut self.block[..samples], true).map_err(decode_error)?;
         Ok(&self.block[..filled.min(samples)])
     }
 
@@ -191,10 +164,8 @@ impl Decoder {
     /// [`Error::Decode`] when libopus fails, which it has no reason to.
     pub fn conceal(&mut self, samples: usize) -> Result<&[f32], Error> {
         let samples = whole(samples);
-        let filled = self
-            .decoder
-            .decode_float(&[], &mut self.block[..samples], false)
-            .map_err(decode_error)?;
+        let filled =
+            self.decoder.decode_float(&[], &mut self.block[..samples], false).map_err(decode_error)?;
         Ok(&self.block[..filled.min(samples)])
     }
 }
@@ -215,16 +186,12 @@ pub fn carries_fec(packet: &[u8]) -> bool {
         3 | 7 | 11 => 3,
         _ => 1,
     };
-    payload
-        .first()
-        .is_some_and(|bits| bits >> (7 - frames) & 1 != 0)
+    payload.first().is_some_and(|bits| bits >> (7 - frames) & 1 != 0)
 }
 
 /// Samples in `packet`; `None` when it is not an Opus packet.
 pub fn samples(packet: &[u8]) -> Option<usize> {
-    opus::packet::get_nb_samples(packet, SAMPLE_RATE)
-        .ok()
-        .filter(|samples| (1..=MAX_BLOCK).contains(samples))
+    opus::packet::get_nb_samples(packet, SAMPLE_RATE).ok().filter(|samples| (1..=MAX_BLOCK).contains(samples))
 }
 
 /// Whole steps of 2.5 ms, as libopus demands for lost sound.
@@ -234,10 +201,7 @@ fn whole(samples: usize) -> usize {
 }
 
 fn encode_error(error: opus::Error) -> Error {
-    Error::Encode {
-        codec: "Opus",
-        why: error.description().to_owned(),
-    }
+    Error::Encode { codec: "Opus", why: error.description().to_owned() }
 }
 
 fn decode_error(error: opus::Error) -> Error {

@@ -11,10 +11,9 @@ use std::ptr;
 use bytes::Bytes;
 use vpx_sys::{
     VPX_DECODER_ABI_VERSION, VPX_DL_REALTIME, VPX_EFLAG_FORCE_KF, VPX_ENCODER_ABI_VERSION,
-    VPX_ERROR_RESILIENT_DEFAULT, VPX_FRAME_IS_KEY, vp8_dec_control_id,
-    vp8e_enc_control_id as control, vpx_codec_ctx_t, vpx_codec_cx_pkt_kind, vpx_codec_enc_cfg_t,
-    vpx_codec_err_t, vpx_enc_pass, vpx_image_t, vpx_img_fmt, vpx_kf_mode, vpx_rational,
-    vpx_rc_mode,
+    VPX_ERROR_RESILIENT_DEFAULT, VPX_FRAME_IS_KEY, vp8_dec_control_id, vp8e_enc_control_id as control,
+    vpx_codec_ctx_t, vpx_codec_cx_pkt_kind, vpx_codec_enc_cfg_t, vpx_codec_err_t, vpx_enc_pass, vpx_image_t,
+    vpx_img_fmt, vpx_kf_mode, vpx_rational, vpx_rc_mode,
 };
 
 use super::EncodedFrame;
@@ -115,25 +114,13 @@ impl Encoder {
         };
         // On failure libvpx has already destroyed what it built; there is nothing to release.
         check(code, &mut context).map_err(encode_error)?;
-        let mut encoder = Self {
-            context,
-            config,
-            settings,
-            pts: 0,
-            last_timestamp: None,
-        };
+        let mut encoder = Self { context, config, settings, pts: 0, last_timestamp: None };
         encoder.control(control::VP8E_SET_CPUUSED, settings.cpu_used.clamp(-16, 16))?;
-        encoder.control(
-            control::VP8E_SET_TOKEN_PARTITIONS,
-            settings.token_partitions.min(3) as c_int,
-        )?;
+        encoder.control(control::VP8E_SET_TOKEN_PARTITIONS, settings.token_partitions.min(3) as c_int)?;
         encoder.control(control::VP8E_SET_STATIC_THRESHOLD, 1)?;
         encoder.control(control::VP8E_SET_NOISE_SENSITIVITY, 0)?;
         encoder.control(control::VP8E_SET_SCREEN_CONTENT_MODE, 0)?;
-        encoder.control(
-            control::VP8E_SET_MAX_INTRA_BITRATE_PCT,
-            max_intra_percent(&settings),
-        )?;
+        encoder.control(control::VP8E_SET_MAX_INTRA_BITRATE_PCT, max_intra_percent(&settings))?;
         Ok(encoder)
     }
 
@@ -171,20 +158,12 @@ impl Encoder {
         keyframe: bool,
     ) -> Result<EncodedFrame, Error> {
         if (picture.width(), picture.height()) != (self.settings.width, self.settings.height) {
-            let settings = Settings {
-                width: picture.width(),
-                height: picture.height(),
-                ..self.settings
-            };
+            let settings = Settings { width: picture.width(), height: picture.height(), ..self.settings };
             *self = Self::new(settings)?;
         }
         let duration = self.advance(timestamp);
         let image = borrow_image(picture)?;
-        let flags = if keyframe {
-            c_long::from(VPX_EFLAG_FORCE_KF)
-        } else {
-            0
-        };
+        let flags = if keyframe { c_long::from(VPX_EFLAG_FORCE_KF) } else { 0 };
         // SAFETY: the context is live; the image's planes point into `picture`, which is borrowed for the whole
         // call, with strides that match its tight planes; libvpx copies what it keeps.
         let code = unsafe {
@@ -235,8 +214,7 @@ impl Encoder {
         let mut iterator = ptr::null();
         loop {
             // SAFETY: the context is live and the iterator started as null for this frame.
-            let packet =
-                unsafe { vpx_sys::vpx_codec_get_cx_data(&mut *self.context, &mut iterator) };
+            let packet = unsafe { vpx_sys::vpx_codec_get_cx_data(&mut *self.context, &mut iterator) };
             // SAFETY: libvpx returns null or a packet that stays valid until the next call into the context.
             let Some(packet) = (unsafe { packet.as_ref() }) else {
                 return Err(encode_error("no output for this frame".to_owned()));
@@ -245,10 +223,7 @@ impl Encoder {
                 // SAFETY: the kind says that `frame` is the field in use, and `buf` points to `sz` bytes.
                 let (data, flags) = unsafe {
                     let frame = &packet.data.frame;
-                    (
-                        std::slice::from_raw_parts(frame.buf.cast::<u8>(), frame.sz as usize),
-                        frame.flags,
-                    )
+                    (std::slice::from_raw_parts(frame.buf.cast::<u8>(), frame.sz as usize), frame.flags)
                 };
                 return Ok((Bytes::copy_from_slice(data), flags & VPX_FRAME_IS_KEY != 0));
             }
@@ -287,11 +262,7 @@ impl Decoder {
     /// # Errors
     /// [`Error::Decode`] when libvpx cannot start (out of memory).
     pub fn new(threads: u32) -> Result<Self, Error> {
-        let config = vpx_sys::vpx_codec_dec_cfg_t {
-            threads: threads.clamp(1, 8),
-            w: 0,
-            h: 0,
-        };
+        let config = vpx_sys::vpx_codec_dec_cfg_t { threads: threads.clamp(1, 8), w: 0, h: 0 };
         let mut context = zeroed_context();
         // SAFETY: as in `Encoder::new`.
         let code = unsafe {
@@ -304,10 +275,7 @@ impl Decoder {
             )
         };
         check(code, &mut context).map_err(decode_error)?;
-        Ok(Self {
-            context,
-            started: false,
-        })
+        Ok(Self { context, started: false })
     }
 
     /// Decodes one frame. `None` when the bytes are sound but show nothing (an altref frame).
@@ -324,26 +292,17 @@ impl Decoder {
                     || height > MAX_SIDE
                     || width * height > MAX_PIXELS
                 {
-                    return Err(decode_error(format!(
-                        "a picture of {width}x{height} is refused"
-                    )));
+                    return Err(decode_error(format!("a picture of {width}x{height} is refused")));
                 }
             }
             Some(Header::Inter) if self.started => {}
             Some(Header::Inter) => return Err(decode_error("no keyframe yet".to_owned())),
             None => return Err(decode_error("not a frame".to_owned())),
         }
-        let length =
-            c_uint::try_from(data.len()).map_err(|_| decode_error("too long".to_owned()))?;
+        let length = c_uint::try_from(data.len()).map_err(|_| decode_error("too long".to_owned()))?;
         // SAFETY: the context is live, and data points to `length` readable bytes for the whole call.
         let code = unsafe {
-            vpx_sys::vpx_codec_decode(
-                &mut *self.context,
-                data.as_ptr(),
-                length,
-                ptr::null_mut(),
-                0 as c_long,
-            )
+            vpx_sys::vpx_codec_decode(&mut *self.context, data.as_ptr(), length, ptr::null_mut(), 0 as c_long)
         };
         check(code, &mut self.context).map_err(decode_error)?;
         self.started = true;
@@ -355,19 +314,15 @@ impl Decoder {
         let Some(image) = (unsafe { image.as_ref() }) else {
             return Ok(None);
         };
-        Ok(Some(Decoded {
-            frame: copy_image(image, captured)?,
-            corrupted,
-        }))
+        Ok(Some(Decoded { frame: copy_image(image, captured)?, corrupted }))
     }
 
     fn corrupted(&mut self) -> bool {
         let mut corrupted: c_int = 0;
         let id = vp8_dec_control_id::VP8D_GET_FRAME_CORRUPTED as c_int;
         // SAFETY: the context is live and this control writes one int through the pointer.
-        let code = unsafe {
-            vpx_sys::vpx_codec_control_(&mut *self.context, id, ptr::from_mut(&mut corrupted))
-        };
+        let code =
+            unsafe { vpx_sys::vpx_codec_control_(&mut *self.context, id, ptr::from_mut(&mut corrupted)) };
         code == vpx_codec_err_t::VPX_CODEC_OK && corrupted != 0
     }
 }
@@ -404,18 +359,14 @@ pub fn header(data: &[u8]) -> Option<Header> {
         return None;
     }
     let side = |low: u8, high: u8| u32::from(u16::from_le_bytes([low, high]) & 0x3fff);
-    Some(Header::Key {
-        width: side(rest[3], rest[4]),
-        height: side(rest[5], rest[6]),
-    })
+    Some(Header::Key { width: side(rest[3], rest[4]), height: side(rest[5], rest[6]) })
 }
 
 fn configure(settings: &Settings) -> Result<vpx_codec_enc_cfg_t, Error> {
     let mut config = MaybeUninit::uninit();
     // SAFETY: the interface is libvpx's own static and config is memory of the right size and alignment.
-    let code = unsafe {
-        vpx_sys::vpx_codec_enc_config_default(vpx_sys::vpx_codec_vp8_cx(), config.as_mut_ptr(), 0)
-    };
+    let code =
+        unsafe { vpx_sys::vpx_codec_enc_config_default(vpx_sys::vpx_codec_vp8_cx(), config.as_mut_ptr(), 0) };
     if code != vpx_codec_err_t::VPX_CODEC_OK {
         return Err(encode_error("no default configuration".to_owned()));
     }
@@ -423,18 +374,11 @@ fn configure(settings: &Settings) -> Result<vpx_codec_enc_cfg_t, Error> {
     let mut config: vpx_codec_enc_cfg_t = unsafe { config.assume_init() };
     config.g_w = settings.width;
     config.g_h = settings.height;
-    config.g_timebase = vpx_rational {
-        num: 1,
-        den: CLOCK as c_int,
-    };
+    config.g_timebase = vpx_rational { num: 1, den: CLOCK as c_int };
     config.g_threads = settings.threads.clamp(1, 8);
     config.g_pass = vpx_enc_pass::VPX_RC_ONE_PASS;
     config.g_lag_in_frames = 0;
-    config.g_error_resilient = if settings.error_resilient {
-        VPX_ERROR_RESILIENT_DEFAULT
-    } else {
-        0
-    };
+    config.g_error_resilient = if settings.error_resilient { VPX_ERROR_RESILIENT_DEFAULT } else { 0 };
     config.rc_end_usage = vpx_rc_mode::VPX_CBR;
     config.rc_target_bitrate = settings.kbps.clamp(*KBPS.start(), *KBPS.end());
     config.rc_dropframe_thresh = 0;
@@ -489,13 +433,10 @@ fn borrow_image(picture: &VideoFrame) -> Result<vpx_image_t, Error> {
     let mut image = unsafe { image.assume_init() };
     // libvpx rounds the luma stride of odd widths up; these planes are tight.
     let chroma = picture.chroma_size().0 as c_int;
-    for (plane, (bytes, stride)) in [
-        (picture.y(), picture.width() as c_int),
-        (picture.u(), chroma),
-        (picture.v(), chroma),
-    ]
-    .into_iter()
-    .enumerate()
+    for (plane, (bytes, stride)) in
+        [(picture.y(), picture.width() as c_int), (picture.u(), chroma), (picture.v(), chroma)]
+            .into_iter()
+            .enumerate()
     {
         image.planes[plane] = bytes.as_ptr().cast_mut();
         image.stride[plane] = stride;
@@ -511,18 +452,12 @@ fn copy_image(image: &vpx_image_t, captured: WallTime) -> Result<VideoFrame, Err
     frame::check_size(width, height)?;
     let (chroma_width, chroma_height) = frame::chroma_size(width, height);
     let mut data = Vec::with_capacity(VideoFrame::bytes(width, height));
-    for (plane, (columns, rows)) in [
-        (width, height),
-        (chroma_width, chroma_height),
-        (chroma_width, chroma_height),
-    ]
-    .into_iter()
-    .enumerate()
+    for (plane, (columns, rows)) in
+        [(width, height), (chroma_width, chroma_height), (chroma_width, chroma_height)]
+            .into_iter()
+            .enumerate()
     {
-        let (start, stride) = (
-            image.planes[plane].cast_const(),
-            image.stride[plane] as isize,
-        );
+        let (start, stride) = (image.planes[plane].cast_const(), image.stride[plane] as isize);
         for row in 0..rows as isize {
             // SAFETY: an I420 image of libvpx has `rows` rows of at least `columns` bytes, `stride` apart, and
             // stays valid until the next call into the context, which cannot happen during this borrow.
@@ -541,14 +476,11 @@ fn check(code: vpx_codec_err_t, context: &mut vpx_codec_ctx_t) -> Result<(), Str
     }
     // SAFETY: both calls return null or a static or context-owned C string, read before the next call.
     let words = unsafe {
-        [
-            vpx_sys::vpx_codec_err_to_string(code),
-            vpx_sys::vpx_codec_error_detail(context),
-        ]
-        .into_iter()
-        .filter(|words| !words.is_null())
-        .map(|words| CStr::from_ptr(words).to_string_lossy().into_owned())
-        .collect::<Vec<_>>()
+        [vpx_sys::vpx_codec_err_to_string(code), vpx_sys::vpx_codec_error_detail(context)]
+            .into_iter()
+            .filter(|words| !words.is_null())
+            .map(|words| CStr::from_ptr(words).to_string_lossy().into_owned())
+            .collect::<Vec<_>>()
     };
     Err(words.join(": "))
 }

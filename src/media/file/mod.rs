@@ -26,14 +26,8 @@ impl Error {
     /// The same with the file's name.
     pub fn in_file(self, what: impl Into<String>) -> super::Error {
         match self {
-            Self::Damaged(why) => super::Error::Decode {
-                what: what.into(),
-                why,
-            },
-            Self::Io(source) => super::Error::Io {
-                what: what.into(),
-                source,
-            },
+            Self::Damaged(why) => super::Error::Decode { what: what.into(), why },
+            Self::Io(source) => super::Error::Io { what: what.into(), source },
         }
     }
 }

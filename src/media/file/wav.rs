@@ -56,11 +56,7 @@ impl Encoding {
 }
 
 fn finite(sample: f32) -> f32 {
-    if sample.is_finite() {
-        sample.clamp(-8.0, 8.0)
-    } else {
-        0.0
-    }
+    if sample.is_finite() { sample.clamp(-8.0, 8.0) } else { 0.0 }
 }
 
 /// What the header says.
@@ -99,12 +95,7 @@ impl<R: Read> Reader<R> {
     /// Not a WAV file, an encoding that is not PCM, or numbers that cannot be.
     pub fn new(mut input: R) -> Result<Self, Error> {
         let header = parse(&mut input)?;
-        Ok(Self {
-            input,
-            header,
-            left: header.data_bytes,
-            bytes: Vec::new(),
-        })
+        Ok(Self { input, header, left: header.data_bytes, bytes: Vec::new() })
     }
 
     /// What the header said.
@@ -119,28 +110,19 @@ impl<R: Read> Reader<R> {
     pub fn read(&mut self, samples: usize, out: &mut Vec<f32>) -> Result<usize, Error> {
         let frame = self.header.frame_bytes();
         let wanted = (samples.min(MAX_READ) * frame) as u64;
-        let wanted =
-            self.left.map_or(wanted, |left| left.min(wanted)) / frame as u64 * frame as u64;
+        let wanted = self.left.map_or(wanted, |left| left.min(wanted)) / frame as u64 * frame as u64;
         self.bytes.clear();
-        let got = (&mut self.input)
-            .take(wanted)
-            .read_to_end(&mut self.bytes)? as u64;
+        let got = (&mut self.input).take(wanted).read_to_end(&mut self.bytes)? as u64;
         if let Some(left) = &mut self.left {
             if got < wanted {
-                return Err(Error::damaged(format!(
-                    "the file ends {} bytes early",
-                    *left - got
-                )));
+                return Err(Error::damaged(format!("the file ends {} bytes early", *left - got)));
             }
             *left -= got;
         }
         let encoding = self.header.encoding;
         let share = 1.0 / f32::from(self.header.channels);
         for frame in self.bytes.chunks_exact(frame) {
-            let sum: f32 = frame
-                .chunks_exact(encoding.bytes())
-                .map(|sample| encoding.sample(sample))
-                .sum();
+            let sum: f32 = frame.chunks_exact(encoding.bytes()).map(|sample| encoding.sample(sample)).sum();
             out.push(sum * share);
         }
         Ok(self.bytes.len() / frame)
@@ -182,18 +164,9 @@ fn parse(input: &mut impl Read) -> Result<Header, Error> {
                 let (channels, rate, encoding) =
                     format.ok_or_else(|| Error::damaged("the sound comes before its format"))?;
                 // Programs that write to a pipe leave 0 or all ones here.
-                let data_bytes = if length == 0 || length == u32::MAX {
-                    None
-                } else {
-                    Some(u64::from(length))
-                };
-                return Ok(Header {
-                    channels,
-                    rate,
-                    encoding,
-                    data_start: at,
-                    data_bytes,
-                });
+                let data_bytes =
+                    if length == 0 || length == u32::MAX { None } else { Some(u64::from(length)) };
+                return Ok(Header { channels, rate, encoding, data_start: at, data_bytes });
             }
             _ => skip(input, padded(length), &mut at)?,
         }
@@ -240,9 +213,7 @@ fn format_fields(
         }
     };
     if !CHANNELS.contains(&channels) || !RATES.contains(&rate) {
-        return Err(Error::damaged(format!(
-            "{channels} channels at {rate} Hz are not supported"
-        )));
+        return Err(Error::damaged(format!("{channels} channels at {rate} Hz are not supported")));
     }
     if usize::from(align) != usize::from(channels) * encoding.bytes() {
         return Err(Error::damaged("the block size contradicts the sample size"));
@@ -262,14 +233,10 @@ fn padded(length: u32) -> u64 {
 
 fn take<const N: usize>(input: &mut impl Read, at: &mut u64) -> Result<[u8; N], Error> {
     let mut bytes = [0; N];
-    input
-        .read_exact(&mut bytes)
-        .map_err(|error| match error.kind() {
-            std::io::ErrorKind::UnexpectedEof => {
-                Error::damaged("the file ends before its sound starts")
-            }
-            _ => Error::Io(error),
-        })?;
+    input.read_exact(&mut bytes).map_err(|error| match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => Error::damaged("the file ends before its sound starts"),
+        _ => Error::Io(error),
+    })?;
     *at += N as u64;
     Ok(bytes)
 }
@@ -277,11 +244,7 @@ fn take<const N: usize>(input: &mut impl Read, at: &mut u64) -> Result<[u8; N], 
 fn skip(input: &mut impl Read, length: u64, at: &mut u64) -> Result<(), Error> {
     let skipped = std::io::copy(&mut input.take(length), &mut std::io::sink())?;
     *at += skipped;
-    if skipped == length {
-        Ok(())
-    } else {
-        Err(Error::damaged("the file ends before its sound starts"))
-    }
+    if skipped == length { Ok(()) } else { Err(Error::damaged("the file ends before its sound starts")) }
 }
 
 /// Bytes before the first sample in the files written here.
@@ -306,12 +269,7 @@ impl<W: Write + Seek> Writer<W> {
     /// What `output` says.
     pub fn new(mut output: W) -> std::io::Result<Self> {
         output.write_all(&header_bytes(0))?;
-        Ok(Self {
-            output,
-            samples: 0,
-            written_in_header: 0,
-            block: Vec::new(),
-        })
+        Ok(Self { output, samples: 0, written_in_header: 0, block: Vec::new() })
     }
 
     /// Appends samples, clipped to full scale; about once a second the header learns of them.
@@ -328,11 +286,7 @@ impl<W: Write + Seek> Writer<W> {
         }
         self.output.write_all(&self.block)?;
         self.samples += samples.len() as u64;
-        if self.samples - self.written_in_header >= UPDATE {
-            self.update()
-        } else {
-            Ok(())
-        }
+        if self.samples - self.written_in_header >= UPDATE { self.update() } else { Ok(()) }
     }
 
     /// Brings the header up to date.
@@ -374,14 +328,7 @@ mod tests {
         Ok((reader.header(), samples))
     }
 
-    fn wav(
-        kind: u16,
-        channels: u16,
-        rate: u32,
-        bits: u16,
-        extensible: bool,
-        data: &[u8],
-    ) -> Vec<u8> {
+    fn wav(kind: u16, channels: u16, rate: u32, bits: u16, extensible: bool, data: &[u8]) -> Vec<u8> {
         let mut format = Vec::new();
         format.extend((if extensible { EXTENSIBLE } else { kind }).to_le_bytes());
         format.extend(channels.to_le_bytes());
@@ -416,8 +363,7 @@ mod tests {
             ] {
                 let silent = vec![if bits == 8 { 128 } else { 0 }; half.len()];
                 let data = [half.clone(), half.clone(), half, silent].concat();
-                let (header, samples) =
-                    read_all(&wav(kind, 2, 44_100, bits, extensible, &data)).unwrap();
+                let (header, samples) = read_all(&wav(kind, 2, 44_100, bits, extensible, &data)).unwrap();
                 assert_eq!((header.channels, header.rate), (2, 44_100));
                 assert_eq!(samples, [0.5, 0.25], "{kind} {bits}");
             }
@@ -435,18 +381,10 @@ mod tests {
         }
         drop(writer);
         let (header, samples) = read_all(file.get_ref()).unwrap();
-        assert_eq!(
-            (header.channels, header.rate, header.encoding),
-            (1, SAMPLE_RATE, Encoding::I16)
-        );
+        assert_eq!((header.channels, header.rate, header.encoding), (1, SAMPLE_RATE, Encoding::I16));
         assert!(samples.len() > 90_000, "{}", samples.len());
         assert_eq!(samples[..3], [32_767.0 / 32_768.0, -1.0, 0.0]);
-        assert!(
-            samples[3..]
-                .iter()
-                .zip(&sound)
-                .all(|(a, b)| (a - b).abs() < 1e-4)
-        );
+        assert!(samples[3..].iter().zip(&sound).all(|(a, b)| (a - b).abs() < 1e-4));
     }
 
     #[test]

@@ -53,11 +53,7 @@ impl<R: BufRead> Reader<R> {
     pub fn new(mut input: R) -> Result<Self, Error> {
         let line = line(&mut input)?.ok_or_else(|| Error::damaged("empty"))?;
         let header = parse(&line)?;
-        Ok(Self {
-            input,
-            header,
-            header_bytes: line.len() as u64 + 1,
-        })
+        Ok(Self { input, header, header_bytes: line.len() as u64 + 1 })
     }
 
     /// What the header said.
@@ -86,9 +82,7 @@ impl<R: BufRead> Reader<R> {
         let wanted = self.header.picture_bytes();
         let full = VideoFrame::bytes(self.header.width, self.header.height);
         let mut data = Vec::with_capacity(full.min(FIRST_ALLOCATION));
-        (&mut self.input)
-            .take(wanted as u64)
-            .read_to_end(&mut data)?;
+        (&mut self.input).take(wanted as u64).read_to_end(&mut data)?;
         if data.len() != wanted {
             return Err(truncated(data.len() as u64, wanted));
         }
@@ -107,15 +101,8 @@ impl<R: BufRead> Reader<R> {
             return Ok(false);
         }
         let wanted = self.header.picture_bytes();
-        let skipped = std::io::copy(
-            &mut (&mut self.input).take(wanted as u64),
-            &mut std::io::sink(),
-        )?;
-        if skipped == wanted as u64 {
-            Ok(true)
-        } else {
-            Err(truncated(skipped, wanted))
-        }
+        let skipped = std::io::copy(&mut (&mut self.input).take(wanted as u64), &mut std::io::sink())?;
+        if skipped == wanted as u64 { Ok(true) } else { Err(truncated(skipped, wanted)) }
     }
 
     fn picture_line(&mut self) -> Result<bool, Error> {
@@ -128,9 +115,7 @@ impl<R: BufRead> Reader<R> {
 }
 
 fn truncated(got: u64, wanted: usize) -> Error {
-    Error::damaged(format!(
-        "the file ends inside a picture ({got} of {wanted} bytes)"
-    ))
+    Error::damaged(format!("the file ends inside a picture ({got} of {wanted} bytes)"))
 }
 
 /// One line without its end; `None` when the input is at its end.
@@ -140,9 +125,7 @@ fn line(input: &mut impl BufRead) -> Result<Option<Vec<u8>>, Error> {
     match line.pop() {
         None => Ok(None),
         Some(b'\n') => Ok(Some(line)),
-        Some(_) if line.len() as u64 + 1 >= MAX_LINE => {
-            Err(Error::damaged("a header line is too long"))
-        }
+        Some(_) if line.len() as u64 + 1 >= MAX_LINE => Err(Error::damaged("a header line is too long")),
         Some(_) => Err(Error::damaged("the file ends inside a header line")),
     }
 }
@@ -168,38 +151,25 @@ fn parse(line: &[u8]) -> Result<Header, Error> {
         }
     }
     match (width, height) {
-        (Some(width), Some(height)) => Ok(Header {
-            width,
-            height,
-            rate,
-            mono,
-        }),
+        (Some(width), Some(height)) => Ok(Header { width, height, rate, mono }),
         _ => Err(Error::damaged("the header names no size")),
     }
 }
 
 fn side(value: &str) -> Result<u32, Error> {
-    let side = value
-        .parse()
-        .map_err(|_| Error::damaged(format!("{value:?} is no width or height")))?;
+    let side = value.parse().map_err(|_| Error::damaged(format!("{value:?} is no width or height")))?;
     frame::check_size(side, side)
         .map(|()| side)
         .map_err(|_| Error::damaged(format!("a side of {side} is not between 1 and {MAX_SIDE}")))
 }
 
 fn parse_rate(value: &str) -> Result<(u32, u32), Error> {
-    let wrong = || {
-        Error::damaged(format!(
-            "{value:?} is no frame rate between 1 in 10 s and 1000 a second"
-        ))
-    };
+    let wrong = || Error::damaged(format!("{value:?} is no frame rate between 1 in 10 s and 1000 a second"));
     let (numerator, denominator) = value.split_once(':').ok_or_else(wrong)?;
     match (numerator.parse::<u32>(), denominator.parse::<u32>()) {
         (Ok(0), Ok(0)) => Ok((25, 1)),
         (Ok(n), Ok(d))
-            if d > 0
-                && u64::from(n) <= 1000 * u64::from(d)
-                && 10 * u64::from(n) >= u64::from(d) =>
+            if d > 0 && u64::from(n) <= 1000 * u64::from(d) && 10 * u64::from(n) >= u64::from(d) =>
         {
             Ok((n, d))
         }
@@ -211,9 +181,9 @@ fn parse_colour(value: &str) -> Result<bool, Error> {
     match value {
         "420" | "420jpeg" | "420mpeg2" | "420paldv" => Ok(false),
         "mono" => Ok(true),
-        other => Err(Error::damaged(format!(
-            "colour format {other:?} is not supported, only 8-bit 420 and mono"
-        ))),
+        other => {
+            Err(Error::damaged(format!("colour format {other:?} is not supported, only 8-bit 420 and mono")))
+        }
     }
 }
 
@@ -230,14 +200,8 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// What `output` says.
     pub fn new(mut output: W, width: u32, height: u32, fps: u32) -> std::io::Result<Self> {
-        output.write_all(
-            format!("YUV4MPEG2 W{width} H{height} F{fps}:1 Ip A1:1 C420jpeg\n").as_bytes(),
-        )?;
-        Ok(Self {
-            output,
-            size: (width, height),
-            block: Vec::new(),
-        })
+        output.write_all(format!("YUV4MPEG2 W{width} H{height} F{fps}:1 Ip A1:1 C420jpeg\n").as_bytes())?;
+        Ok(Self { output, size: (width, height), block: Vec::new() })
     }
 
     /// Width and height that every picture must have.
@@ -251,10 +215,7 @@ impl<W: Write> Writer<W> {
     /// What the output says, and `InvalidInput` for a picture of another size.
     pub fn write(&mut self, picture: &VideoFrame) -> std::io::Result<()> {
         if (picture.width(), picture.height()) != self.size {
-            return Err(std::io::Error::new(
-                std::io::ErrorKind::InvalidInput,
-                "a picture of another size",
-            ));
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "a picture of another size"));
         }
         self.block.clear();
         self.block.extend_from_slice(b"FRAME\n");
@@ -289,12 +250,7 @@ mod tests {
     }
 
     fn film(width: u32, height: u32, count: u64) -> (Vec<u8>, Vec<VideoFrame>) {
-        let pattern = Pattern::new(VideoFormat {
-            width,
-            height,
-            fps: 25,
-        })
-        .unwrap();
+        let pattern = Pattern::new(VideoFormat { width, height, fps: 25 }).unwrap();
         let pictures: Vec<_> = (0..count).map(|n| pattern.paint(n, WallTime(0))).collect();
         let mut bytes = Vec::new();
         let mut writer = Writer::new(&mut bytes, width, height, 25).unwrap();
@@ -317,10 +273,7 @@ mod tests {
         let (bytes, _) = film(80, 45, 2);
         let header = bytes.iter().position(|&b| b == b'\n').unwrap() + 1;
         let picture = (bytes.len() - header) / 2;
-        for cut in (0..bytes.len())
-            .step_by(7)
-            .chain([header, header + picture])
-        {
+        for cut in (0..bytes.len()).step_by(7).chain([header, header + picture]) {
             let whole = cut >= header && (cut - header) % picture == 0;
             assert_eq!(read_all(&bytes[..cut]).is_ok(), whole, "cut at {cut}");
         }
@@ -329,17 +282,8 @@ mod tests {
     #[test]
     fn headers_are_read_with_care() {
         let header = |text: &str| Reader::new(format!("{text}\n").as_bytes()).map(|r| r.header());
-        let full =
-            header("YUV4MPEG2 W5 H3 F30000:1001 It A128:117 C420mpeg2 XYSCSS=420MPEG2").unwrap();
-        assert_eq!(
-            full,
-            Header {
-                width: 5,
-                height: 3,
-                rate: (30000, 1001),
-                mono: false
-            }
-        );
+        let full = header("YUV4MPEG2 W5 H3 F30000:1001 It A128:117 C420mpeg2 XYSCSS=420MPEG2").unwrap();
+        assert_eq!(full, Header { width: 5, height: 3, rate: (30000, 1001), mono: false });
         assert!(header("YUV4MPEG2 H1 W1 F0:0 Cmono").unwrap().mono);
         for bad in [
             "",

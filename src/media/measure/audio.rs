@@ -122,8 +122,7 @@ impl AudioMeter {
         let open = self.open_gap();
         AudioReport {
             played_ms: self.samples * 1000 / u64::from(SAMPLE_RATE),
-            level_dbfs: (self.samples > 0)
-                .then(|| decibels(self.power / (self.blocks.max(1) as f64))),
+            level_dbfs: (self.samples > 0).then(|| decibels(self.power / (self.blocks.max(1) as f64))),
             recent_dbfs: (self.blocks > 0).then(|| decibels(f64::from(self.recent_power))),
             silence_pct: if self.blocks > 0 {
                 100.0 * self.silent_blocks as f64 / self.blocks as f64
@@ -148,11 +147,7 @@ impl AudioMeter {
         self.power += f64::from(power);
         self.recent_power += (power - self.recent_power) * 0.1;
         self.silent_blocks += u64::from(level < SILENT);
-        self.silent_run = if level < SILENT {
-            self.silent_run + 1
-        } else {
-            0
-        };
+        self.silent_run = if level < SILENT { self.silent_run + 1 } else { 0 };
         if self.recognised && level < DIP {
             self.dip += 1;
             self.gap_open |= self.dip >= DIP_BLOCKS || self.silent_run >= SILENT_BLOCKS;
@@ -179,11 +174,7 @@ impl AudioMeter {
 }
 
 fn decibels(power: f64) -> f64 {
-    if power <= 0.0 {
-        FLOOR_DBFS
-    } else {
-        (10.0 * power.log10()).max(FLOOR_DBFS)
-    }
+    if power <= 0.0 { FLOOR_DBFS } else { (10.0 * power.log10()).max(FLOOR_DBFS) }
 }
 
 #[cfg(test)]
@@ -222,18 +213,11 @@ mod tests {
     fn a_clean_tone_has_its_latency_and_no_gaps() {
         let report = hear(|_| false, |_| false);
         let latency = report.latency.unwrap();
-        assert!(
-            (latency.p50 - 60.0).abs() < 2.0 && (latency.p95 - 60.0).abs() < 2.0,
-            "{latency:?}"
-        );
+        assert!((latency.p50 - 60.0).abs() < 2.0 && (latency.p95 - 60.0).abs() < 2.0, "{latency:?}");
         assert!(latency.count > 80);
         assert_eq!((report.gaps, report.played_ms), (0, 10_000));
         assert!(report.silence_pct < 0.2, "{}", report.silence_pct);
-        assert!(
-            (report.level_dbfs.unwrap() + 11.4).abs() < 1.0,
-            "{:?}",
-            report.level_dbfs
-        );
+        assert!((report.level_dbfs.unwrap() + 11.4).abs() < 1.0, "{:?}", report.level_dbfs);
         assert!((report.tone_hz.unwrap() - 440.0).abs() < 5.0);
     }
 
@@ -241,10 +225,7 @@ mod tests {
     fn single_losses_are_concealed_and_long_ones_are_gaps() {
         let single = hear(|n| n > 100 && n % 25 == 0, |_| false);
         assert_eq!(single.gaps, 0);
-        let long = hear(
-            |n| (200..225).contains(&n) || (300..320).contains(&n),
-            |_| false,
-        );
+        let long = hear(|n| (200..225).contains(&n) || (300..320).contains(&n), |_| false);
         assert_eq!(long.gaps, 2, "{long:?}");
         assert!((500..900).contains(&long.gap_ms), "{long:?}");
         assert!(long.latency.unwrap().count > 50);
@@ -256,11 +237,7 @@ mod tests {
         assert_eq!(report.gaps, 2);
         assert!((100..=140).contains(&report.gap_ms), "{}", report.gap_ms);
         assert!((90..=110).contains(&report.longest_gap_ms));
-        assert!(
-            (1.0..1.5).contains(&report.silence_pct),
-            "{}",
-            report.silence_pct
-        );
+        assert!((1.0..1.5).contains(&report.silence_pct), "{}", report.silence_pct);
     }
 
     #[test]
@@ -269,10 +246,7 @@ mod tests {
         assert_eq!(meter.report(), AudioReport::default());
         (0..500).for_each(|n| meter.played(&[0.0; 480], WallTime(START + n * 10_000)));
         let report = meter.report();
-        assert_eq!(
-            (report.silence_pct, report.gaps, report.level_dbfs),
-            (100.0, 0, Some(-120.0))
-        );
+        assert_eq!((report.silence_pct, report.gaps, report.level_dbfs), (100.0, 0, Some(-120.0)));
         assert_eq!((report.latency, report.tone_hz), (None, None));
     }
 

@@ -30,11 +30,7 @@ pub struct Distribution {
 
 impl Default for Histogram {
     fn default() -> Self {
-        Self {
-            buckets: Box::new([0; BUCKETS]),
-            count: 0,
-            max: 0,
-        }
+        Self { buckets: Box::new([0; BUCKETS]), count: 0, max: 0 }
     }
 }
 
@@ -43,11 +39,7 @@ impl Histogram {
     pub fn add(&mut self, micros: i64) {
         let bucket = bucket(micros.max(0).unsigned_abs());
         self.buckets[bucket] = self.buckets[bucket].saturating_add(1);
-        self.max = if self.count == 0 {
-            micros
-        } else {
-            self.max.max(micros)
-        };
+        self.max = if self.count == 0 { micros } else { self.max.max(micros) };
         self.count += 1;
     }
 
@@ -110,10 +102,7 @@ mod tests {
         let mut histogram = Histogram::default();
         (1..=1000).for_each(|ms| histogram.add(ms * 1000));
         let d = histogram.distribution().unwrap();
-        assert!(
-            (d.p50 - 500.0).abs() < 5.0 && (d.p95 - 950.0).abs() < 9.0,
-            "{d:?}"
-        );
+        assert!((d.p50 - 500.0).abs() < 5.0 && (d.p95 - 950.0).abs() < 9.0, "{d:?}");
         assert_eq!((d.max, d.count), (1000.0, 1000));
     }
 

@@ -121,11 +121,7 @@ impl VideoMeter {
         let mut seconds = 0.0;
         if let (Some(first), Some(last)) = (self.first, self.last) {
             freeze.between(first, last, now);
-            seconds = now
-                .max(last)
-                .since(first)
-                .saturating_sub(self.away)
-                .as_secs_f64();
+            seconds = now.max(last).since(first).saturating_sub(self.away).as_secs_f64();
         } else if let (Some(first), Some(paused)) = (self.first, self.paused) {
             seconds = paused.since(first).saturating_sub(self.away).as_secs_f64();
         }
@@ -135,11 +131,7 @@ impl VideoMeter {
             repeated: self.repeated,
             unread: self.unread,
             // The first picture opens the first interval and is not part of the rate.
-            fps: if seconds > 0.0 {
-                (self.shown - 1) as f64 / seconds
-            } else {
-                0.0
-            },
+            fps: if seconds > 0.0 { (self.shown - 1) as f64 / seconds } else { 0.0 },
             frozen_ms: freeze.total.as_secs_f64() * 1000.0,
             longest_freeze_ms: freeze.longest.as_secs_f64() * 1000.0,
             frozen_seconds: freeze.seconds,
@@ -158,11 +150,7 @@ impl VideoMeter {
         if self.last_sampled.is_some_and(|last| at.since(last) < pause) {
             return;
         }
-        let format = VideoFormat {
-            width: picture.width(),
-            height: picture.height(),
-            fps: 1,
-        };
+        let format = VideoFormat { width: picture.width(), height: picture.height(), fps: 1 };
         let painter = match self.painter.take() {
             Some(painter) if painter.paints(format) => painter,
             _ => match Pattern::new(format) {
@@ -172,10 +160,9 @@ impl VideoMeter {
         };
         let original = painter.paint(reading.number, reading.captured);
         self.painter = Some(painter);
-        if let (Some(error), Some(ssim)) = (
-            quality::luma_error(&original, picture),
-            quality::ssim(&original, picture),
-        ) {
+        if let (Some(error), Some(ssim)) =
+            (quality::luma_error(&original, picture), quality::ssim(&original, picture))
+        {
             self.samples += 1;
             self.error_sum += error;
             self.ssim_sum += ssim;
@@ -220,19 +207,11 @@ mod tests {
     }
 
     fn show(meter: &mut VideoMeter, pattern: &Pattern, number: u64, delay: u64) {
-        meter.shown(
-            &pattern.paint(number, at(number * 40)),
-            at(number * 40 + delay),
-        );
+        meter.shown(&pattern.paint(number, at(number * 40)), at(number * 40 + delay));
     }
 
     fn pattern() -> Pattern {
-        Pattern::new(VideoFormat {
-            width: 160,
-            height: 90,
-            fps: 25,
-        })
-        .unwrap()
+        Pattern::new(VideoFormat { width: 160, height: 90, fps: 25 }).unwrap()
     }
 
     #[test]
@@ -240,15 +219,7 @@ mod tests {
         let (mut meter, pattern) = (VideoMeter::new(), pattern());
         (0..1500).for_each(|n| show(&mut meter, &pattern, n, 55 + n % 3));
         let report = meter.report(at(1499 * 40 + 57));
-        assert_eq!(
-            (
-                report.shown,
-                report.repeated,
-                report.unread,
-                report.frozen_seconds
-            ),
-            (1500, 0, 0, 0)
-        );
+        assert_eq!((report.shown, report.repeated, report.unread, report.frozen_seconds), (1500, 0, 0, 0));
         assert_eq!((report.frozen_ms, report.longest_freeze_ms), (0.0, 0.0));
         assert!((report.fps - 25.0).abs() < 0.1, "{}", report.fps);
         let latency = report.latency.unwrap();
@@ -257,10 +228,7 @@ mod tests {
                 && (latency.p95 - 57.0).abs() < 0.6
                 && (latency.max - 57.0).abs() < 0.2
         );
-        assert_eq!(
-            (report.psnr_db, report.ssim.map(|s| s > 0.999_999)),
-            (Some(100.0), Some(true))
-        );
+        assert_eq!((report.psnr_db, report.ssim.map(|s| s > 0.999_999)), (Some(100.0), Some(true)));
         assert!(report.sampled > 700, "{}", report.sampled);
     }
 
@@ -268,18 +236,9 @@ mod tests {
     fn a_freeze_counts_whole_and_marks_its_seconds() {
         let (mut meter, pattern) = (VideoMeter::new(), pattern());
         // Pictures 45 to 54 are missing: 400 ms from 1.76 s to 2.2 s.
-        (0..100)
-            .filter(|n| !(45..55).contains(n))
-            .for_each(|n| show(&mut meter, &pattern, n, 0));
+        (0..100).filter(|n| !(45..55).contains(n)).for_each(|n| show(&mut meter, &pattern, n, 0));
         let report = meter.report(at(99 * 40 + 100));
-        assert_eq!(
-            (
-                report.frozen_ms,
-                report.longest_freeze_ms,
-                report.frozen_seconds
-            ),
-            (440.0, 440.0, 2)
-        );
+        assert_eq!((report.frozen_ms, report.longest_freeze_ms, report.frozen_seconds), (440.0, 440.0, 2));
     }
 
     #[test]
@@ -312,10 +271,7 @@ mod tests {
         let mut meter = VideoMeter::new();
         (0..50).for_each(|n| meter.shown(&VideoFrame::black(64, 64, at(0)), at(n * 40)));
         let report = meter.report(at(2000));
-        assert_eq!(
-            (report.shown, report.latency, report.psnr_db, report.unread),
-            (50, None, None, 0)
-        );
+        assert_eq!((report.shown, report.latency, report.psnr_db, report.unread), (50, None, None, 0));
         assert_eq!(report.size, (64, 64));
     }
 

@@ -97,17 +97,10 @@ impl Receiver {
         let mut incoming = Vec::new();
         let mut beat: Option<Instant> = None;
         // Before the beat each packet wakes the thread: the first says when the beat starts.
-        while shared.audio_in.wait(
-            beat.or(self.buffer.starts_at()),
-            beat.is_none(),
-            &mut incoming,
-        ) {
+        while shared.audio_in.wait(beat.or(self.buffer.starts_at()), beat.is_none(), &mut incoming) {
             self.take_in(&mut incoming);
             let now = Instant::now();
-            let Some(due) = beat
-                .or_else(|| self.buffer.starts_at())
-                .filter(|&due| due <= now)
-            else {
+            let Some(due) = beat.or_else(|| self.buffer.starts_at()).filter(|&due| due <= now) else {
                 continue;
             };
             let due = if now - due > FAR_BEHIND { now } else { due };

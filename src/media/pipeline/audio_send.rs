@@ -30,10 +30,7 @@ pub(super) struct Sender {
 
 impl Sender {
     pub(super) fn new(source: Box<dyn AudioSource>, bits_per_second: u32) -> Result<Self, Error> {
-        let settings = opus::Settings {
-            bits_per_second,
-            ..opus::Settings::default()
-        };
+        let settings = opus::Settings { bits_per_second, ..opus::Settings::default() };
         let [ssrc, timestamp, sequence] = super::random()?;
         Ok(Self {
             source,
@@ -61,8 +58,7 @@ impl Sender {
                     self.encoder.set_bitrate(rate)?;
                 }
                 if let Some(percent) = orders.expected_loss {
-                    self.encoder
-                        .set_expected_loss(percent.max(LEAST_EXPECTED_LOSS))?;
+                    self.encoder.set_expected_loss(percent.max(LEAST_EXPECTED_LOSS))?;
                 }
                 self.source.read(captured, &mut block)?;
                 if orders.muted {
@@ -93,9 +89,7 @@ impl Sender {
                 payload_type: OPUS_PAYLOAD_TYPE,
                 marker: index == 0,
                 sequence: self.sequence,
-                timestamp: self
-                    .timestamp
-                    .wrapping_add((index * opus::BLOCK as u64) as u32),
+                timestamp: self.timestamp.wrapping_add((index * opus::BLOCK as u64) as u32),
                 ssrc: self.ssrc,
                 payload,
                 arrived: now,

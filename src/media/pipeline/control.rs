@@ -61,10 +61,7 @@ impl Control {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 let orders = state.orders;
-                state.orders = Orders {
-                    muted: orders.muted,
-                    ..Orders::default()
-                };
+                state.orders = Orders { muted: orders.muted, ..Orders::default() };
                 return Some(orders);
             }
             let waited = self.changed.wait_timeout(state, left);

@@ -109,11 +109,7 @@ impl Shared {
     /// Takes note that a source, a sink or a codec failed for good.
     fn fail(&self, kind: Kind, sending: bool, error: &Error) {
         tracing::warn!(?kind, sending, %error, "media failed");
-        lock(&self.failures).push(Failure {
-            kind,
-            sending,
-            message: error.to_string(),
-        });
+        lock(&self.failures).push(Failure { kind, sending, message: error.to_string() });
     }
 
     fn micros(&self, at: Instant) -> i64 {
@@ -137,8 +133,7 @@ fn random() -> Result<[u32; 3], Error> {
         what: "the system's random numbers".to_owned(),
         source: std::io::Error::other(error.to_string()),
     })?;
-    let number =
-        |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+    let number = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
     Ok([number(0), number(4), number(8)])
 }
 
@@ -211,11 +206,7 @@ impl Engine {
             audio_received: Mutex::default(),
             failures: Mutex::default(),
         });
-        let engine = Self {
-            shared: shared.clone(),
-            senders: Mutex::default(),
-            threads: Mutex::default(),
-        };
+        let engine = Self { shared: shared.clone(), senders: Mutex::default(), threads: Mutex::default() };
         let receiver = video_receive::Receiver::new(shared.clone(), sinks.video)?;
         engine.spawn("video-receive", move || receiver.run())?;
         let receiver = audio_receive::Receiver::new(shared.clone(), sinks.audio)?;
@@ -230,10 +221,8 @@ impl Engine {
     ///
     /// A codec that refuses its settings.
     pub fn attach(&self, sources: Sources) -> Result<(), Error> {
-        let video = sources
-            .video
-            .map(|source| video_send::Sender::new(source, sources.video_kbps))
-            .transpose()?;
+        let video =
+            sources.video.map(|source| video_send::Sender::new(source, sources.video_kbps)).transpose()?;
         let audio = sources
             .audio
             .map(|source| audio_send::Sender::new(source, sources.audio_bits_per_second))
@@ -340,13 +329,8 @@ impl Engine {
     }
 
     fn spawn(&self, name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), Error> {
-        let thread = std::thread::Builder::new()
-            .name(name.to_owned())
-            .spawn(body);
-        let thread = thread.map_err(|source| Error::Io {
-            what: format!("{name} thread"),
-            source,
-        })?;
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(body);
+        let thread = thread.map_err(|source| Error::Io { what: format!("{name} thread"), source })?;
         lock(&self.threads).push(thread);
         Ok(())
     }

@@ -17,12 +17,7 @@ impl Pacer {
     /// `rate` ticks a second, the first at `start`. A rate of 0 is taken as 1.
     #[must_use]
     pub fn new(start: Instant, rate: u32) -> Self {
-        Self {
-            start,
-            rate: rate.max(1),
-            next: 0,
-            skipped: 0,
-        }
+        Self { start, rate: rate.max(1), next: 0, skipped: 0 }
     }
 
     /// When the next tick is due.
@@ -84,10 +79,7 @@ mod tests {
         let mut pacer = Pacer::new(start, 25);
         assert_eq!(pacer.tick(start, Duration::ZERO), Some(0));
         assert_eq!(pacer.tick(start, Duration::ZERO), None);
-        assert_eq!(
-            pacer.tick(start + Duration::from_millis(1_010), Duration::ZERO),
-            Some(25)
-        );
+        assert_eq!(pacer.tick(start + Duration::from_millis(1_010), Duration::ZERO), Some(25));
         assert_eq!(pacer.deadline(), start + Duration::from_millis(1_040));
         assert_eq!(pacer.skipped(), 24);
     }
@@ -97,8 +89,7 @@ mod tests {
         let start = Instant::now();
         let mut pacer = Pacer::new(start, 50);
         let late = start + Duration::from_millis(70);
-        let caught: Vec<_> =
-            std::iter::from_fn(|| pacer.tick(late, Duration::from_millis(100))).collect();
+        let caught: Vec<_> = std::iter::from_fn(|| pacer.tick(late, Duration::from_millis(100))).collect();
         assert_eq!(caught, [0, 1, 2, 3]);
     }
 }

@@ -11,12 +11,7 @@ use crate::media::rtp::sequence::Unwrapper;
 /// Pictures that may wait. When full the oldest is shown at once.
 const CAPACITY: usize = 12;
 /// The delay spent on an even beat: none on a calm path, at most 80 ms.
-const LIMITS: Limits = Limits {
-    floor: 0,
-    ceiling: 80_000,
-    margin: 0,
-    quantile: 0.9,
-};
+const LIMITS: Limits = Limits { floor: 0, ceiling: 80_000, margin: 0, quantile: 0.9 };
 /// A picture this late is passed over when the next is due too, microseconds.
 const TOO_LATE: i64 = 50_000;
 
@@ -71,9 +66,7 @@ impl<T> Playout<T> {
 
     /// The next picture to show at `now`.
     pub fn due(&mut self, now: i64) -> Option<T> {
-        while let (Some(&(first, _)), Some(&(second, _))) =
-            (self.waiting.front(), self.waiting.get(1))
-        {
+        while let (Some(&(first, _)), Some(&(second, _))) = (self.waiting.front(), self.waiting.get(1)) {
             if second > now || now - first < TOO_LATE {
                 break;
             }
@@ -81,9 +74,7 @@ impl<T> Playout<T> {
             self.skipped += 1;
         }
         let &(at, _) = self.waiting.front()?;
-        (at <= now || self.waiting.len() > CAPACITY)
-            .then(|| self.waiting.pop_front())?
-            .map(|w| w.1)
+        (at <= now || self.waiting.len() > CAPACITY).then(|| self.waiting.pop_front())?.map(|w| w.1)
     }
 
     /// When the next picture is due.
@@ -147,10 +138,7 @@ mod tests {
         for i in 0..50u32 {
             let jump = if i < 25 { 0 } else { 90_000 * 60 };
             let now = i64::from(i) * 40_000;
-            assert!(
-                playout.beat(i * 3_600 + jump, now, now) <= now + 4_000,
-                "{i}"
-            );
+            assert!(playout.beat(i * 3_600 + jump, now, now) <= now + 4_000, "{i}");
         }
     }
 

@@ -144,20 +144,13 @@ struct End {
 }
 
 fn format() -> VideoFormat {
-    VideoFormat {
-        width: 160,
-        height: 90,
-        fps: 25,
-    }
+    VideoFormat { width: 160, height: 90, fps: 25 }
 }
 
 fn end() -> End {
     let (video, audio) = (Recorder::default(), Recorder::default());
-    let (engine, inlet) = Engine::prepare(Sinks {
-        video: Box::new(video.clone()),
-        audio: Box::new(audio.clone()),
-    })
-    .unwrap();
+    let (engine, inlet) =
+        Engine::prepare(Sinks { video: Box::new(video.clone()), audio: Box::new(audio.clone()) }).unwrap();
     let sources = Sources {
         video: Some(Box::new(Pattern::new(format()).unwrap())),
         audio: Some(Box::new(Tone::new(440).unwrap())),
@@ -165,12 +158,7 @@ fn end() -> End {
         audio_bits_per_second: 24_000,
     };
     engine.attach(sources).unwrap();
-    End {
-        engine,
-        inlet,
-        video,
-        audio,
-    }
+    End { engine, inlet, video, audio }
 }
 
 /// Polls a condition of two live engines.
@@ -190,9 +178,7 @@ fn call(loss: f64, condition: impl Fn(&Stats, &Stats) -> bool) -> [(Stats, Recor
     let (to_a, other) = Wire::new(a.inlet.clone(), loss, 2);
     a.engine.start_sending(to_b.clone()).unwrap();
     b.engine.start_sending(to_a.clone()).unwrap();
-    until("the call is as it should be", || {
-        condition(&a.engine.snapshot(), &b.engine.snapshot())
-    });
+    until("the call is as it should be", || condition(&a.engine.snapshot(), &b.engine.snapshot()));
     let stats = [a.engine.stop(), b.engine.stop()];
     to_a.close();
     to_b.close();
@@ -203,15 +189,12 @@ fn call(loss: f64, condition: impl Fn(&Stats, &Stats) -> bool) -> [(Stats, Recor
 }
 
 fn lasted(stats: &Stats, seconds: u64) -> bool {
-    stats.audio_received.played_ms >= seconds * 1_000
-        && stats.video_received.frames_shown >= seconds * 20
+    stats.audio_received.played_ms >= seconds * 1_000 && stats.video_received.frames_shown >= seconds * 20
 }
 
 #[test]
 fn picture_and_sound_arrive_both_ways() {
-    let ends = call(0.0, |a, b| {
-        lasted(a, 3) && lasted(b, 3) && a.audio_received.latency.is_some()
-    });
+    let ends = call(0.0, |a, b| lasted(a, 3) && lasted(b, 3) && a.audio_received.latency.is_some());
     for (stats, video, audio) in &ends {
         let received = &stats.video_received;
         assert_eq!((received.width, received.height), (160, 90));
@@ -221,19 +204,12 @@ fn picture_and_sound_arrive_both_ways() {
         assert!(received.psnr_db.unwrap() > 25.0, "{received:?}");
         assert!(received.latency.is_some() && received.first_shown.is_some());
         let seen = lock(&video.0);
-        assert_eq!(
-            seen.numbers.len() as u64,
-            received.frames_shown,
-            "every picture reads"
-        );
+        assert_eq!(seen.numbers.len() as u64, received.frames_shown, "every picture reads");
         assert!(seen.numbers.windows(2).all(|w| w[0] < w[1]), "in order");
         assert_eq!(seen.finished, 1);
         let heard = lock(&audio.0);
         assert_eq!(heard.finished, 1);
-        assert!(
-            heard.energy / heard.samples as f64 > 1e-3,
-            "the tone is loud"
-        );
+        assert!(heard.energy / heard.samples as f64 > 1e-3, "the tone is loud");
         let sound = &stats.audio_received;
         assert_eq!(heard.samples as u64 / 48, sound.played_ms);
         assert!((sound.tone_hz.unwrap_or(440.0) - 440.0).abs() < 5.0);
@@ -248,21 +224,9 @@ fn picture_and_sound_arrive_both_ways() {
 fn five_percent_loss_is_neither_seen_nor_heard() {
     let ends = call(5.0, |a, b| lasted(a, 6) && lasted(b, 6));
     for (stats, ..) in &ends {
-        assert!(
-            stats.video_received.packets_recovered > 0,
-            "{:?}",
-            stats.video_received
-        );
-        assert!(
-            stats.audio_received.packets_recovered > 0,
-            "{:?}",
-            stats.audio_received
-        );
-        assert!(
-            stats.audio_received.concealed_pct < 2.0,
-            "{:?}",
-            stats.audio_received
-        );
+        assert!(stats.video_received.packets_recovered > 0, "{:?}", stats.video_received);
+        assert!(stats.audio_received.packets_recovered > 0, "{:?}", stats.audio_received);
+        assert!(stats.audio_received.concealed_pct < 2.0, "{:?}", stats.audio_received);
         assert_eq!(stats.video_received.decode_errors, 0);
     }
 }
@@ -272,16 +236,9 @@ fn twenty_percent_loss_leaves_the_call_alive() {
     let ends = call(20.0, |a, b| lasted(a, 5) && lasted(b, 5));
     for (stats, video, _) in &ends {
         assert!(stats.video_received.packets_recovered > 0);
-        assert!(
-            stats.audio_received.concealed_pct < 8.0,
-            "{:?}",
-            stats.audio_received
-        );
+        assert!(stats.audio_received.concealed_pct < 8.0, "{:?}", stats.audio_received);
         let seen = lock(&video.0);
-        assert!(
-            seen.numbers.windows(2).all(|w| w[0] < w[1]),
-            "nothing drifted is shown"
-        );
+        assert!(seen.numbers.windows(2).all(|w| w[0] < w[1]), "nothing drifted is shown");
         assert_eq!(seen.numbers.len(), seen.sizes.len());
     }
 }
@@ -303,18 +260,12 @@ fn a_receiver_that_joins_late_asks_for_a_key_frame() {
     }
     let gate = Arc::new(Nowhere(Mutex::default()));
     a.engine.start_sending(gate.clone()).unwrap();
-    until("some frames were sent", || {
-        a.engine.snapshot().video_sent.frames_sent > 5
-    });
+    until("some frames were sent", || a.engine.snapshot().video_sent.frames_sent > 5);
     *lock(&gate.0) = Some(Arc::downgrade(&to_b));
-    until("packets come in", || {
-        b.engine.snapshot().video_received.packets_received > 0
-    });
+    until("packets come in", || b.engine.snapshot().video_received.packets_received > 0);
     assert_eq!(b.engine.snapshot().video_received.frames_shown, 0);
     b.engine.start_sending(to_a.clone()).unwrap();
-    until("a picture is shown", || {
-        b.engine.snapshot().video_received.frames_shown > 5
-    });
+    until("a picture is shown", || b.engine.snapshot().video_received.frames_shown > 5);
     let stats = b.engine.stop();
     assert!(stats.video_received.keyframes_requested >= 1);
     assert!(a.engine.stop().video_sent.keyframes >= 2);
@@ -333,11 +284,7 @@ fn mute_stops_the_picture_and_silences_the_sound_and_both_come_back() {
     a.engine.set_muted(Kind::Video, true);
     a.engine.set_muted(Kind::Audio, true);
     until("it is quiet", || {
-        b.engine
-            .snapshot()
-            .audio_received
-            .recent_dbfs
-            .is_some_and(|level| level < -60.0)
+        b.engine.snapshot().audio_received.recent_dbfs.is_some_and(|level| level < -60.0)
     });
     let before = a.engine.snapshot();
     until("silence is sent", || {
@@ -347,16 +294,8 @@ fn mute_stops_the_picture_and_silences_the_sound_and_both_come_back() {
     assert_eq!(after.video_sent.frames_sent, before.video_sent.frames_sent);
     a.engine.set_muted(Kind::Video, false);
     a.engine.set_muted(Kind::Audio, false);
-    until("it is loud", || {
-        b.engine
-            .snapshot()
-            .audio_received
-            .recent_dbfs
-            .is_some_and(|level| level > -30.0)
-    });
-    until("pictures flow", || {
-        a.engine.snapshot().video_sent.keyframes > before.video_sent.keyframes
-    });
+    until("it is loud", || b.engine.snapshot().audio_received.recent_dbfs.is_some_and(|level| level > -30.0));
+    until("pictures flow", || a.engine.snapshot().video_sent.keyframes > before.video_sent.keyframes);
     to_b.close();
     one.join().unwrap();
 }
@@ -374,28 +313,18 @@ fn an_end_without_sources_receives_and_a_sink_that_fails_is_told() {
     }
     let a = end();
     let audio = Recorder::default();
-    let (engine, inlet) = Engine::prepare(Sinks {
-        video: Box::new(Broken),
-        audio: Box::new(audio.clone()),
-    })
-    .unwrap();
+    let (engine, inlet) =
+        Engine::prepare(Sinks { video: Box::new(Broken), audio: Box::new(audio.clone()) }).unwrap();
     let (wire, thread) = Wire::new(inlet, 0.0, 1);
     let (back, back_thread) = Wire::new(a.inlet.clone(), 0.0, 1);
     a.engine.start_sending(wire.clone()).unwrap();
     engine.start_sending(back.clone()).unwrap();
-    until("the failure is told", || {
-        !engine.snapshot().failures.is_empty()
-    });
-    until("sound goes on", || {
-        engine.snapshot().audio_received.played_ms > 200
-    });
+    until("the failure is told", || !engine.snapshot().failures.is_empty());
+    until("sound goes on", || engine.snapshot().audio_received.played_ms > 200);
     let stats = engine.stop();
     assert_eq!(stats.failures.len(), 1);
     assert_eq!(stats.failures[0].kind, Kind::Video);
-    assert_eq!(
-        stats.video_sent.frames_sent + stats.audio_sent.packets_sent,
-        0
-    );
+    assert_eq!(stats.video_sent.frames_sent + stats.audio_sent.packets_sent, 0);
     assert_eq!(lock(&back.sent).iter().sum::<u64>(), 0);
     for wire in [wire, back] {
         wire.close();
@@ -415,11 +344,7 @@ fn stopping_needs_no_packet_and_dropping_is_stopping() {
     let (wire, thread) = Wire::new(b.inlet.clone(), 0.0, 1);
     b.engine.start_sending(wire.clone()).unwrap();
     drop(b.engine);
-    assert_eq!(
-        Arc::strong_count(&wire),
-        2,
-        "the outlet is let go of, but for the wire's own thread"
-    );
+    assert_eq!(Arc::strong_count(&wire), 2, "the outlet is let go of, but for the wire's own thread");
     wire.close();
     thread.join().unwrap();
     assert_eq!(lock(&b.video.0).finished, 1);

@@ -32,12 +32,7 @@ impl Sender {
         Ok(Self {
             source,
             encoder: vp8::Encoder::new(settings)?,
-            packetiser: Packetiser::new(
-                ssrc,
-                VP8_PAYLOAD_TYPE,
-                numbers as u16,
-                (numbers >> 16) as u16,
-            ),
+            packetiser: Packetiser::new(ssrc, VP8_PAYLOAD_TYPE, numbers as u16, (numbers >> 16) as u16),
             timestamp,
             last_forced: None,
         })
@@ -84,9 +79,7 @@ impl Sender {
         let ticks = u128::from(index) * u128::from(vp8::CLOCK) / u128::from(fps);
         let timestamp = self.timestamp.wrapping_add(ticks as u32);
         let now = Instant::now();
-        let too_soon = self
-            .last_forced
-            .is_some_and(|last| now - last < KEYFRAME_INTERVAL);
+        let too_soon = self.last_forced.is_some_and(|last| now - last < KEYFRAME_INTERVAL);
         if orders.keyframe && too_soon {
             shared.video_out.request_keyframe();
         }
@@ -102,10 +95,7 @@ impl Sender {
         let now = Instant::now();
         let packets = self.packetiser.packetise(&frame.data, frame.timestamp, now);
         let count = packets.len() as u64;
-        let bytes: usize = packets
-            .iter()
-            .map(|packet| packet.payload.len() + HEADER_LENGTH)
-            .sum();
+        let bytes: usize = packets.iter().map(|packet| packet.payload.len() + HEADER_LENGTH).sum();
         for packet in packets {
             outlet.send(Kind::Video, packet);
         }
@@ -120,10 +110,6 @@ impl Sender {
         sent.first_sent.get_or_insert(now);
         sent.last_sent = Some(now);
         sent.kbps = kbps(sent.bytes_sent, sent.first_sent, sent.last_sent);
-        sent.fps = kbps(
-            (sent.frames_sent - 1) * 125,
-            sent.first_sent,
-            sent.last_sent,
-        );
+        sent.fps = kbps((sent.frames_sent - 1) * 125, sent.first_sent, sent.last_sent);
     }
 }

@@ -180,10 +180,7 @@ impl Assembly {
         if !newest {
             self.counts.recovered += 1;
         }
-        if fragment
-            .as_ref()
-            .is_some_and(|fragment| fragment.begins_keyframe)
-        {
+        if fragment.as_ref().is_some_and(|fragment| fragment.begins_keyframe) {
             self.keyframes.insert(sequence);
         }
         if self.needs_keyframe && self.keyframes.is_empty() {
@@ -230,9 +227,7 @@ impl Assembly {
     /// wish still stands 200 ms or a round trip later.
     pub fn take_wish(&mut self, now: Instant) -> bool {
         let due = self.wish
-            && self
-                .wished
-                .is_none_or(|at| now.saturating_duration_since(at) >= self.wish_interval());
+            && self.wished.is_none_or(|at| now.saturating_duration_since(at) >= self.wish_interval());
         if due {
             self.wished = Some(now);
         }
@@ -252,10 +247,7 @@ impl Assembly {
             let step = if self.wish { GIVE_UP } else { self.patience() };
             since + step
         });
-        let wish = self
-            .wished
-            .filter(|_| self.wish)
-            .map(|wished| wished + self.wish_interval());
+        let wish = self.wished.filter(|_| self.wish).map(|wished| wished + self.wish_interval());
         match (hole, wish) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
@@ -287,8 +279,7 @@ impl Assembly {
     fn make_room(&mut self, sequence: i64) -> bool {
         let ahead = sequence - self.next;
         if ahead < 0 {
-            if self.begun || ahead < -HEAD_ROOM || self.window.len() as i64 - ahead > WINDOW as i64
-            {
+            if self.begun || ahead < -HEAD_ROOM || self.window.len() as i64 - ahead > WINDOW as i64 {
                 self.counts.late += 1;
                 self.late_run += 1;
                 if self.late_run > LATE_RUN {
@@ -381,20 +372,12 @@ impl Assembly {
             }
             joined.freeze()
         };
-        Some(AssembledFrame {
-            data,
-            keyframe,
-            timestamp,
-            completed,
-        })
+        Some(AssembledFrame { data, keyframe, timestamp, completed })
     }
 
     /// A gap in the picture ids means a missing frame even where no packet is missing.
     fn note_picture(&mut self, picture: Option<PictureId>, keyframe: bool) {
-        let steps = self
-            .last_picture
-            .zip(picture)
-            .and_then(|(last, now)| last.steps_to(now));
+        let steps = self.last_picture.zip(picture).and_then(|(last, now)| last.steps_to(now));
         self.last_picture = picture;
         if let Some(steps) = steps
             && !(0..=1).contains(&steps)
@@ -430,15 +413,8 @@ impl Assembly {
             return;
         }
         self.hole = first.and_then(|sequence| {
-            let behind = self
-                .window
-                .iter()
-                .skip((sequence - self.next) as usize + 1)
-                .flatten();
-            behind
-                .map(|slot| slot.arrived)
-                .min()
-                .map(|since| (sequence, since))
+            let behind = self.window.iter().skip((sequence - self.next) as usize + 1).flatten();
+            behind.map(|slot| slot.arrived).min().map(|since| (sequence, since))
         });
     }
 
@@ -448,8 +424,7 @@ impl Assembly {
 
     /// Gives up everything before the newest complete key frame behind the hole.
     fn jump_to_keyframe(&mut self) -> bool {
-        let complete =
-            |&&sequence: &&i64| sequence > self.next && self.frame_at(sequence).is_some();
+        let complete = |&&sequence: &&i64| sequence > self.next && self.frame_at(sequence).is_some();
         let Some(&sequence) = self.keyframes.iter().rev().find(complete) else {
             return false;
         };

@@ -46,13 +46,7 @@ impl DelayEstimator {
     /// Knows nothing: the target is the floor.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self {
-            limits,
-            minima: VecDeque::new(),
-            histogram: vec![0.0; BUCKETS],
-            total: 0.0,
-            peak: None,
-        }
+        Self { limits, minima: VecDeque::new(), histogram: vec![0.0; BUCKETS], total: 0.0, peak: None }
     }
 
     /// Takes note of one packet: `transit` is arrival less media time. Returns how much later than
@@ -64,9 +58,7 @@ impl DelayEstimator {
         for weight in &mut self.histogram {
             *weight *= FORGET;
         }
-        let bucket = usize::try_from(spread / BUCKET)
-            .unwrap_or(0)
-            .min(BUCKETS - 1);
+        let bucket = usize::try_from(spread / BUCKET).unwrap_or(0).min(BUCKETS - 1);
         self.histogram[bucket] += 1.0;
         spread
     }
@@ -88,18 +80,12 @@ impl DelayEstimator {
     /// The playout delay above the base that keeps the wanted share of packets in time.
     #[must_use]
     pub fn target(&self, now: i64) -> i64 {
-        let measured = self
-            .quantile()
-            .map_or(0, |spread| spread + self.limits.margin);
-        measured
-            .max(self.faded_peak(now))
-            .clamp(self.limits.floor, self.limits.ceiling)
+        let measured = self.quantile().map_or(0, |spread| spread + self.limits.margin);
+        measured.max(self.faded_peak(now)).clamp(self.limits.floor, self.limits.ceiling)
     }
 
     fn faded_peak(&self, now: i64) -> i64 {
-        self.peak.map_or(0, |(need, seen)| {
-            need - (now - seen).max(0).saturating_mul(FADE) / SLOT
-        })
+        self.peak.map_or(0, |(need, seen)| need - (now - seen).max(0).saturating_mul(FADE) / SLOT)
     }
 
     fn note_transit(&mut self, transit: i64, now: i64) {
@@ -109,8 +95,7 @@ impl DelayEstimator {
             _ => self.minima.push_back((slot, transit)),
         }
         // At least one stays, so that silence does not lose the base.
-        while self.minima.len() > 1 && self.minima.front().is_some_and(|&(s, _)| s <= slot - SLOTS)
-        {
+        while self.minima.len() > 1 && self.minima.front().is_some_and(|&(s, _)| s <= slot - SLOTS) {
             self.minima.pop_front();
         }
     }
@@ -134,12 +119,7 @@ impl DelayEstimator {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits {
-        floor: 40_000,
-        ceiling: 120_000,
-        margin: 10_000,
-        quantile: 0.98,
-    };
+    const LIMITS: Limits = Limits { floor: 40_000, ceiling: 120_000, margin: 10_000, quantile: 0.98 };
 
     #[test]
     fn a_calm_network_stays_at_the_floor() {

@@ -30,12 +30,7 @@ pub const CAPACITY: usize = 100;
 /// A sequence jump beyond this is a new start of the sender (RFC 3550, appendix A.1).
 const MAX_DROPOUT: i64 = 3_000;
 /// Delay range and aim of the playout, microseconds.
-pub const LIMITS: Limits = Limits {
-    floor: 40_000,
-    ceiling: 120_000,
-    margin: 8_000,
-    quantile: 0.985,
-};
+pub const LIMITS: Limits = Limits { floor: 40_000, ceiling: 120_000, margin: 8_000, quantile: 0.985 };
 /// How far the delay may stand off its target before sound is stretched, microseconds.
 const SLACK: i64 = 8_000;
 /// How far above its ceiling the delay may be before sound is skipped, microseconds.
@@ -172,14 +167,7 @@ impl JitterBuffer {
         }
         self.late_since = None;
         let duration = i64::from(duration);
-        self.held.insert(
-            sequence,
-            Held {
-                timestamp,
-                duration,
-                payload: packet.payload,
-            },
-        );
+        self.held.insert(sequence, Held { timestamp, duration, payload: packet.payload });
         if self.held.len() > CAPACITY {
             self.held.pop_first();
             self.counts.discarded += 1;
@@ -191,12 +179,7 @@ impl JitterBuffer {
     pub fn next(&mut self, play_at: Instant) -> Playout {
         let now = self.micros(play_at);
         let Some(mut play) = self.play.take().or_else(|| self.begin(now)) else {
-            return Playout {
-                what: What::Silence,
-                samples: 480,
-                timestamp: None,
-                adjust: Adjust::None,
-            };
+            return Playout { what: What::Silence, samples: 480, timestamp: None, adjust: Adjust::None };
         };
         self.skip_if_far_behind(&mut play, now);
         let before = self.counts.concealed_samples;
@@ -287,14 +270,7 @@ impl JitterBuffer {
     }
 
     /// Whether a packet is in time; one that is late for an underrun turns the playout back to it.
-    fn admit(
-        &mut self,
-        sequence: i64,
-        timestamp: i64,
-        spread: i64,
-        now: i64,
-        newest: bool,
-    ) -> bool {
+    fn admit(&mut self, sequence: i64, timestamp: i64, spread: i64, now: i64, newest: bool) -> bool {
         let Some(play) = &mut self.play else {
             return true;
         };
@@ -369,11 +345,7 @@ impl JitterBuffer {
             first.remove();
             self.counts.discarded += 1;
         }
-        let first = self
-            .held
-            .values()
-            .next()
-            .map_or(want, |held| held.timestamp);
+        let first = self.held.values().next().map_or(want, |held| held.timestamp);
         play.head = play.head.max(want.min(first));
         play.sent_until = play.sent_until.max(play.head);
         play.underrun = None;
@@ -381,9 +353,7 @@ impl JitterBuffer {
 
     fn advance(&mut self, play: &mut Play, now: i64) -> Playout {
         while let Some(first) = self.held.first_entry() {
-            if *first.key() > play.sequence
-                && first.get().timestamp + first.get().duration > play.head
-            {
+            if *first.key() > play.sequence && first.get().timestamp + first.get().duration > play.head {
                 break;
             }
             // Timestamps that run against the sequence numbers.
@@ -417,12 +387,7 @@ impl JitterBuffer {
             play.made_up = 0;
             play.sent_until = play.head;
             let samples = usize::try_from(hole).unwrap_or(0);
-            return Playout {
-                what: What::Recover(payload),
-                samples,
-                timestamp,
-                adjust: Adjust::None,
-            };
+            return Playout { what: What::Recover(payload), samples, timestamp, adjust: Adjust::None };
         }
         if self.concealed_slots.len() == CONCEALED_MEMORY {
             self.concealed_slots.pop_front();
@@ -462,11 +427,7 @@ impl JitterBuffer {
     }
 
     fn make_up(&mut self, play: &mut Play, samples: i64, silent: bool) -> Playout {
-        let what = if play.made_up < CONCEAL_LIMIT || play.dtx {
-            What::Conceal
-        } else {
-            What::Silence
-        };
+        let what = if play.made_up < CONCEAL_LIMIT || play.dtx { What::Conceal } else { What::Silence };
         let timestamp = Some(play.head as u32);
         play.head += samples;
         let samples = usize::try_from(samples).unwrap_or(0);
@@ -476,12 +437,7 @@ impl JitterBuffer {
             play.made_up += samples as i64;
             self.counts.concealed_samples += samples as u64;
         }
-        Playout {
-            what,
-            samples,
-            timestamp,
-            adjust: Adjust::None,
-        }
+        Playout { what, samples, timestamp, adjust: Adjust::None }
     }
 
     fn adjust(&mut self, timestamp: i64, now: i64) -> Adjust {

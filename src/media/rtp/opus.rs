@@ -44,11 +44,7 @@ pub fn has_fec(payload: &[u8]) -> bool {
     // SILK begins with one voice flag for each 20 ms, then the LBRR flag (section 4.2.3).
     let silk_frames = (frame_duration(toc) / 960).max(1);
     let mid = first >> (7 - silk_frames) & 1;
-    let side = if toc & 4 != 0 {
-        first >> (6 - 2 * silk_frames) & 1
-    } else {
-        0
-    };
+    let side = if toc & 4 != 0 { first >> (6 - 2 * silk_frames) & 1 } else { 0 };
     mid | side != 0
 }
 

@@ -90,20 +90,7 @@ mod tests {
 
     #[test]
     fn extensions_sources_and_padding_are_skipped() {
-        let mut raw = vec![
-            0x80 | 0x20 | 0x10 | 1,
-            0x80 | 96,
-            0,
-            7,
-            0,
-            0,
-            0,
-            9,
-            0,
-            0,
-            0,
-            1,
-        ];
+        let mut raw = vec![0x80 | 0x20 | 0x10 | 1, 0x80 | 96, 0, 7, 0, 0, 0, 9, 0, 0, 0, 1];
         raw.extend_from_slice(&[1, 1, 1, 1]); // one contributing source
         raw.extend_from_slice(&[0xbe, 0xde, 0, 1, 5, 5, 5, 5]); // extension of one word
         raw.extend_from_slice(b"hello");
@@ -111,10 +98,7 @@ mod tests {
         let packet = RtpPacket::parse(&raw.into(), Instant::now()).unwrap();
         assert_eq!(packet.payload, &b"hello"[..]);
         assert!(packet.marker);
-        assert_eq!(
-            (packet.payload_type, packet.sequence, packet.timestamp),
-            (96, 7, 9)
-        );
+        assert_eq!((packet.payload_type, packet.sequence, packet.timestamp), (96, 7, 9));
     }
 
     #[test]

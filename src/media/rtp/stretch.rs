@@ -36,9 +36,8 @@ pub fn stretch(samples: &mut Vec<f32>, adjust: Adjust) -> isize {
             -(period as isize)
         }
         Adjust::Lengthen => {
-            let again: Vec<f32> = (0..period)
-                .map(|i| fade(samples[i + period], samples[i], i, period))
-                .collect();
+            let again: Vec<f32> =
+                (0..period).map(|i| fade(samples[i + period], samples[i], i, period)).collect();
             samples.splice(period..period, again);
             period as isize
         }
@@ -83,17 +82,12 @@ mod tests {
     use super::*;
 
     fn sine(hertz: f32, length: usize) -> Vec<f32> {
-        (0..length)
-            .map(|i| (i as f32 * hertz * std::f32::consts::TAU / 48_000.0).sin() * 0.5)
-            .collect()
+        (0..length).map(|i| (i as f32 * hertz * std::f32::consts::TAU / 48_000.0).sin() * 0.5).collect()
     }
 
     /// The greatest step between neighbours: a click would stand out.
     fn roughness(samples: &[f32]) -> f32 {
-        samples
-            .windows(2)
-            .map(|w| (w[1] - w[0]).abs())
-            .fold(0.0, f32::max)
+        samples.windows(2).map(|w| (w[1] - w[0]).abs()).fold(0.0, f32::max)
     }
 
     #[test]
@@ -105,10 +99,7 @@ mod tests {
                 let change = stretch(&mut samples, adjust);
                 assert_eq!(change.signum(), sign, "{hertz} {adjust:?}");
                 assert_eq!(samples.len() as isize, 960 + change);
-                assert!(
-                    roughness(&samples) < roughness(&original) * 1.3,
-                    "{hertz} {adjust:?}"
-                );
+                assert!(roughness(&samples) < roughness(&original) * 1.3, "{hertz} {adjust:?}");
                 assert_eq!(samples.last(), original.last());
             }
         }
@@ -125,10 +116,6 @@ mod tests {
             .collect();
         assert_eq!(stretch(&mut noise, Adjust::Shorten), 0);
         assert_eq!(stretch(&mut vec![0.0; 960], Adjust::Shorten), -480);
-        assert_eq!(
-            stretch(&mut vec![0.0; 480], Adjust::Shorten),
-            0,
-            "too short a block"
-        );
+        assert_eq!(stretch(&mut vec![0.0; 480], Adjust::Shorten), 0, "too short a block");
     }
 }

@@ -40,10 +40,7 @@ impl SenderClock {
     /// `rate` is the RTP clock, ticks a second.
     #[must_use]
     pub fn new(rate: u32) -> Self {
-        Self {
-            rate: i64::from(rate.max(1)),
-            anchor: None,
-        }
+        Self { rate: i64::from(rate.max(1)), anchor: None }
     }
 
     /// Takes note of a sender report: an NTP time (32.32 fixed point) and the RTP time that
@@ -74,9 +71,7 @@ impl Offset {
         let offset = local - sender;
         self.value = Some(match self.value {
             // After a jump, as with a new report of a sender that has set its clock, start anew.
-            Some(value) if (offset - value).abs() < ABSURD / 4 => {
-                value + (offset - value) / SMOOTHING
-            }
+            Some(value) if (offset - value).abs() < ABSURD / 4 => value + (offset - value) / SMOOTHING,
             _ => offset,
         });
         self.seen = local;
@@ -164,10 +159,7 @@ impl Sync {
     #[must_use]
     pub fn sound_extra(&self, now: i64) -> Option<Duration> {
         self.picture.at(now)?;
-        u64::try_from(self.extra)
-            .ok()
-            .filter(|&extra| extra > 0)
-            .map(Duration::from_micros)
+        u64::try_from(self.extra).ok().filter(|&extra| extra > 0).map(Duration::from_micros)
     }
 
     /// How far the sound is played behind its picture at present, microseconds; `None` when unknown.
@@ -211,10 +203,7 @@ mod tests {
         clock.report(NTP | 1 << 31, 0xffff_fff0);
         let base = 3_900_000_000 * 1_000_000 + 500_000;
         assert_eq!(clock.time(0xffff_fff0), Some(base));
-        assert_eq!(
-            clock.time(0xffff_fff0u32.wrapping_add(90_000)),
-            Some(base + 1_000_000)
-        );
+        assert_eq!(clock.time(0xffff_fff0u32.wrapping_add(90_000)), Some(base + 1_000_000));
         assert_eq!(clock.time(0xffff_fff0 - 9_000), Some(base - 100_000));
     }
 
@@ -252,11 +241,7 @@ mod tests {
         let behind = sync.sound_behind(40_000_000).unwrap();
         assert!((-45_000..=-20_000).contains(&behind), "{behind}");
         assert!(sync.sound_extra(40_000_000).unwrap() <= Duration::from_millis(120));
-        assert_eq!(
-            sync.sound_extra(90_000_000),
-            None,
-            "the picture has stopped"
-        );
+        assert_eq!(sync.sound_extra(90_000_000), None, "the picture has stopped");
     }
 
     #[test]

@@ -34,12 +34,7 @@ impl Packetiser {
     /// Starts at the given numbers, which should be random (RFC 3550, section 5.1).
     #[must_use]
     pub fn new(ssrc: u32, payload_type: u8, sequence: u16, picture_id: u16) -> Self {
-        Self {
-            ssrc,
-            payload_type,
-            sequence,
-            picture_id: picture_id & 0x7fff,
-        }
+        Self { ssrc, payload_type, sequence, picture_id: picture_id & 0x7fff }
     }
 
     /// Cuts one frame into packets of nearly equal size, the last with the marker. An empty frame
@@ -89,12 +84,8 @@ impl PictureId {
     #[must_use]
     pub fn steps_to(self, later: Self) -> Option<i64> {
         match (self, later) {
-            (Self::Short(a), Self::Short(b)) => {
-                Some(super::sequence::distance::<7>(a.into(), b.into()))
-            }
-            (Self::Long(a), Self::Long(b)) => {
-                Some(super::sequence::distance::<15>(a.into(), b.into()))
-            }
+            (Self::Short(a), Self::Short(b)) => Some(super::sequence::distance::<7>(a.into(), b.into())),
+            (Self::Long(a), Self::Long(b)) => Some(super::sequence::distance::<15>(a.into(), b.into())),
             _ => None,
         }
     }
@@ -183,14 +174,7 @@ mod tests {
 
     #[test]
     fn descriptors_without_a_frame_behind_are_errors() {
-        for raw in [
-            &[][..],
-            &[0x10],
-            &[0x90],
-            &[0x90, 0x80],
-            &[0x90, 0x80, 0x80],
-            &[0x90, 0xf0, 1, 2],
-        ] {
+        for raw in [&[][..], &[0x10], &[0x90], &[0x90, 0x80], &[0x90, 0x80, 0x80], &[0x90, 0xf0, 1, 2]] {
             assert_eq!(parse(raw), Err(Error::Truncated), "{raw:?}");
         }
     }
@@ -200,10 +184,7 @@ mod tests {
         let mut packetiser = Packetiser::new(1, 96, 65_535, 0x7fff);
         let now = Instant::now();
         let first = packetiser.packetise(&[1; 2_000], 0, now);
-        assert_eq!(
-            first.iter().map(|p| p.sequence).collect::<Vec<_>>(),
-            [65_535, 0]
-        );
+        assert_eq!(first.iter().map(|p| p.sequence).collect::<Vec<_>>(), [65_535, 0]);
         let second = packetiser.packetise(&[1; 10], 3_600, now);
         let id = |p: &RtpPacket| Fragment::parse(&p.payload).unwrap().picture_id.unwrap();
         assert_eq!(id(&second[0]), PictureId::Long(0));

@@ -104,11 +104,7 @@ impl Wire {
         loop {
             let request = self.requests.keys().next().copied();
             let arrival = self.under_way.keys().next().copied();
-            let times = [
-                request.map(|k| k.0),
-                arrival.map(|k| k.0),
-                Some(self.next_nack),
-            ];
+            let times = [request.map(|k| k.0), arrival.map(|k| k.0), Some(self.next_nack)];
             let Some(first) = times.into_iter().flatten().min().filter(|&at| at <= now) else {
                 return out;
             };

@@ -28,20 +28,12 @@ impl Film {
     /// [`Error::Spec`] for a name that promises another format, [`Error::Open`] when it cannot be made.
     pub fn create(path: &Path, fps: u32) -> Result<Self, Error> {
         let (name, file) = create(path, "y4m", "Y4M")?;
-        Ok(Self {
-            name,
-            fps,
-            state: State::Empty(Some(file)),
-            scaler: None,
-        })
+        Ok(Self { name, fps, state: State::Empty(Some(file)), scaler: None })
     }
 
     fn io(&self) -> impl Fn(std::io::Error) -> Error + use<> {
         let what = self.name.clone();
-        move |source| Error::Io {
-            what: what.clone(),
-            source,
-        }
+        move |source| Error::Io { what: what.clone(), source }
     }
 }
 
@@ -53,8 +45,7 @@ impl VideoSink for Film {
             let Some(file) = file.take() else {
                 return Err(io(std::io::ErrorKind::BrokenPipe.into()));
             };
-            self.state =
-                State::Open(y4m::Writer::new(file, size.0, size.1, self.fps).map_err(&io)?);
+            self.state = State::Open(y4m::Writer::new(file, size.0, size.1, self.fps).map_err(&io)?);
         }
         let State::Open(writer) = &mut self.state else {
             return Ok(());
@@ -99,10 +90,7 @@ impl Sound {
     }
 
     fn io(&self, result: std::io::Result<()>) -> Result<(), Error> {
-        result.map_err(|source| Error::Io {
-            what: self.name.clone(),
-            source,
-        })
+        result.map_err(|source| Error::Io { what: self.name.clone(), source })
     }
 }
 
@@ -121,10 +109,7 @@ impl AudioSink for Sound {
 /// Makes a file whose name has no extension or the right one.
 fn create(path: &Path, extension: &str, format: &str) -> Result<(String, File), Error> {
     let name = format!("\"{}\"", path.display());
-    if path
-        .extension()
-        .is_some_and(|found| !found.eq_ignore_ascii_case(extension))
-    {
+    if path.extension().is_some_and(|found| !found.eq_ignore_ascii_case(extension)) {
         return Err(Error::Spec(format!(
             "cannot write {name}: only {format} is written (name it *.{extension})"
         )));
@@ -144,13 +129,7 @@ mod tests {
     use crate::media::{VideoFormat, WallTime};
 
     fn picture(width: u32, height: u32, number: u64) -> VideoFrame {
-        Pattern::new(VideoFormat {
-            width,
-            height,
-            fps: 25,
-        })
-        .unwrap()
-        .paint(number, WallTime(0))
+        Pattern::new(VideoFormat { width, height, fps: 25 }).unwrap().paint(number, WallTime(0))
     }
 
     fn pictures(path: &Path) -> Vec<VideoFrame> {
@@ -163,9 +142,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("film.y4m");
         let mut film = Film::create(&path, 25).unwrap();
-        for (number, (width, height)) in [(320, 180), (160, 90), (640, 360), (320, 180)]
-            .into_iter()
-            .enumerate()
+        for (number, (width, height)) in
+            [(320, 180), (160, 90), (640, 360), (320, 180)].into_iter().enumerate()
         {
             film.show(&picture(width, height, number as u64)).unwrap();
             // What was shown is there at once, not only after the end.
@@ -174,10 +152,7 @@ mod tests {
         film.finish().unwrap();
         for (number, picture) in pictures(&path).iter().enumerate() {
             assert_eq!((picture.width(), picture.height()), (320, 180));
-            assert_eq!(
-                pattern::read(picture, WallTime(0)).unwrap().number,
-                number as u64
-            );
+            assert_eq!(pattern::read(picture, WallTime(0)).unwrap().number, number as u64);
         }
     }
 
@@ -203,34 +178,16 @@ mod tests {
     #[test]
     fn other_formats_and_missing_folders_are_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let said = Film::create(&folder.path().join("film.mkv"), 25)
-            .err()
-            .unwrap()
-            .to_string();
-        assert!(
-            said.ends_with("only Y4M is written (name it *.y4m)"),
-            "{said}"
-        );
-        assert!(matches!(
-            Sound::create(Path::new("/nowhere/x.wav")),
-            Err(Error::Open { .. })
-        ));
-        assert!(matches!(
-            Sound::create(Path::new("x.mp3")),
-            Err(Error::Spec(_))
-        ));
+        let said = Film::create(&folder.path().join("film.mkv"), 25).err().unwrap().to_string();
+        assert!(said.ends_with("only Y4M is written (name it *.y4m)"), "{said}");
+        assert!(matches!(Sound::create(Path::new("/nowhere/x.wav")), Err(Error::Open { .. })));
+        assert!(matches!(Sound::create(Path::new("x.mp3")), Err(Error::Spec(_))));
     }
 
     #[test]
     fn a_full_disk_is_an_error() {
         let mut film = Film::create(Path::new("/dev/full"), 25).unwrap();
-        assert!(matches!(
-            film.show(&picture(160, 90, 0)),
-            Err(Error::Io { .. })
-        ));
-        assert!(matches!(
-            film.show(&picture(160, 90, 1)),
-            Err(Error::Io { .. })
-        ));
+        assert!(matches!(film.show(&picture(160, 90, 0)), Err(Error::Io { .. })));
+        assert!(matches!(film.show(&picture(160, 90, 1)), Err(Error::Io { .. })));
     }
 }

@@ -16,9 +16,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::{MAX_SKIP, quoted};
-use crate::media::{
-    AudioSource, Error, SAMPLE_RATE, VideoFormat, VideoFrame, VideoSource, WallTime,
-};
+use crate::media::{AudioSource, Error, SAMPLE_RATE, VideoFormat, VideoFrame, VideoSource, WallTime};
 
 /// The decoder.
 pub(super) const PROGRAM: &str = "ffmpeg";
@@ -59,23 +57,16 @@ impl Film {
         let job = Job {
             program: program.to_owned(),
             input: input(path),
-            arguments: [
-                "-map", "0:v:0", "-vf", &filter, "-pix_fmt", "yuv420p", "-f", "rawvideo",
-            ]
-            .map(str::to_owned)
-            .to_vec(),
+            arguments: ["-map", "0:v:0", "-vf", &filter, "-pix_fmt", "yuv420p", "-f", "rawvideo"]
+                .map(str::to_owned)
+                .to_vec(),
             name: quoted(path),
             unit: VideoFrame::bytes(width, height),
             rate: f64::from(fps),
             repeat_last: true,
             missing: "it has no picture",
         };
-        Ok(Self {
-            decoding: Decoding::start(job, PICTURES)?,
-            format,
-            taken: 0,
-            behind: 0,
-        })
+        Ok(Self { decoding: Decoding::start(job, PICTURES)?, format, taken: 0, behind: 0 })
     }
 }
 
@@ -99,9 +90,7 @@ impl VideoSource for Film {
             self.taken += 1;
             picture = Some(data);
         }
-        picture
-            .map(|data| VideoFrame::new(self.format.width, self.format.height, data, captured))
-            .transpose()
+        picture.map(|data| VideoFrame::new(self.format.width, self.format.height, data, captured)).transpose()
     }
 }
 
@@ -137,10 +126,7 @@ impl Sound {
             repeat_last: false,
             missing: "it has no sound",
         };
-        Ok(Self {
-            decoding: Decoding::start(job, BLOCKS)?,
-            ready: Vec::new(),
-        })
+        Ok(Self { decoding: Decoding::start(job, BLOCKS)?, ready: Vec::new() })
     }
 }
 
@@ -207,20 +193,13 @@ impl Decoding {
             .name("film".to_owned())
             .spawn(move || run(&job, &shared, &sender))
             .map_err(|why| Error::open(name.clone(), why))?;
-        let mut decoding = Self {
-            units: Some(units),
-            first: None,
-            process,
-            reader: Some(reader),
-            name,
-        };
+        let mut decoding = Self { units: Some(units), first: None, process, reader: Some(reader), name };
         decoding.first = decoding.next(START)?;
         match decoding.first {
             Some(_) => Ok(decoding),
-            None => Err(Error::open(
-                decoding.name.clone(),
-                format!("nothing came out in {} s", START.as_secs()),
-            )),
+            None => {
+                Err(Error::open(decoding.name.clone(), format!("nothing came out in {} s", START.as_secs())))
+            }
         }
     }
 
@@ -308,11 +287,7 @@ fn play(
     end(&mut lock(process));
     let complaints = complaints.join().unwrap_or_default();
     let Some(last) = last else {
-        return if lock(process).stopped {
-            Ok(false)
-        } else {
-            Err(silent(job, &complaints))
-        };
+        return if lock(process).stopped { Ok(false) } else { Err(silent(job, &complaints)) };
     };
     while end_at.is_some_and(|end| *sent < end) {
         *sent += 1;
@@ -332,7 +307,17 @@ fn spawn(job: &Job, process: &Mutex<Process>) -> Result<Option<Pipe>, Error> {
         return Ok(None);
     }
     let mut child = Command::new(&job.program)
-        .args(["-nostdin", "-hide_banner", "-v", "error", "-threads", "1", "-protocol_whitelist", "file", "-i"])
+        .args([
+            "-nostdin",
+            "-hide_banner",
+            "-v",
+            "error",
+            "-threads",
+            "1",
+            "-protocol_whitelist",
+            "file",
+            "-i",
+        ])
         .arg(&job.input)
         .args(&job.arguments)
         .arg("pipe:1")
@@ -343,7 +328,9 @@ fn spawn(job: &Job, process: &Mutex<Process>) -> Result<Option<Pipe>, Error> {
         .map_err(|why| match why.kind() {
             ErrorKind::NotFound => Error::open(
                 job.name.clone(),
-                format!("this format needs {PROGRAM}, which is not installed (Debian, Ubuntu: apt install ffmpeg)"),
+                format!(
+                    "this format needs {PROGRAM}, which is not installed (Debian, Ubuntu: apt install ffmpeg)"
+                ),
             ),
             _ => Error::open(job.name.clone(), format!("{}: {why}", job.program)),
         })?;
@@ -367,17 +354,13 @@ fn silent(job: &Job, complaints: &str) -> Error {
     let why = if complaints.contains("matches no streams") {
         job.missing.to_owned()
     } else {
-        complaints
-            .lines()
-            .rev()
-            .find(|line| !line.trim().is_empty())
-            .map_or_else(
-                || job.missing.to_owned(),
-                |line| {
-                    let line: String = line.chars().filter(|c| !c.is_control()).collect();
-                    format!("{PROGRAM} says: {}", line.trim())
-                },
-            )
+        complaints.lines().rev().find(|line| !line.trim().is_empty()).map_or_else(
+            || job.missing.to_owned(),
+            |line| {
+                let line: String = line.chars().filter(|c| !c.is_control()).collect();
+                format!("{PROGRAM} says: {}", line.trim())
+            },
+        )
     };
     Error::open(job.name.clone(), why)
 }

@@ -36,21 +36,9 @@ impl Film {
         check_whole(&mut reader).map_err(in_file)?;
         let header = reader.header();
         let (from, to) = ((header.width, header.height), (wanted.width, wanted.height));
-        let scaler = if from == to {
-            None
-        } else {
-            Some(Scaler::new(from, to)?)
-        };
-        let mut film = Self {
-            reader,
-            name,
-            format: wanted,
-            scaler,
-            taken: 0,
-            behind: 0,
-            fruitful: false,
-            last: None,
-        };
+        let scaler = if from == to { None } else { Some(Scaler::new(from, to)?) };
+        let mut film =
+            Self { reader, name, format: wanted, scaler, taken: 0, behind: 0, fruitful: false, last: None };
         film.last = film.next()?;
         match film.last {
             Some(_) => Ok(film),
@@ -61,17 +49,13 @@ impl Film {
     /// The next picture, around the end; `None` when the input cannot be read again.
     fn next(&mut self) -> Result<Option<VideoFrame>, Error> {
         loop {
-            if let Some(picture) = self
-                .reader
-                .next_picture()
-                .map_err(|error| error.in_file(self.name.clone()))?
+            if let Some(picture) =
+                self.reader.next_picture().map_err(|error| error.in_file(self.name.clone()))?
             {
                 self.taken += 1;
                 self.fruitful = true;
                 return Ok(Some(
-                    self.scaler
-                        .as_ref()
-                        .map_or_else(|| picture.clone(), |scaler| scaler.scale(&picture)),
+                    self.scaler.as_ref().map_or_else(|| picture.clone(), |scaler| scaler.scale(&picture)),
                 ));
             }
             if !self.rewind() {
@@ -82,11 +66,7 @@ impl Film {
 
     fn skip(&mut self) -> Result<bool, Error> {
         loop {
-            if self
-                .reader
-                .skip_picture()
-                .map_err(|error| error.in_file(self.name.clone()))?
-            {
+            if self.reader.skip_picture().map_err(|error| error.in_file(self.name.clone()))? {
                 self.taken += 1;
                 self.fruitful = true;
                 return Ok(true);
@@ -99,8 +79,7 @@ impl Film {
 
     fn rewind(&mut self) -> bool {
         let start = self.reader.header_bytes();
-        std::mem::take(&mut self.fruitful)
-            && self.reader.input_mut().seek(SeekFrom::Start(start)).is_ok()
+        std::mem::take(&mut self.fruitful) && self.reader.input_mut().seek(SeekFrom::Start(start)).is_ok()
     }
 
     /// The number in the file, all rounds counted, of the picture that belongs to a tick.
@@ -119,8 +98,7 @@ impl VideoSource for Film {
 
     fn frame(&mut self, index: u64, captured: WallTime) -> Result<Option<VideoFrame>, Error> {
         // `last` is picture number `taken - 1`.
-        let mut missing =
-            (self.place(index).saturating_sub(self.behind) + 1).saturating_sub(self.taken);
+        let mut missing = (self.place(index).saturating_sub(self.behind) + 1).saturating_sub(self.taken);
         if missing > MAX_SKIP {
             self.behind += missing - 1;
             missing = 1;

@@ -31,20 +31,13 @@ impl Sound {
     /// [`Error::Decode`] when the file is damaged, shorter than its header says or without a sample.
     pub fn new(file: BufReader<File>, path: &Path) -> Result<Self, Error> {
         let name = quoted(path);
-        let metadata = file
-            .get_ref()
-            .metadata()
-            .ok()
-            .filter(std::fs::Metadata::is_file);
+        let metadata = file.get_ref().metadata().ok().filter(std::fs::Metadata::is_file);
         let reader = wav::Reader::new(file).map_err(|error| error.in_file(name.clone()))?;
         let header = reader.header();
         if let (Some(metadata), Some(data)) = (metadata, header.data_bytes) {
             let there = metadata.len().saturating_sub(header.data_start);
             if there < data {
-                return Err(Error::decode(
-                    name,
-                    format!("the file ends {} bytes early", data - there),
-                ));
+                return Err(Error::decode(name, format!("the file ends {} bytes early", data - there)));
             }
         }
         let resampler = Resampler::new(header.rate);
@@ -58,11 +51,7 @@ impl Sound {
             ended: false,
         };
         sound.fill()?;
-        if sound.fruitful {
-            Ok(sound)
-        } else {
-            Err(Error::decode(sound.name, "it holds no sound"))
-        }
+        if sound.fruitful { Ok(sound) } else { Err(Error::decode(sound.name, "it holds no sound")) }
     }
 
     /// Takes one block from the file, around its end.

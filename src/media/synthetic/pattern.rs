@@ -44,9 +44,7 @@ impl Pattern {
         frame::check_size(format.width, format.height)?;
         if format.width < MIN_SIZE.0 || format.height < MIN_SIZE.1 {
             let (width, height) = MIN_SIZE;
-            return Err(Error::Spec(format!(
-                "a pattern must be at least {width}x{height}, not {format}"
-            )));
+            return Err(Error::Spec(format!("a pattern must be at least {width}x{height}, not {format}")));
         }
         Ok(Self {
             format,
@@ -109,15 +107,11 @@ pub fn read(picture: &VideoFrame, near: WallTime) -> Option<Reading> {
         }
     }
     let reading = (0..1_u32 << doubts).find_map(|flips| {
-        let candidate = (0..doubts)
-            .filter(|&i| flips >> i & 1 != 0)
-            .fold(bits, |bits, i| bits ^ 1 << doubtful[i]);
+        let candidate =
+            (0..doubts).filter(|&i| flips >> i & 1 != 0).fold(bits, |bits, i| bits ^ 1 << doubtful[i]);
         decode(candidate)
     });
-    reading.map(|(number, time)| Reading {
-        number: u64::from(number),
-        captured: nearest(time, near),
-    })
+    reading.map(|(number, time)| Reading { number: u64::from(number), captured: nearest(time, near) })
 }
 
 fn ticks(captured: WallTime) -> u32 {
@@ -128,11 +122,7 @@ fn ticks(captured: WallTime) -> u32 {
 fn nearest(ticks: u32, near: WallTime) -> WallTime {
     let here = near.micros() >> TIME_SHIFT;
     let ahead = u64::from(ticks).wrapping_sub(here) & (TIMES - 1);
-    let time = if ahead < TIMES / 2 {
-        here + ahead
-    } else {
-        (here + ahead).saturating_sub(TIMES)
-    };
+    let time = if ahead < TIMES / 2 { here + ahead } else { (here + ahead).saturating_sub(TIMES) };
     WallTime((time << TIME_SHIFT) + (1 << TIME_SHIFT >> 1))
 }
 
@@ -199,11 +189,7 @@ fn paint_code(picture: &mut VideoFrame, bits: u128) {
     let stride = width as usize;
     let (y, _, _) = picture.planes_mut();
     for cell in 0..BITS {
-        let level = if bits >> (BITS - 1 - cell) & 1 != 0 {
-            LIGHT
-        } else {
-            DARK
-        };
+        let level = if bits >> (BITS - 1 - cell) & 1 != 0 { LIGHT } else { DARK };
         let (left, right, top, bottom) = cell_bounds(cell, width, height);
         for row in y[top * stride..bottom * stride].chunks_exact_mut(stride) {
             row[left..right].fill(level);
@@ -265,26 +251,17 @@ impl Band {
                 let fade = (column + grain * 4).saturating_sub(w) * 256 / (grain * 4);
                 let here = noise(column, row, grain, 3);
                 let there = noise((column + grain * 4).saturating_sub(w), row, grain, 3);
-                luma[row * w + column] =
-                    (60 + (here * (256 - fade) + there * fade) / 256 / 2) as u8;
+                luma[row * w + column] = (60 + (here * (256 - fade) + there * fade) / 256 / 2) as u8;
             }
         }
-        Self {
-            top,
-            rows,
-            step: (w / 160).max(1),
-            luma,
-        }
+        Self { top, rows, step: (w / 160).max(1), luma }
     }
 
     fn paint(&self, picture: &mut VideoFrame, number: u64) {
         let w = picture.width() as usize;
         let offset = (number % w as u64) as usize * self.step % w;
         let (y, _, _) = picture.planes_mut();
-        let rows = y[self.top * w..]
-            .chunks_exact_mut(w)
-            .zip(self.luma.chunks_exact(w))
-            .take(self.rows);
+        let rows = y[self.top * w..].chunks_exact_mut(w).zip(self.luma.chunks_exact(w)).take(self.rows);
         for (row, texture) in rows {
             row[..w - offset].copy_from_slice(&texture[offset..]);
             row[w - offset..].copy_from_slice(&texture[..offset]);
@@ -301,8 +278,8 @@ fn paint_disc(picture: &mut VideoFrame, number: u64) {
     let step = (w / 160).max(1) as u64;
     // Even positions keep luma and chroma in step.
     let left = bounce(number * 2 * step, w - 2 * radius) / 2 * 2;
-    let upper = top.div_ceil(2) * 2
-        + bounce(number * step, (bottom - top).saturating_sub(2 * radius + 2)) / 2 * 2;
+    let upper =
+        top.div_ceil(2) * 2 + bounce(number * step, (bottom - top).saturating_sub(2 * radius + 2)) / 2 * 2;
     let chroma_stride = chroma_size(width, height).0 as usize;
     let (y, u, v) = picture.planes_mut();
     let square = (radius * radius) as i64;
@@ -344,8 +321,7 @@ fn noise(x: usize, y: usize, scale: usize, seed: u32) -> usize {
 }
 
 fn hash(x: u32, y: u32, seed: u32) -> u8 {
-    let mut h =
-        x.wrapping_mul(0x9e37_79b1) ^ y.wrapping_mul(0x85eb_ca77) ^ seed.wrapping_mul(0xc2b2_ae3d);
+    let mut h = x.wrapping_mul(0x9e37_79b1) ^ y.wrapping_mul(0x85eb_ca77) ^ seed.wrapping_mul(0xc2b2_ae3d);
     h = (h ^ h >> 15).wrapping_mul(0x2c1b_3c6d);
     h = (h ^ h >> 12).wrapping_mul(0x297a_2d39);
     (h >> 24) as u8 ^ (h >> 9) as u8

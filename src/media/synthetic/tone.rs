@@ -49,10 +49,7 @@ impl Tone {
                 HZ.end()
             )));
         }
-        Ok(Self {
-            step: std::f64::consts::TAU * f64::from(hz) / f64::from(SAMPLE_RATE),
-            phase: 0.0,
-        })
+        Ok(Self { step: std::f64::consts::TAU * f64::from(hz) / f64::from(SAMPLE_RATE), phase: 0.0 })
     }
 }
 
@@ -75,10 +72,8 @@ fn samples_since_epoch(time: WallTime) -> u64 {
 
 /// The amplitude at a sample counted from the epoch.
 fn envelope(sample: u64) -> f32 {
-    let (chip, at) = (
-        (sample / CHIP_SAMPLES as u64) as usize % CHIPS,
-        (sample % CHIP_SAMPLES as u64) as usize,
-    );
+    let (chip, at) =
+        ((sample / CHIP_SAMPLES as u64) as usize % CHIPS, (sample % CHIP_SAMPLES as u64) as usize);
     let level = |chip: usize| if SEQUENCE[chip] { LOUD } else { SOFT };
     let now = level(chip);
     if at >= GLIDE {
@@ -171,11 +166,7 @@ impl Candidate {
             self.score = 0;
         }
         self.lag = Some(lag);
-        self.score += if likeness >= CLEAR_LIKENESS {
-            BELIEF / 3
-        } else {
-            1
-        };
+        self.score += if likeness >= CLEAR_LIKENESS { BELIEF / 3 } else { 1 };
         self.score >= BELIEF
     }
 }
@@ -211,10 +202,7 @@ impl Reader {
     /// Takes the next samples, the first of them heard at `at`, and calls `found` for each measurement (at most one
     /// every 100 ms, the first after about 1.2 s). Sound without a tone gives none.
     pub fn listen(&mut self, samples: &[f32], at: WallTime, mut found: impl FnMut(Measured)) {
-        if self
-            .due
-            .is_some_and(|due| at.signed_since(due).abs() > BREAK_US)
-        {
+        if self.due.is_some_and(|due| at.signed_since(due).abs() > BREAK_US) {
             self.taken = 0;
             self.partial = 0.0;
             self.partial_samples = 0;
@@ -234,18 +222,13 @@ impl Reader {
                 if self.taken.is_multiple_of(EVERY_MS) && self.taken >= SEARCH_MS {
                     let end = at.micros() + heard as u64 * 1000 / MS_SAMPLES as u64;
                     if let Some(latency_us) = self.measure(end) {
-                        found(Measured {
-                            latency_us,
-                            hz: self.pitch.hz(),
-                        });
+                        found(Measured { latency_us, hz: self.pitch.hz() });
                     }
                 }
             }
         }
         self.pitch.listen(samples);
-        self.due = Some(WallTime(
-            at.micros() + samples.len() as u64 * 1000 / MS_SAMPLES as u64,
-        ));
+        self.due = Some(WallTime(at.micros() + samples.len() as u64 * 1000 / MS_SAMPLES as u64));
     }
 
     /// Measures the latency of the newest millisecond, heard until `end` in microseconds.
@@ -293,10 +276,7 @@ impl Reader {
     fn search(&self, envelope: &[f32; SEARCH_MS], newest: usize) -> Option<(usize, f32)> {
         const STEP: usize = 10;
         let mut sound = [0.0; SEARCH_MS / STEP];
-        for (value, &level) in sound
-            .iter_mut()
-            .zip(envelope.iter().skip(STEP - 1).step_by(STEP))
-        {
+        for (value, &level) in sound.iter_mut().zip(envelope.iter().skip(STEP - 1).step_by(STEP)) {
             *value = level;
         }
         let mut best = (SEARCH_LIKENESS, None);
@@ -333,11 +313,7 @@ impl Reader {
         // The top of the parabola through the best point and its neighbours.
         let (before, after) = (like((lag - 1) % PERIOD_MS), like((lag + 1) % PERIOD_MS));
         let bend = before - 2.0 * best.0 + after;
-        let offset = if bend < 0.0 {
-            (0.5 * (before - after) / bend).clamp(-0.5, 0.5)
-        } else {
-            0.0
-        };
+        let offset = if bend < 0.0 { (0.5 * (before - after) / bend).clamp(-0.5, 0.5) } else { 0.0 };
         Some((lag % PERIOD_MS) as f32 + offset)
     }
 }
@@ -345,11 +321,7 @@ impl Reader {
 /// A lag as a latency: what is almost a whole period is a sender whose clock runs ahead.
 fn latency_us(lag_ms: f32) -> i64 {
     let lag = (f64::from(lag_ms) * 1000.0) as i64;
-    if lag > MAX_LATENCY_MS as i64 * 1000 {
-        lag - PERIOD_MS as i64 * 1000
-    } else {
-        lag
-    }
+    if lag > MAX_LATENCY_MS as i64 * 1000 { lag - PERIOD_MS as i64 * 1000 } else { lag }
 }
 
 /// The envelope as a reader would measure it at each millisecond of the period, long enough to be read across
@@ -358,17 +330,13 @@ fn template() -> Box<[f32]> {
     let power: Vec<f32> = (0..PERIOD_MS)
         .map(|ms| {
             let first = (ms * MS_SAMPLES) as u64;
-            (first..first + MS_SAMPLES as u64)
-                .map(|s| envelope(s).powi(2) / 2.0)
-                .sum::<f32>()
+            (first..first + MS_SAMPLES as u64).map(|s| envelope(s).powi(2) / 2.0).sum::<f32>()
                 / MS_SAMPLES as f32
         })
         .collect();
     (0..PERIOD_MS + TRACK_MS)
         .map(|end| {
-            let sum: f32 = (1..=SMOOTH_MS)
-                .map(|back| power[(end + PERIOD_MS - back) % PERIOD_MS])
-                .sum();
+            let sum: f32 = (1..=SMOOTH_MS).map(|back| power[(end + PERIOD_MS - back) % PERIOD_MS]).sum();
             (sum / SMOOTH_MS as f32).sqrt()
         })
         .collect()
@@ -386,11 +354,7 @@ fn likeness(a: &[f32], b: &[f32]) -> f32 {
         sab += x * y;
     }
     let (va, vb) = (saa - sa * sa / n, sbb - sb * sb / n);
-    if va <= 1e-6 || vb <= 1e-6 {
-        0.0
-    } else {
-        (sab - sa * sb / n) / (va * vb).sqrt()
-    }
+    if va <= 1e-6 || vb <= 1e-6 { 0.0 } else { (sab - sa * sb / n) / (va * vb).sqrt() }
 }
 
 fn distance(a: usize, b: usize) -> usize {

@@ -55,8 +55,7 @@ async fn media_passes_both_ways_as_it_was_sent() {
 async fn a_keyframe_request_reaches_the_sender_before_any_packet_was_seen() {
     let (mut a, b) = connected(loopback()).await;
     b.peer.outlet().request_keyframe();
-    a.arrival(|arrival| matches!(arrival, Arrival::KeyframeRequest).then_some(()))
-        .await;
+    a.arrival(|arrival| matches!(arrival, Arrival::KeyframeRequest).then_some(())).await;
     assert_eq!(a.peer.stats().keyframe_requests_received, 1);
     assert_eq!(b.peer.stats().keyframe_requests_sent, 1);
 }
@@ -72,14 +71,9 @@ async fn reports_carry_the_time_and_give_a_round_trip() {
             _ => None,
         })
         .await;
-    assert!(
-        ntp >> 32 > 3_900_000_000,
-        "seconds since 1900: {}",
-        ntp >> 32
-    );
+    assert!(ntp >> 32 > 3_900_000_000, "seconds since 1900: {}", ntp >> 32);
     assert!(rtp > 0);
-    b.arrival(|arrival| matches!(arrival, Arrival::Report(Kind::Audio, ..)).then_some(()))
-        .await;
+    b.arrival(|arrival| matches!(arrival, Arrival::Report(Kind::Audio, ..)).then_some(())).await;
     let started = Instant::now();
     let stats = loop {
         let stats = a.peer.stats();
@@ -91,10 +85,7 @@ async fn reports_carry_the_time_and_give_a_round_trip() {
     };
     video.abort();
     audio.abort();
-    assert!(
-        stats.rtt.unwrap().p50 < Duration::from_millis(500),
-        "{stats:?}"
-    );
+    assert!(stats.rtt.unwrap().p50 < Duration::from_millis(500), "{stats:?}");
     assert_eq!(stats.audio.remote.unwrap().packets_lost, 0);
     let local = stats.local.unwrap();
     assert_eq!(local.candidate_type, "host");
@@ -107,27 +98,16 @@ async fn reports_carry_the_time_and_give_a_round_trip() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn control_messages_pass_and_the_goodbye_ends_it() {
     let (mut a, mut b) = connected(loopback()).await;
-    tokio::join!(
-        a.until(|event| *event == Event::DataOpen),
-        b.until(|event| *event == Event::DataOpen)
-    );
+    tokio::join!(a.until(|event| *event == Event::DataOpen), b.until(|event| *event == Event::DataOpen));
     a.peer.send_data(Bytes::from_static(b"one")).await.unwrap();
-    a.peer
-        .send_data(Bytes::from_static(b"goodbye"))
-        .await
-        .unwrap();
+    a.peer.send_data(Bytes::from_static(b"goodbye")).await.unwrap();
     for expected in [&b"one"[..], b"goodbye"] {
         let data = b.until(|event| matches!(event, Event::Data { .. })).await;
-        let Event::Data { label, bytes } = data else {
-            panic!()
-        };
+        let Event::Data { label, bytes } = data else { panic!() };
         assert_eq!((label.as_str(), &bytes[..]), ("letsmeet", expected));
     }
     let long = Bytes::from(vec![0; MAX_CONTROL_MESSAGE + 1]);
-    assert!(matches!(
-        a.peer.send_data(long).await,
-        Err(Error::Control(_))
-    ));
+    assert!(matches!(a.peer.send_data(long).await, Err(Error::Control(_))));
     let started = Instant::now();
     a.close(true).await;
     let took = started.elapsed();
@@ -145,10 +125,7 @@ async fn closing_without_a_goodbye_is_seen_as_well() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_interface_and_address_family_may_be_used() {
-    let config = Config {
-        mdns: true,
-        ..Config::default()
-    };
+    let config = Config { mdns: true, ..Config::default() };
     let (a, b) = connected(config).await;
     a.close(true).await;
     b.close(true).await;
@@ -156,19 +133,11 @@ async fn every_interface_and_address_family_may_be_used() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn audio_alone_can_be_negotiated() {
-    let (mut a, mut b) = two(Config {
-        video: false,
-        ..loopback()
-    })
-    .await;
+    let (mut a, mut b) = two(Config { video: false, ..loopback() }).await;
     negotiate(&a, &b, false).await;
-    tokio::join!(
-        a.until(|event| *event == Event::Connected),
-        b.until(|event| *event == Event::Connected)
-    );
+    tokio::join!(a.until(|event| *event == Event::Connected), b.until(|event| *event == Event::Connected));
     a.peer.outlet().send(Kind::Audio, packet(3));
-    b.arrival(|arrival| matches!(arrival, Arrival::Rtp(Kind::Audio, _)).then_some(()))
-        .await;
+    b.arrival(|arrival| matches!(arrival, Arrival::Rtp(Kind::Audio, _)).then_some(())).await;
     a.peer.outlet().send(Kind::Video, packet(3));
     assert_eq!(a.peer.stats().video.dropped, 1);
 }
@@ -194,10 +163,7 @@ async fn both_descriptions_carry_the_fingerprint_of_their_side() {
 
 #[tokio::test]
 async fn only_relays_without_a_relay_is_refused() {
-    let config = Config {
-        policy: IcePolicy::Relay,
-        ..loopback()
-    };
+    let config = Config { policy: IcePolicy::Relay, ..loopback() };
     let (recorder, _arrivals) = tokio::sync::mpsc::channel(1);
     let refused = crate::rtc::Peer::new(config, super::support::recorder(recorder)).await;
     assert!(matches!(refused.err(), Some(Error::Config(_))));

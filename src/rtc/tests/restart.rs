@@ -10,17 +10,12 @@ use crate::rtc::{DISCONNECTED_AFTER, Event};
 async fn media_goes_on_over_a_new_path_after_an_ice_restart() {
     let (mut a, mut b) = connected(loopback()).await;
     let sending = stream(a.peer.outlet(), Kind::Video, 1);
-    b.arrival(|arrival| matches!(arrival, Arrival::Rtp(..)).then_some(()))
-        .await;
+    b.arrival(|arrival| matches!(arrival, Arrival::Rtp(..)).then_some(())).await;
     for _ in 0..2 {
         negotiate(&a, &b, true).await;
-        tokio::join!(
-            a.until(|event| *event == Event::Restored),
-            b.until(|event| *event == Event::Restored)
-        );
+        tokio::join!(a.until(|event| *event == Event::Restored), b.until(|event| *event == Event::Restored));
         while b.arrivals.try_recv().is_ok() {}
-        b.arrival(|arrival| matches!(arrival, Arrival::Rtp(..)).then_some(()))
-            .await;
+        b.arrival(|arrival| matches!(arrival, Arrival::Rtp(..)).then_some(())).await;
     }
     sending.abort();
     assert_eq!(a.peer.stats().restarts, 2);
@@ -30,19 +25,13 @@ async fn media_goes_on_over_a_new_path_after_an_ice_restart() {
 async fn a_peer_that_vanishes_without_a_word_is_noticed_in_time() {
     let (mut a, mut b, runtime) = two_apart(loopback()).await;
     negotiate(&a, &b, false).await;
-    tokio::join!(
-        a.until(|event| *event == Event::Connected),
-        b.until(|event| *event == Event::Connected)
-    );
+    tokio::join!(a.until(|event| *event == Event::Connected), b.until(|event| *event == Event::Connected));
     // Its tasks and sockets end where they are, as after kill -9.
     runtime.shutdown_background();
     let vanished = Instant::now();
     a.until(|event| *event == Event::Disconnected).await;
     let noticed = vanished.elapsed();
     assert!(noticed > DISCONNECTED_AFTER / 2, "{noticed:?}");
-    assert!(
-        noticed < DISCONNECTED_AFTER + Duration::from_secs(1),
-        "{noticed:?}"
-    );
+    assert!(noticed < DISCONNECTED_AFTER + Duration::from_secs(1), "{noticed:?}");
     b.until(|event| *event == Event::Failed).await;
 }

@@ -48,30 +48,19 @@ pub(super) struct End {
 }
 
 pub(super) fn loopback() -> Config {
-    Config {
-        bind: vec!["127.0.0.1".parse().unwrap()],
-        mdns: false,
-        ..Config::default()
-    }
+    Config { bind: vec!["127.0.0.1".parse().unwrap()], mdns: false, ..Config::default() }
 }
 
 /// Two ends that know each other's candidates queue.
 pub(super) async fn two(config: Config) -> (End, End) {
     let (to_b, at_b) = mpsc::channel(256);
     let (to_a, at_a) = mpsc::channel(256);
-    (
-        end(config.clone(), to_b, at_a).await,
-        end(config, to_a, at_b).await,
-    )
+    (end(config.clone(), to_b, at_a).await, end(config, to_a, at_b).await)
 }
 
 /// Two ends, the second driven by a runtime of its own, which can be taken away from it.
 pub(super) async fn two_apart(config: Config) -> (End, End, tokio::runtime::Runtime) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let (to_b, at_b) = mpsc::channel(256);
     let (to_a, at_a) = mpsc::channel(256);
     let a = end(config.clone(), to_b, at_a).await;
@@ -85,16 +74,8 @@ async fn end(
     incoming: mpsc::Receiver<Candidate>,
 ) -> End {
     let (recorder, arrivals) = mpsc::channel(4096);
-    let (peer, events) = Peer::new(config, Arc::new(Recorder(recorder)))
-        .await
-        .unwrap();
-    End {
-        peer: Arc::new(peer),
-        events,
-        arrivals,
-        candidates,
-        incoming,
-    }
+    let (peer, events) = Peer::new(config, Arc::new(Recorder(recorder))).await.unwrap();
+    End { peer: Arc::new(peer), events, arrivals, candidates, incoming }
 }
 
 /// Exchanges descriptions as a session does: each is handed over before it is applied.
@@ -150,10 +131,7 @@ impl End {
 pub(super) async fn connected(config: Config) -> (End, End) {
     let (mut a, mut b) = two(config).await;
     negotiate(&a, &b, false).await;
-    tokio::join!(
-        a.until(|event| *event == Event::Connected),
-        b.until(|event| *event == Event::Connected)
-    );
+    tokio::join!(a.until(|event| *event == Event::Connected), b.until(|event| *event == Event::Connected));
     (a, b)
 }
 
@@ -171,11 +149,7 @@ pub(super) fn packet(number: u16) -> RtpPacket {
 }
 
 /// Sends packets from number `first` on, one each 5 ms, until the task is aborted.
-pub(super) fn stream(
-    outlet: Arc<dyn Outlet>,
-    kind: Kind,
-    first: u16,
-) -> tokio::task::JoinHandle<()> {
+pub(super) fn stream(outlet: Arc<dyn Outlet>, kind: Kind, first: u16) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
         let mut ticks = tokio::time::interval(Duration::from_millis(5));
         for number in first.. {

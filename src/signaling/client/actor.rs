@@ -7,25 +7,17 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tokio_tungstenite::tungstenite::http::StatusCode;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
-use super::resolve::{Endpoint, Failure, find};
+use super::dial::{Dialed, Outcome, Socket, dial, lost};
+use super::resolve::Endpoint;
 use super::{COMMANDS, Command, Config, Error, Event};
 use crate::signaling::protocol::{
-    Availability, CallId, ClientMessage, EndReason, ErrorCode, Key, LOGIN_CONTEXT, Login,
-    MAX_FRAME, ResumeToken, ServerMessage, Signature, VERSION, login_message, parse_server,
+    Availability, CallId, ClientMessage, EndReason, ErrorCode, ResumeToken, ServerMessage, parse_server,
 };
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
-
-/// Bytes in a frame of the server: a relayed description may grow a little.
-const MAX_SERVER_FRAME: usize = 2 * MAX_FRAME;
 /// Requests without an answer yet; one more fails with [`Error::Full`].
 const WAITING: usize = 256;
 /// Attempts on one endpoint before it is looked up again.
@@ -34,11 +26,7 @@ const RESOLVE_AGAIN: u32 = 3;
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs until there is nobody left to serve or the server refuses for good.
-pub(super) async fn run(
-    config: Config,
-    commands: mpsc::Receiver<Command>,
-    events: mpsc::Sender<Event>,
-) {
+pub(super) async fn run(config: Config, commands: mpsc::Receiver<Command>, events: mpsc::Sender<Event>) {
     let mut actor = Actor {
         config,
         commands,
@@ -73,12 +61,7 @@ pub(super) async fn run(
             actor.endpoint = None;
         }
         tracing::debug!(%reason, ?retry_in, "the way to the server is down");
-        if actor
-            .events
-            .send(Event::Down { reason, retry_in })
-            .await
-            .is_err()
-        {
+        if actor.events.send(Event::Down { reason, retry_in }).await.is_err() {
             return;
         }
         if let Err(stop) = actor.meanwhile(sleep(retry_in)).await {
@@ -104,19 +87,6 @@ struct Actor {
     watched: BTreeSet<String>,
     state: Availability,
     attempt: u32,
-}
-
-enum Outcome {
-    Stop(Option<oneshot::Sender<()>>),
-    Lost { reason: String, at_least: Duration },
-    Refused(ErrorCode, String),
-}
-
-fn lost(reason: impl Into<String>) -> Outcome {
-    Outcome::Lost {
-        reason: reason.into(),
-        at_least: Duration::ZERO,
-    }
 }
 
 /// A connection that is logged in.
@@ -162,11 +132,7 @@ impl Actor {
             Ok(Err(_)) => return lost("the server did not answer in time"),
             Err(outcome) => return outcome,
         };
-        let Dialed {
-            socket,
-            endpoint,
-            registered,
-        } = dialed;
+        let Dialed { socket, endpoint, registered } = dialed;
         let ServerMessage::Registered {
             name,
             session,
@@ -187,12 +153,7 @@ impl Actor {
             socket,
             waiting: HashMap::new(),
             seq: 0,
-            pending: VecDeque::from([Event::Up {
-                name,
-                session,
-                resumed,
-                ice_servers,
-            }]),
+            pending: VecDeque::from([Event::Up { name, session, resumed, ice_servers }]),
             // A server that says 0 must not make the client reconnect without end.
             heartbeat: Duration::from_millis(heartbeat_ms.clamp(1_000, 300_000)),
         };
@@ -226,32 +187,17 @@ impl Actor {
         calls: &[CallId],
     ) -> Result<std::convert::Infallible, Outcome> {
         let over: Vec<CallId> = if resumed {
-            self.live
-                .keys()
-                .copied()
-                .filter(|id| !calls.contains(id))
-                .collect()
+            self.live.keys().copied().filter(|id| !calls.contains(id)).collect()
         } else {
-            self.live
-                .iter()
-                .filter(|(_, accepted)| !**accepted)
-                .map(|(id, _)| *id)
-                .collect()
+            self.live.iter().filter(|(_, accepted)| !**accepted).map(|(id, _)| *id).collect()
         };
         if !over.is_empty() || self.state == Availability::Away {
-            let state = ClientMessage::State {
-                state: self.state,
-                seq: None,
-            };
+            let state = ClientMessage::State { state: self.state, seq: None };
             link.request(state, Waiting::Fence(over)).await?;
         }
         if !resumed && !self.watched.is_empty() {
             let names = self.watched.iter().cloned().collect();
-            link.request(
-                ClientMessage::Watch { names, seq: None },
-                Waiting::Fence(Vec::new()),
-            )
-            .await?;
+            link.request(ClientMessage::Watch { names, seq: None }, Waiting::Fence(Vec::new())).await?;
         }
         while let Some(command) = self.held.pop_front() {
             self.carry_out(link, command).await?;
@@ -308,12 +254,8 @@ impl Actor {
             }
             Command::Request(message, answer) => {
                 match &message {
-                    ClientMessage::Watch { names, .. } => {
-                        self.watched.extend(names.iter().cloned())
-                    }
-                    ClientMessage::Unwatch { names, .. } if names.is_empty() => {
-                        self.watched.clear()
-                    }
+                    ClientMessage::Watch { names, .. } => self.watched.extend(names.iter().cloned()),
+                    ClientMessage::Unwatch { names, .. } if names.is_empty() => self.watched.clear(),
                     ClientMessage::Unwatch { names, .. } => {
                         self.watched.retain(|name| !names.contains(name));
                     }
@@ -354,46 +296,27 @@ impl Actor {
                         for call in over.into_iter().filter(|id| self.live.remove(id).is_some()) {
                             let reason = EndReason::SignalingLost;
                             let sentence = reason.sentence().to_owned();
-                            link.pending.push_back(Event::Ended {
-                                call,
-                                reason,
-                                sentence,
-                            });
+                            link.pending.push_back(Event::Ended { call, reason, sentence });
                         }
                     }
                     None => {}
                 }
                 return Ok(());
             }
-            ServerMessage::Error {
-                code,
-                message,
-                re: Some(re),
-                ..
-            } => {
+            ServerMessage::Error { code, message, re: Some(re), .. } => {
                 if let Some(Waiting::Request(answer)) = link.waiting.remove(&re) {
                     let _ = answer.send(Err(Error::Refused { code, message }));
                 }
                 return Ok(());
             }
-            ServerMessage::Error {
-                code,
-                message,
-                re: None,
-                call: Some(call),
-            } => Event::CallRefused {
-                call,
-                code,
-                message,
-            },
+            ServerMessage::Error { code, message, re: None, call: Some(call) } => {
+                Event::CallRefused { call, code, message }
+            }
             ServerMessage::Error { code, message, .. } => {
                 tracing::warn!(%code, %message, "the server refused a message");
                 return Ok(());
             }
-            ServerMessage::Bye {
-                reason,
-                retry_after_ms,
-            } => {
+            ServerMessage::Bye { reason, retry_after_ms } => {
                 let at_least = Duration::from_millis(retry_after_ms);
                 return Err(Outcome::Lost { reason, at_least });
             }
@@ -403,76 +326,26 @@ impl Actor {
                 return Err(lost("the server sent messages out of order"));
             }
             ServerMessage::Presence { changes } => Event::Presence(changes),
-            ServerMessage::Incoming {
-                call,
-                from,
-                from_key,
-                from_session,
-            } => {
+            ServerMessage::Incoming { call, from, from_key, from_session } => {
                 self.live.insert(call, false);
-                Event::Incoming {
-                    call,
-                    from,
-                    from_key,
-                    from_session,
-                }
+                Event::Incoming { call, from, from_key, from_session }
             }
             ServerMessage::Ringing { call } => Event::Ringing { call },
-            ServerMessage::Accepted {
-                call,
-                by,
-                key,
-                session,
-            } => {
+            ServerMessage::Accepted { call, by, key, session } => {
                 self.live.insert(call, true);
-                Event::Accepted {
-                    call,
-                    by,
-                    key,
-                    session,
-                }
+                Event::Accepted { call, by, key, session }
             }
-            ServerMessage::Ended {
-                call,
-                reason,
-                sentence,
-            } => {
+            ServerMessage::Ended { call, reason, sentence } => {
                 self.live.remove(&call);
-                Event::Ended {
-                    call,
-                    reason,
-                    sentence,
-                }
+                Event::Ended { call, reason, sentence }
             }
-            ServerMessage::Description {
-                call,
-                from,
-                kind,
-                sdp,
-                signature,
-            } => Event::Description {
-                call,
-                from,
-                kind,
-                sdp,
-                signature,
-            },
-            ServerMessage::Candidate {
-                call,
-                from,
-                candidate,
-                mid,
-                mline,
-            } => Event::Candidate {
-                call,
-                from,
-                candidate,
-                mid,
-                mline,
-            },
-            ServerMessage::PeerSignaling { call, up, session } => {
-                Event::PeerSignaling { call, up, session }
+            ServerMessage::Description { call, from, kind, sdp, signature } => {
+                Event::Description { call, from, kind, sdp, signature }
             }
+            ServerMessage::Candidate { call, from, candidate, mid, mline } => {
+                Event::Candidate { call, from, candidate, mid, mline }
+            }
+            ServerMessage::PeerSignaling { call, up, session } => Event::PeerSignaling { call, up, session },
         };
         link.pending.push_back(event);
         Ok(())
@@ -489,11 +362,7 @@ impl Link {
         }
     }
 
-    async fn request(
-        &mut self,
-        mut message: ClientMessage,
-        waiting: Waiting,
-    ) -> Result<(), Outcome> {
+    async fn request(&mut self, mut message: ClientMessage, waiting: Waiting) -> Result<(), Outcome> {
         if self.waiting.len() >= WAITING {
             if let Waiting::Request(answer) = waiting {
                 let _ = answer.send(Err(Error::Full));
@@ -504,137 +373,6 @@ impl Link {
         message.set_seq(self.seq);
         self.waiting.insert(self.seq, waiting);
         self.send(&message).await
-    }
-}
-
-struct Dialed {
-    socket: Socket,
-    endpoint: Endpoint,
-    registered: ServerMessage,
-}
-
-async fn dial(
-    config: Config,
-    endpoint: Option<Endpoint>,
-    resume: Option<ResumeToken>,
-) -> Result<Dialed, Outcome> {
-    super::install_crypto();
-    let endpoint = match endpoint {
-        Some(endpoint) => endpoint,
-        None => find(&config.server)
-            .await
-            .map_err(|failure| match failure {
-                Failure::Later(reason) => lost(reason),
-                Failure::Never(code, message) => Outcome::Refused(code, message),
-            })?,
-    };
-    let limits = WebSocketConfig::default()
-        .read_buffer_size(8 * 1024)
-        .write_buffer_size(8 * 1024)
-        .max_message_size(Some(MAX_SERVER_FRAME))
-        .max_frame_size(Some(MAX_SERVER_FRAME));
-    let (mut socket, _) = connect_async_with_config(&endpoint.url, Some(limits), true)
-        .await
-        .map_err(|error| not_upgraded(&endpoint, error))?;
-    let ServerMessage::Challenge {
-        protocol,
-        nonce,
-        server,
-        ..
-    } = next(&mut socket).await?
-    else {
-        return Err(Outcome::Refused(
-            ErrorCode::WrongOrder,
-            "the server did not begin with a challenge".into(),
-        ));
-    };
-    if protocol != VERSION {
-        let message = format!("the server speaks protocol {protocol}, this client {VERSION}");
-        return Err(Outcome::Refused(ErrorCode::ProtocolVersion, message));
-    }
-    if !server.is_empty() && !server.eq_ignore_ascii_case(&endpoint.host) {
-        // Somebody in between may be passing on another server's challenge.
-        let message = format!(
-            "{} answered with the challenge of {server:?}",
-            endpoint.host
-        );
-        return Err(Outcome::Refused(ErrorCode::BadSignature, message));
-    }
-    let name = config.name.as_str();
-    let login = Login {
-        protocol: VERSION,
-        name: name.to_owned(),
-        key: Key::from_bytes(config.signer.public_key()),
-        signature: Signature::from_bytes(
-            config
-                .signer
-                .sign(LOGIN_CONTEXT, &login_message(&nonce, &server, name)),
-        ),
-        token: config.token.clone(),
-        resume,
-        seq: None,
-    };
-    let login = ClientMessage::Login(login).to_json();
-    socket
-        .send(Message::text(login))
-        .await
-        .map_err(|e| lost(format!("the connection broke: {e}")))?;
-    let registered = next(&mut socket).await?;
-    Ok(Dialed {
-        socket,
-        endpoint,
-        registered,
-    })
-}
-
-/// The next message before the login is through.
-async fn next(socket: &mut Socket) -> Result<ServerMessage, Outcome> {
-    loop {
-        match socket.next().await {
-            Some(Ok(Message::Text(text))) => {
-                return match parse_server(&text) {
-                    Ok(ServerMessage::Error { code, message, .. }) if code.is_final() => {
-                        Err(Outcome::Refused(code, message))
-                    }
-                    Ok(ServerMessage::Error { message, .. }) => Err(lost(message)),
-                    Ok(ServerMessage::Bye {
-                        reason,
-                        retry_after_ms,
-                    }) => Err(Outcome::Lost {
-                        reason,
-                        at_least: Duration::from_millis(retry_after_ms),
-                    }),
-                    Ok(message) => Ok(message),
-                    Err(wrong) => Err(Outcome::Refused(
-                        ErrorCode::Malformed,
-                        format!("the server does not speak this protocol: {wrong}"),
-                    )),
-                };
-            }
-            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-            Some(Ok(Message::Binary(_))) => return Err(lost("the server sent a binary frame")),
-            Some(Ok(Message::Close(_))) | None => {
-                return Err(lost("the server closed the connection"));
-            }
-            Some(Err(error)) => return Err(lost(format!("the connection broke: {error}"))),
-        }
-    }
-}
-
-fn not_upgraded(endpoint: &Endpoint, error: WsError) -> Outcome {
-    let url = &endpoint.url;
-    match error {
-        WsError::Http(response) => match response.status() {
-            StatusCode::FORBIDDEN => {
-                Outcome::Refused(ErrorCode::BadOrigin, format!("{url} refused this client"))
-            }
-            StatusCode::NOT_FOUND => Outcome::Refused(
-                ErrorCode::Malformed,
-                format!("there is no letsmeet server at {url}"),
-            ),
-            status => lost(format!("{url} answered {status}")),
-        },
-        error => lost(format!("cannot reach {url}: {error}")),
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod actor;
 mod backoff;
+mod dial;
 mod resolve;
 
 use std::sync::Arc;
@@ -16,8 +17,8 @@ pub use backoff::Backoff;
 pub use resolve::{Endpoint, ServerAddress, resolve};
 
 use crate::signaling::protocol::{
-    Availability, CallId, Candidate, Change, ClientMessage, Description, DescriptionKind,
-    EndReason, ErrorCode, IceServer, Key, Name, ServerMessage, SessionId, Signature, User,
+    Availability, CallId, Candidate, Change, ClientMessage, Description, DescriptionKind, EndReason,
+    ErrorCode, IceServer, Key, Name, ServerMessage, SessionId, Signature, User,
 };
 
 /// Commands that wait while the way to the server is down; one more is refused with [`Error::Full`].
@@ -57,14 +58,7 @@ impl Config {
     /// The usual settings.
     pub fn new(server: ServerAddress, name: Name, signer: Arc<dyn Signer>) -> Config {
         let (backoff, connect_timeout) = (Backoff::default(), Duration::from_secs(10));
-        Config {
-            server,
-            name,
-            signer,
-            token: None,
-            backoff,
-            connect_timeout,
-        }
+        Config { server, name, signer, token: None, backoff, connect_timeout }
     }
 }
 
@@ -253,11 +247,7 @@ impl Client {
     /// # Errors
     /// [`Error::Full`] or [`Error::Stopped`], as for every command below.
     pub fn invite(&self, call: CallId, to: &str) -> Result<(), Error> {
-        self.send(ClientMessage::Invite {
-            call,
-            to: to.to_owned(),
-            seq: None,
-        })
+        self.send(ClientMessage::Invite { call, to: to.to_owned(), seq: None })
     }
 
     /// Tells the caller that somebody is being alerted.
@@ -281,11 +271,7 @@ impl Client {
     /// # Errors
     /// See [`Client::invite`].
     pub fn decline(&self, call: CallId, busy: bool) -> Result<(), Error> {
-        self.send(ClientMessage::Decline {
-            call,
-            busy,
-            seq: None,
-        })
+        self.send(ClientMessage::Decline { call, busy, seq: None })
     }
 
     /// Gives up before the answer.
@@ -301,11 +287,7 @@ impl Client {
     /// # Errors
     /// See [`Client::invite`].
     pub fn hangup(&self, call: CallId, reason: EndReason) -> Result<(), Error> {
-        self.send(ClientMessage::Hangup {
-            call,
-            reason,
-            seq: None,
-        })
+        self.send(ClientMessage::Hangup { call, reason, seq: None })
     }
 
     /// Sends an offer or an answer to the other participant.
@@ -319,14 +301,7 @@ impl Client {
         sdp: String,
         signature: Signature,
     ) -> Result<(), Error> {
-        let description = Description {
-            call,
-            to: None,
-            kind,
-            sdp,
-            signature,
-            seq: None,
-        };
+        let description = Description { call, to: None, kind, sdp, signature, seq: None };
         self.send(ClientMessage::Description(description))
     }
 
@@ -334,21 +309,8 @@ impl Client {
     ///
     /// # Errors
     /// See [`Client::invite`].
-    pub fn candidate(
-        &self,
-        call: CallId,
-        candidate: String,
-        mid: String,
-        mline: u16,
-    ) -> Result<(), Error> {
-        let candidate = Candidate {
-            call,
-            to: None,
-            candidate,
-            mid,
-            mline,
-            seq: None,
-        };
+    pub fn candidate(&self, call: CallId, candidate: String, mid: String, mline: u16) -> Result<(), Error> {
+        let candidate = Candidate { call, to: None, candidate, mid, mline, seq: None };
         self.send(ClientMessage::Candidate(candidate))
     }
 
@@ -357,11 +319,7 @@ impl Client {
     /// # Errors
     /// See [`Client::invite`].
     pub fn rejoin(&self, call: CallId, with: &str) -> Result<(), Error> {
-        self.send(ClientMessage::Rejoin {
-            call,
-            with: with.to_owned(),
-            seq: None,
-        })
+        self.send(ClientMessage::Rejoin { call, with: with.to_owned(), seq: None })
     }
 
     /// One page of who is online.
@@ -374,15 +332,7 @@ impl Client {
         after: Option<String>,
         limit: Option<u16>,
     ) -> Result<Page, Error> {
-        match self
-            .request(ClientMessage::List {
-                query,
-                after,
-                limit,
-                seq: None,
-            })
-            .await?
-        {
+        match self.request(ClientMessage::List { query, after, limit, seq: None }).await? {
             ServerMessage::Users { users, next, .. } => Ok(Page { users, next }),
             _ => Err(Error::NoAnswer),
         }
@@ -393,9 +343,7 @@ impl Client {
     /// # Errors
     /// [`Error`] when the server does not confirm.
     pub async fn watch(&self, names: Vec<String>) -> Result<(), Error> {
-        self.request(ClientMessage::Watch { names, seq: None })
-            .await
-            .map(drop)
+        self.request(ClientMessage::Watch { names, seq: None }).await.map(drop)
     }
 
     /// Stops watching names; an empty list means every one.
@@ -403,9 +351,7 @@ impl Client {
     /// # Errors
     /// [`Error`] when the server does not confirm.
     pub async fn unwatch(&self, names: Vec<String>) -> Result<(), Error> {
-        self.request(ClientMessage::Unwatch { names, seq: None })
-            .await
-            .map(drop)
+        self.request(ClientMessage::Unwatch { names, seq: None }).await.map(drop)
     }
 
     /// Says whether this session wants to be called, also after a reconnect.
@@ -413,22 +359,16 @@ impl Client {
     /// # Errors
     /// [`Error`] when the server does not confirm.
     pub async fn set_state(&self, state: Availability) -> Result<(), Error> {
-        self.request(ClientMessage::State { state, seq: None })
-            .await
-            .map(drop)
+        self.request(ClientMessage::State { state, seq: None }).await.map(drop)
     }
 
     fn send(&self, message: ClientMessage) -> Result<(), Error> {
-        self.commands
-            .try_send(Command::Send(message))
-            .map_err(refused)
+        self.commands.try_send(Command::Send(message)).map_err(refused)
     }
 
     async fn request(&self, message: ClientMessage) -> Result<ServerMessage, Error> {
         let (answer, answered) = oneshot::channel();
-        self.commands
-            .try_send(Command::Request(message, answer))
-            .map_err(refused)?;
+        self.commands.try_send(Command::Request(message, answer)).map_err(refused)?;
         match tokio::time::timeout(REQUEST_TIMEOUT, answered).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(Error::Stopped),

@@ -57,10 +57,7 @@ impl FromStr for ServerAddress {
     type Err = BadAddress;
 
     fn from_str(text: &str) -> Result<Self, BadAddress> {
-        let bad = |why: &str| BadAddress {
-            text: text.to_owned(),
-            why: why.to_owned(),
-        };
+        let bad = |why: &str| BadAddress { text: text.to_owned(), why: why.to_owned() };
         let trimmed = text.trim();
         if trimmed.is_empty() {
             return Err(bad("it is empty"));
@@ -93,18 +90,10 @@ impl FromStr for ServerAddress {
                     .split('/')
                     .next()
                     .and_then(|authority| authority.rsplit_once(':'))
-                    .is_some_and(|(_, port)| {
-                        !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit())
-                    });
-            let port = if explicit {
-                url.port_or_known_default()
-            } else {
-                Some(DEFAULT_PORT)
-            };
-            url.set_scheme("http")
-                .map_err(|()| bad("it cannot be asked over http"))?;
-            url.set_port(port)
-                .map_err(|()| bad("it cannot have a port"))?;
+                    .is_some_and(|(_, port)| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()));
+            let port = if explicit { url.port_or_known_default() } else { Some(DEFAULT_PORT) };
+            url.set_scheme("http").map_err(|()| bad("it cannot be asked over http"))?;
+            url.set_port(port).map_err(|()| bad("it cannot have a port"))?;
         }
         url.set_fragment(None);
         Ok(ServerAddress { url })
@@ -140,10 +129,7 @@ pub(super) async fn find(server: &ServerAddress) -> Result<Endpoint, Failure> {
     if !document.protocols.contains(&VERSION) {
         return Err(Failure::Never(
             ErrorCode::ProtocolVersion,
-            format!(
-                "{server} speaks protocols {:?}, this client {VERSION}",
-                document.protocols
-            ),
+            format!("{server} speaks protocols {:?}, this client {VERSION}", document.protocols),
         ));
     }
     let nowhere = || Failure::Never(ErrorCode::Malformed, format!("{server} names no WebSocket"));
@@ -160,8 +146,7 @@ pub(super) async fn find(server: &ServerAddress) -> Result<Endpoint, Failure> {
 
 async fn fetch(url: Url) -> Result<WellKnown, Failure> {
     super::install_crypto();
-    let later =
-        |e: reqwest::Error| Failure::Later(format!("cannot reach {url}: {}", root_cause(&e)));
+    let later = |e: reqwest::Error| Failure::Later(format!("cannot reach {url}: {}", root_cause(&e)));
     let client = reqwest::Client::builder()
         .timeout(TIMEOUT)
         .https_only(url.scheme() == "https")
@@ -174,10 +159,7 @@ async fn fetch(url: Url) -> Result<WellKnown, Failure> {
         return Err(Failure::Never(ErrorCode::Malformed, message));
     }
     if !response.status().is_success() {
-        return Err(Failure::Later(format!(
-            "{url} answered {}",
-            response.status()
-        )));
+        return Err(Failure::Later(format!("{url} answered {}", response.status())));
     }
     let mut document = Vec::new();
     while let Some(part) = response.chunk().await.map_err(later)? {
@@ -198,13 +180,8 @@ fn endpoint(url: &Url) -> Endpoint {
         url.set_path(WS_PATH);
     }
     let host = url.host_str().unwrap_or_default();
-    let host = url
-        .port()
-        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-    Endpoint {
-        url: url.into(),
-        host,
-    }
+    let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    Endpoint { url: url.into(), host }
 }
 
 /// The innermost cause: the layers around it only say that a request failed.
@@ -220,14 +197,9 @@ fn root_cause(error: &dyn std::error::Error) -> String {
 fn is_near(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     match bare.parse::<IpAddr>().map(|address| address.to_canonical()) {
-        Ok(IpAddr::V4(a)) => {
-            a.is_loopback() || a.is_private() || a.is_link_local() || a.is_unspecified()
-        }
+        Ok(IpAddr::V4(a)) => a.is_loopback() || a.is_private() || a.is_link_local() || a.is_unspecified(),
         Ok(IpAddr::V6(a)) => {
-            a.is_loopback()
-                || a.is_unique_local()
-                || a.is_unicast_link_local()
-                || a.is_unspecified()
+            a.is_loopback() || a.is_unique_local() || a.is_unicast_link_local() || a.is_unspecified()
         }
         Err(_) => host == "localhost" || host.ends_with(".localhost"),
     }
@@ -238,8 +210,7 @@ mod tests {
     use super::*;
 
     fn parsed(text: &str) -> String {
-        text.parse::<ServerAddress>()
-            .map_or_else(|e| e.to_string(), |a| a.to_string())
+        text.parse::<ServerAddress>().map_or_else(|e| e.to_string(), |a| a.to_string())
     }
 
     #[test]
@@ -259,27 +230,14 @@ mod tests {
         ] {
             assert_eq!(parsed(text), address, "{text}");
         }
-        for text in [
-            "",
-            "ftp://x",
-            "https://me:pw@calls.example",
-            "http://",
-            "a b",
-            "\u{1b}[31m",
-        ] {
-            assert!(
-                parsed(text).contains("is no server"),
-                "{text:?} -> {}",
-                parsed(text)
-            );
+        for text in ["", "ftp://x", "https://me:pw@calls.example", "http://", "a b", "\u{1b}[31m"] {
+            assert!(parsed(text).contains("is no server"), "{text:?} -> {}", parsed(text));
         }
     }
 
     #[tokio::test]
     async fn a_whole_ws_address_is_not_asked_about() {
-        let found = find(&"ws://127.0.0.1:1/v1/ws".parse().unwrap())
-            .await
-            .unwrap();
+        let found = find(&"ws://127.0.0.1:1/v1/ws".parse().unwrap()).await.unwrap();
         assert_eq!(found.url, "ws://127.0.0.1:1/v1/ws");
         assert_eq!(found.host, "127.0.0.1:1");
         let unreachable = find(&"127.0.0.1:1".parse().unwrap()).await;

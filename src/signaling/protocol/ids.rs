@@ -215,11 +215,7 @@ impl fmt::Debug for ResumeToken {
 impl ResumeToken {
     /// Whether both are the same, in a time that does not depend on where they differ.
     pub fn matches(&self, other: &ResumeToken) -> bool {
-        self.0
-            .iter()
-            .zip(other.0)
-            .fold(0, |differing, (a, b)| differing | (a ^ b))
-            == 0
+        self.0.iter().zip(other.0).fold(0, |differing, (a, b)| differing | (a ^ b)) == 0
     }
 }
 

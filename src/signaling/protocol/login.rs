@@ -31,17 +31,10 @@ pub fn login_bytes(nonce: &Nonce, server: &str, name: &str) -> Vec<u8> {
 }
 
 /// Whether the signature over [`login_bytes`] was made by the key.
-pub fn verify_login(
-    nonce: &Nonce,
-    server: &str,
-    name: &str,
-    key: &Key,
-    signature: &Signature,
-) -> bool {
+pub fn verify_login(nonce: &Nonce, server: &str, name: &str, key: &Key, signature: &Signature) -> bool {
     let Ok(key) = VerifyingKey::from_bytes(key.bytes()) else {
         return false;
     };
     let signature = ed25519_dalek::Signature::from_bytes(signature.bytes());
-    key.verify_strict(&login_bytes(nonce, server, name), &signature)
-        .is_ok()
+    key.verify_strict(&login_bytes(nonce, server, name), &signature).is_ok()
 }

@@ -540,10 +540,6 @@ impl ServerMessage {
 
     /// `ended` with the sentence of its reason.
     pub fn ended(call: CallId, reason: EndReason) -> ServerMessage {
-        ServerMessage::Ended {
-            call,
-            reason,
-            sentence: reason.sentence().to_owned(),
-        }
+        ServerMessage::Ended { call, reason, sentence: reason.sentence().to_owned() }
     }
 }

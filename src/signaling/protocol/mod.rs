@@ -18,8 +18,8 @@ pub use code::{EndReason, ErrorCode};
 pub use ids::{CallId, Key, Nonce, ResumeToken, SessionId, Signature};
 pub use login::{LOGIN_CONTEXT, login_bytes, login_message, verify_login};
 pub use message::{
-    Availability, Candidate, Change, ClientMessage, Description, DescriptionKind, IceServer,
-    Limits, Login, PresenceState, ServerMessage, User, WellKnown,
+    Availability, Candidate, Change, ClientMessage, Description, DescriptionKind, IceServer, Limits, Login,
+    PresenceState, ServerMessage, User, WellKnown,
 };
 pub(crate) use name::fold_text;
 pub use name::{Fold, Name, NameError};

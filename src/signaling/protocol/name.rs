@@ -33,9 +33,7 @@ pub enum NameError {
     #[error("a name cannot contain U+{:04X}: '@', '#' and '/' are kept back", u32::from(*.0))]
     Reserved(char),
     /// A character that RFC 8265 or this protocol does not allow in a name.
-    #[error(
-        "a name cannot contain U+{0:04X} (control, space, symbol, invisible or bidi character)"
-    )]
+    #[error("a name cannot contain U+{0:04X} (control, space, symbol, invisible or bidi character)")]
     Character(u32),
     /// Right-to-left and left-to-right mixed against RFC 5893.
     #[error("a name cannot mix writing directions like this (RFC 5893)")]
@@ -94,11 +92,7 @@ impl Name {
 
     /// The name as it is compared.
     pub fn fold(&self) -> Fold {
-        if self
-            .0
-            .bytes()
-            .all(|b| b.is_ascii() && !b.is_ascii_uppercase())
-        {
+        if self.0.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase()) {
             return Fold(Arc::clone(&self.0));
         }
         Fold(fold_text(&self.0).into())
@@ -120,11 +114,7 @@ impl Fold {
 /// The folding used for names, for any text (a search, for instance).
 pub(crate) fn fold_text(text: &str) -> String {
     // Final sigma is the same letter; lower-casing a whole word would tell them apart.
-    text.nfc()
-        .flat_map(char::to_lowercase)
-        .map(|c| if c == 'ς' { 'σ' } else { c })
-        .nfc()
-        .collect()
+    text.nfc().flat_map(char::to_lowercase).map(|c| if c == 'ς' { 'σ' } else { c }).nfc().collect()
 }
 
 fn enforce(text: &str) -> Result<String, NameError> {

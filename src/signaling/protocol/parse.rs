@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::{
-    CallId, Candidate, ClientMessage, Description, DescriptionKind, ErrorCode, MAX_CANDIDATE,
-    MAX_FRAME, MAX_MID, MAX_SDP, ServerMessage, SessionId, Signature,
+    CallId, Candidate, ClientMessage, Description, DescriptionKind, ErrorCode, MAX_CANDIDATE, MAX_FRAME,
+    MAX_MID, MAX_SDP, ServerMessage, SessionId, Signature,
 };
 
 /// Why a frame is no message, with the `seq` it carried when that much could be read.
@@ -91,10 +91,7 @@ pub fn check_sdp(sdp: &str) -> Result<(), &'static str> {
     if !(sdp.starts_with("v=0\r\n") || sdp.starts_with("v=0\n")) {
         return Err("the description does not begin with v=0");
     }
-    if sdp
-        .bytes()
-        .any(|b| (b < 0x20 && !matches!(b, b'\r' | b'\n' | b'\t')) || b == 0x7f)
-    {
+    if sdp.bytes().any(|b| (b < 0x20 && !matches!(b, b'\r' | b'\n' | b'\t')) || b == 0x7f) {
         return Err("the description contains control characters");
     }
     Ok(())
@@ -144,26 +141,18 @@ fn parse<'a, T: Deserialize<'a>>(text: &'a str, types: &[&str]) -> Result<T, Par
     }
     if text.len() > MAX_FRAME {
         let message = "the frame is longer than 64 KiB".to_owned();
-        return Err(ParseError {
-            code: ErrorCode::TooLarge,
-            message,
-            re: None,
-        });
+        return Err(ParseError { code: ErrorCode::TooLarge, message, re: None });
     }
     match serde_json::from_str(text) {
         Ok(message) => Ok(message),
         Err(error) => {
             let (code, message, re) = match serde_json::from_str::<Head<'_>>(text) {
-                Ok(head) if types.contains(&&*head.kind) => (
-                    ErrorCode::Malformed,
-                    format!("{}: {}", head.kind, explain(&error)),
-                    head.seq,
-                ),
-                Ok(head) => (
-                    ErrorCode::UnknownType,
-                    "the type is none of this protocol's".to_owned(),
-                    head.seq,
-                ),
+                Ok(head) if types.contains(&&*head.kind) => {
+                    (ErrorCode::Malformed, format!("{}: {}", head.kind, explain(&error)), head.seq)
+                }
+                Ok(head) => {
+                    (ErrorCode::UnknownType, "the type is none of this protocol's".to_owned(), head.seq)
+                }
                 Err(error) => (ErrorCode::Malformed, explain(&error), None),
             };
             Err(ParseError { code, message, re })
@@ -178,13 +167,7 @@ fn explain(error: &serde_json::Error) -> String {
         .to_string()
         .chars()
         .take(LONGEST)
-        .map(|c| {
-            if c.is_ascii_graphic() || c == ' ' {
-                c
-            } else {
-                '?'
-            }
-        })
+        .map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' })
         .collect()
 }
 
@@ -205,23 +188,8 @@ struct TaggedDescription {
 
 impl From<TaggedDescription> for Description {
     fn from(tagged: TaggedDescription) -> Self {
-        let TaggedDescription {
-            _type,
-            call,
-            to,
-            kind,
-            sdp,
-            signature,
-            seq,
-        } = tagged;
-        Description {
-            call,
-            to,
-            kind,
-            sdp,
-            signature,
-            seq,
-        }
+        let TaggedDescription { _type, call, to, kind, sdp, signature, seq } = tagged;
+        Description { call, to, kind, sdp, signature, seq }
     }
 }
 
@@ -242,22 +210,7 @@ struct TaggedCandidate {
 
 impl From<TaggedCandidate> for Candidate {
     fn from(tagged: TaggedCandidate) -> Self {
-        let TaggedCandidate {
-            _type,
-            call,
-            to,
-            candidate,
-            mid,
-            mline,
-            seq,
-        } = tagged;
-        Candidate {
-            call,
-            to,
-            candidate,
-            mid,
-            mline,
-            seq,
-        }
+        let TaggedCandidate { _type, call, to, candidate, mid, mline, seq } = tagged;
+        Candidate { call, to, candidate, mid, mline, seq }
     }
 }

@@ -10,12 +10,7 @@ const SCHEMA: &str = include_str!("../../../docs/protocol.schema.json");
 
 /// The JSON lines of the document: each begins a line with `C: ` or `S: ` or stands alone in a block.
 fn examples() -> (Vec<&'static str>, Vec<&'static str>) {
-    let lines = |prefix: &str| {
-        DOCUMENT
-            .lines()
-            .filter_map(|l| l.strip_prefix(prefix))
-            .collect::<Vec<_>>()
-    };
+    let lines = |prefix: &str| DOCUMENT.lines().filter_map(|l| l.strip_prefix(prefix)).collect::<Vec<_>>();
     (lines("C: "), lines("S: "))
 }
 
@@ -32,10 +27,7 @@ fn the_committed_schema_is_that_of_the_types() {
     if made != SCHEMA {
         let path = std::env::temp_dir().join("protocol.schema.json");
         std::fs::write(&path, made).unwrap();
-        panic!(
-            "docs/protocol.schema.json is not that of the types; the new one is {}",
-            path.display()
-        );
+        panic!("docs/protocol.schema.json is not that of the types; the new one is {}", path.display());
     }
 }
 
@@ -93,69 +85,36 @@ fn the_example_login_of_the_document_verifies() {
     assert_eq!(login.key.bytes(), key.verifying_key().as_bytes(), "key");
     assert_eq!(login.signature, made, "signature");
     assert!(DOCUMENT.contains(&hex), "{hex}");
-    assert!(verify_login(
-        &nonce,
-        &server,
-        &login.name,
-        &login.key,
-        &login.signature
-    ));
-    assert!(!verify_login(
-        &nonce,
-        "other.example",
-        &login.name,
-        &login.key,
-        &login.signature
-    ));
-    assert!(!verify_login(
-        &nonce,
-        &server,
-        "bob",
-        &login.key,
-        &login.signature
-    ));
-    assert!(!verify_login(
-        &Nonce::from_bytes([0; 32]),
-        &server,
-        &login.name,
-        &login.key,
-        &login.signature
-    ));
+    assert!(verify_login(&nonce, &server, &login.name, &login.key, &login.signature));
+    assert!(!verify_login(&nonce, "other.example", &login.name, &login.key, &login.signature));
+    assert!(!verify_login(&nonce, &server, "bob", &login.key, &login.signature));
+    assert!(!verify_login(&Nonce::from_bytes([0; 32]), &server, &login.name, &login.key, &login.signature));
 }
 
 #[test]
 fn the_quick_way_of_parsing_and_the_general_one_agree() {
-    let sdp = r#""type":"description","call":"00112233445566778899aabbccddeeff","kind":"offer","sdp":"v=0\r\n""#;
+    let sdp =
+        r#""type":"description","call":"00112233445566778899aabbccddeeff","kind":"offer","sdp":"v=0\r\n""#;
     let signature = "A".repeat(86);
     let quick = format!(r#"{{{sdp},"signature":"{signature}","seq":3}}"#);
     let general = format!(r#"{{"seq":3,{sdp},"signature":"{signature}"}}"#);
-    assert_eq!(
-        parse_client(&quick).unwrap(),
-        parse_client(&general).unwrap()
-    );
+    assert_eq!(parse_client(&quick).unwrap(), parse_client(&general).unwrap());
     let wrong = format!(r#"{{{sdp},"signature":"{signature}","more":3}}"#);
     assert_eq!(parse_client(&wrong).unwrap_err().code, ErrorCode::Malformed);
 }
 
 #[test]
 fn what_an_error_repeats_cannot_steer_a_terminal() {
-    let wrong =
-        parse_client("{\"type\":\"list\",\"\\u001b[31m\u{202e}\":1,\"seq\":5}").unwrap_err();
+    let wrong = parse_client("{\"type\":\"list\",\"\\u001b[31m\u{202e}\":1,\"seq\":5}").unwrap_err();
     assert_eq!(wrong.re, Some(5));
-    assert!(
-        wrong.message.bytes().all(|b| (0x20..0x7f).contains(&b)),
-        "{}",
-        wrong.message
-    );
+    assert!(wrong.message.bytes().all(|b| (0x20..0x7f).contains(&b)), "{}", wrong.message);
 }
 
 #[test]
 fn spellings_of_one_name_fold_alike() {
-    for group in [
-        &["Alice", "alice", "ALICE", "ａｌｉｃｅ"][..],
-        &["ΩΜΈΓΑΣ", "ωμέγας"],
-        &["JÜRGEN", "ju\u{308}rgen"],
-    ] {
+    for group in
+        [&["Alice", "alice", "ALICE", "ａｌｉｃｅ"][..], &["ΩΜΈΓΑΣ", "ωμέγας"], &["JÜRGEN", "ju\u{308}rgen"]]
+    {
         let folds: std::collections::HashSet<_> =
             group.iter().map(|n| Name::new(n).unwrap().fold()).collect();
         assert_eq!(folds.len(), 1, "{group:?}");

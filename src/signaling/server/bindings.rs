@@ -107,15 +107,9 @@ type Request = (Fold, Key, oneshot::Sender<Claim>);
 impl Bindings {
     /// Names that are forgotten when the process ends. At most `most` of them.
     pub fn in_memory(most: usize) -> Bindings {
-        let inner = Inner {
-            owners: RwLock::default(),
-            most,
-            writer: Mutex::new(None),
-            thread: Mutex::new(None),
-        };
-        Bindings {
-            inner: Arc::new(inner),
-        }
+        let inner =
+            Inner { owners: RwLock::default(), most, writer: Mutex::new(None), thread: Mutex::new(None) };
+        Bindings { inner: Arc::new(inner) }
     }
 
     /// Names kept in a directory, which is made if it is missing. At most `most` of them.
@@ -123,15 +117,11 @@ impl Bindings {
     /// # Errors
     /// [`Error`] when the store cannot be opened.
     pub fn open(directory: &Path, most: usize) -> Result<Bindings, Error> {
-        std::fs::create_dir_all(directory).map_err(|source| Error::Directory {
-            path: directory.display().to_string(),
-            source,
-        })?;
+        std::fs::create_dir_all(directory)
+            .map_err(|source| Error::Directory { path: directory.display().to_string(), source })?;
         let path = directory.join(FILE);
-        let failed = |source: redb::Error| Error::Open {
-            path: path.display().to_string(),
-            source: Box::new(source),
-        };
+        let failed =
+            |source: redb::Error| Error::Open { path: path.display().to_string(), source: Box::new(source) };
         if !path.exists() {
             create(directory, &path).map_err(failed)?;
         }
@@ -144,36 +134,21 @@ impl Bindings {
             writer: Mutex::new(Some(requests)),
             thread: Mutex::new(None),
         };
-        let bindings = Bindings {
-            inner: Arc::new(inner),
-        };
+        let bindings = Bindings { inner: Arc::new(inner) };
         let inner = Arc::downgrade(&bindings.inner);
         let thread = thread::Builder::new()
             .name("names".to_owned())
             .spawn(move || write(&database, waiting, &inner))
             .map_err(Error::Writer)?;
-        *bindings
-            .inner
-            .thread
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        *bindings.inner.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
         Ok(bindings)
     }
 
     /// Stops the writer and waits until the file is closed, so that another server may open it. What is
     /// on disk does not depend on it. Claims of new names are decided in memory only from here.
     pub async fn close(&self) {
-        self.inner
-            .writer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        let thread = self
-            .inner
-            .thread
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        self.inner.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self.inner.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             // Joining fails only when the thread panicked, and then the file is closed as well.
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
@@ -182,21 +157,12 @@ impl Bindings {
 
     /// The owner of a name.
     pub fn owner(&self, name: &Fold) -> Option<Key> {
-        self.inner
-            .owners
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(name)
-            .copied()
+        self.inner.owners.read().unwrap_or_else(PoisonError::into_inner).get(name).copied()
     }
 
     /// How many names are owned.
     pub fn len(&self) -> usize {
-        self.inner
-            .owners
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .len()
+        self.inner.owners.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// Whether no name is owned.
@@ -208,18 +174,9 @@ impl Bindings {
     /// returns [`Claim::Owned`].
     pub async fn claim(&self, name: &Fold, key: &Key) -> Claim {
         if let Some(owner) = self.owner(name) {
-            return if owner == *key {
-                Claim::Owned
-            } else {
-                Claim::Taken
-            };
+            return if owner == *key { Claim::Owned } else { Claim::Taken };
         }
-        let writer = self
-            .inner
-            .writer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let writer = self.inner.writer.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(writer) = writer else {
             return self.inner.settle(name, key);
         };
@@ -261,11 +218,7 @@ fn load(database: &Database) -> Result<HashMap<Fold, Key>, redb::Error> {
 }
 
 /// The writer's thread: everything that waits goes into one commit, then all of it is answered.
-fn write(
-    database: &Database,
-    mut waiting: mpsc::Receiver<Request>,
-    inner: &std::sync::Weak<Inner>,
-) {
+fn write(database: &Database, mut waiting: mpsc::Receiver<Request>, inner: &std::sync::Weak<Inner>) {
     let mut batch = Vec::new();
     while waiting.blocking_recv_many(&mut batch, BATCH) > 0 {
         let Some(inner) = inner.upgrade() else {
@@ -278,12 +231,7 @@ fn write(
         for (name, key, answer) in batch.drain(..) {
             let claim = match &written {
                 Ok(()) => inner.settle(&name, &key),
-                Err(_) => match inner
-                    .owners
-                    .read()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .get(&name)
-                {
+                Err(_) => match inner.owners.read().unwrap_or_else(PoisonError::into_inner).get(&name) {
                     Some(owner) if *owner == key => Claim::Owned,
                     Some(_) => Claim::Taken,
                     None => Claim::Failed,

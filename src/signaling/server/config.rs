@@ -7,9 +7,7 @@ use std::time::Duration;
 use super::limits::Rate;
 use super::registry::Bounds;
 use crate::signaling::protocol::{Fold, IceServer, Key, Limits, Name};
-use crate::signaling::protocol::{
-    MAX_CANDIDATE, MAX_FRAME, MAX_NAME, MAX_PAGE, MAX_SDP, MAX_WATCHED,
-};
+use crate::signaling::protocol::{MAX_CANDIDATE, MAX_FRAME, MAX_NAME, MAX_PAGE, MAX_SDP, MAX_WATCHED};
 
 /// Settings of a server. The defaults suit a small public server.
 #[derive(Debug, Clone)]
@@ -71,13 +69,8 @@ impl FromStr for Admit {
 
     fn from_str(text: &str) -> Result<Admit, String> {
         match text.strip_prefix("key:") {
-            Some(key) => key
-                .parse()
-                .map(Admit::Key)
-                .map_err(|e| format!("{text:?} is no key: {e}")),
-            None => Name::new(text)
-                .map(|n| Admit::Name(n.fold()))
-                .map_err(|e| format!("{text:?}: {e}")),
+            Some(key) => key.parse().map(Admit::Key).map_err(|e| format!("{text:?} is no key: {e}")),
+            None => Name::new(text).map(|n| Admit::Name(n.fold())).map_err(|e| format!("{text:?}: {e}")),
         }
     }
 }
@@ -95,14 +88,8 @@ impl Default for Config {
             connections: 20_000,
             connections_per_address: 256,
             names: 1_000_000,
-            claims_per_address: Rate {
-                per_second: 0.2,
-                burst: 200.0,
-            },
-            messages: Rate {
-                per_second: 50.0,
-                burst: 200.0,
-            },
+            claims_per_address: Rate { per_second: 0.2, burst: 200.0 },
+            messages: Rate { per_second: 50.0, burst: 200.0 },
             bounds: Bounds::default(),
             queued_frames: 512,
             queued_bytes: 256 * 1024,

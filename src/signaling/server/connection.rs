@@ -24,8 +24,8 @@ use super::outbox::{Bounds, End, Frame};
 use super::registry::{Refusal, Reply};
 use super::{App, login};
 use crate::signaling::protocol::{
-    CallId, Candidate, ClientMessage, Description, ErrorCode, MAX_FRAME, ServerMessage,
-    check_candidate, check_sdp, parse_client,
+    CallId, Candidate, ClientMessage, Description, ErrorCode, MAX_FRAME, ServerMessage, check_candidate,
+    check_sdp, parse_client,
 };
 
 pub(super) type Socket = WebSocketStream<TcpStream>;
@@ -54,8 +54,7 @@ pub(super) async fn begin(stream: TcpStream, read: Vec<u8>, place: Place) {
         .write_buffer_size(WRITE_BUFFER)
         .max_message_size(Some(MAX_FRAME))
         .max_frame_size(Some(MAX_FRAME));
-    let mut socket =
-        WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config)).await;
+    let mut socket = WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config)).await;
     match login::login(&mut socket, &place).await {
         Some(attached) => {
             let tasks = place.app().tasks.clone();
@@ -89,9 +88,7 @@ enum Finish {
 }
 
 async fn session(socket: &mut Socket, app: &App, attached: &Attached) -> Finish {
-    let Attached {
-        outbox, generation, ..
-    } = attached;
+    let Attached { outbox, generation, .. } = attached;
     let mut batch = VecDeque::new();
     let mut guard = Guard::new(app);
     let mut heard = Instant::now();
@@ -186,10 +183,7 @@ struct Guard {
 
 impl Guard {
     fn new(app: &App) -> Guard {
-        Guard {
-            bucket: Bucket::new(app.config.messages, app.hub.now()),
-            strikes: 0,
-        }
+        Guard { bucket: Bucket::new(app.config.messages, app.hub.now()), strikes: 0 }
     }
 
     /// Takes a token; false when the connection has struck out.
@@ -213,10 +207,7 @@ impl Guard {
                 answer(
                     app,
                     attached,
-                    error(
-                        ErrorCode::RateLimited,
-                        "too many messages; this one was dropped",
-                    ),
+                    error(ErrorCode::RateLimited, "too many messages; this one was dropped"),
                 );
             }
             return true;
@@ -224,19 +215,9 @@ impl Guard {
         match parse_client(text) {
             Ok(message) => on_message(app, attached, message),
             Err(wrong) => {
-                self.bucket
-                    .take(app.config.messages, app.hub.now(), NONSENSE_COST);
+                self.bucket.take(app.config.messages, app.hub.now(), NONSENSE_COST);
                 let (code, message, re) = (wrong.code, wrong.message, wrong.re);
-                answer(
-                    app,
-                    attached,
-                    ServerMessage::Error {
-                        code,
-                        message,
-                        re,
-                        call: None,
-                    },
-                );
+                answer(app, attached, ServerMessage::Error { code, message, re, call: None });
             }
         }
         true
@@ -247,53 +228,28 @@ fn on_message(app: &App, attached: &Attached, message: ClientMessage) {
     let from = attached.session;
     let (seq, call) = (message.seq(), message.call());
     let done = match message {
-        ClientMessage::Description(Description {
-            call,
-            to,
-            kind,
-            sdp,
-            signature,
-            ..
-        }) => check_sdp(&sdp)
-            .map_err(|m| Refusal::new(ErrorCode::BadDescription, m))
-            .and_then(|()| {
+        ClientMessage::Description(Description { call, to, kind, sdp, signature, .. }) => {
+            check_sdp(&sdp).map_err(|m| Refusal::new(ErrorCode::BadDescription, m)).and_then(|()| {
                 relay(
                     app,
                     attached,
                     call,
                     to,
-                    &ServerMessage::Description {
-                        call,
-                        from,
-                        kind,
-                        sdp,
-                        signature,
-                    },
+                    &ServerMessage::Description { call, from, kind, sdp, signature },
                 )
-            }),
-        ClientMessage::Candidate(Candidate {
-            call,
-            to,
-            candidate,
-            mid,
-            mline,
-            ..
-        }) => check_candidate(&candidate, &mid)
-            .map_err(|m| Refusal::new(ErrorCode::BadCandidate, m))
-            .and_then(|()| {
-                let message = ServerMessage::Candidate {
-                    call,
-                    from,
-                    candidate,
-                    mid,
-                    mline,
-                };
-                relay(app, attached, call, to, &message)
-            }),
-        ClientMessage::Login(_) => Err(Refusal::new(
-            ErrorCode::WrongOrder,
-            "this connection is logged in already",
-        )),
+            })
+        }
+        ClientMessage::Candidate(Candidate { call, to, candidate, mid, mline, .. }) => {
+            check_candidate(&candidate, &mid).map_err(|m| Refusal::new(ErrorCode::BadCandidate, m)).and_then(
+                |()| {
+                    let message = ServerMessage::Candidate { call, from, candidate, mid, mline };
+                    relay(app, attached, call, to, &message)
+                },
+            )
+        }
+        ClientMessage::Login(_) => {
+            Err(Refusal::new(ErrorCode::WrongOrder, "this connection is logged in already"))
+        }
         ClientMessage::Logout { .. } => {
             if let Some(re) = seq {
                 answer(app, attached, ServerMessage::Ok { re });
@@ -304,31 +260,16 @@ fn on_message(app: &App, attached: &Attached, message: ClientMessage) {
         message => app.hub.handle(from, message),
     };
     match done {
-        Ok(Reply::Page { users, next }) => answer(
-            app,
-            attached,
-            ServerMessage::Users {
-                users,
-                next,
-                re: seq,
-            },
-        ),
+        Ok(Reply::Page { users, next }) => {
+            answer(app, attached, ServerMessage::Users { users, next, re: seq })
+        }
         Ok(Reply::Done) => {
             if let Some(re) = seq {
                 answer(app, attached, ServerMessage::Ok { re });
             }
         }
         Err(Refusal { code, message }) => {
-            answer(
-                app,
-                attached,
-                ServerMessage::Error {
-                    code,
-                    message: message.to_owned(),
-                    re: seq,
-                    call,
-                },
-            );
+            answer(app, attached, ServerMessage::Error { code, message: message.to_owned(), re: seq, call });
         }
     }
 }
@@ -340,27 +281,17 @@ fn relay(
     to: Option<crate::signaling::protocol::SessionId>,
     message: &ServerMessage,
 ) -> Result<Reply, Refusal> {
-    app.hub
-        .relay(attached.session, call, to, message.to_json().into())
-        .map(|()| Reply::Done)
+    app.hub.relay(attached.session, call, to, message.to_json().into()).map(|()| Reply::Done)
 }
 
 fn answer(app: &App, attached: &Attached, message: ServerMessage) {
-    let bounds = Bounds {
-        frames: app.config.queued_frames,
-        bytes: app.config.queued_bytes,
-    };
+    let bounds = Bounds { frames: app.config.queued_frames, bytes: app.config.queued_bytes };
     // A full queue ends this connection, which is what its client has earned.
     let _ = attached.outbox.push(message.to_json().into(), bounds);
 }
 
 fn error(code: ErrorCode, message: &str) -> ServerMessage {
-    ServerMessage::Error {
-        code,
-        message: message.to_owned(),
-        re: None,
-        call: None,
-    }
+    ServerMessage::Error { code, message: message.to_owned(), re: None, call: None }
 }
 
 /// Sends an error that ends the connection.
@@ -384,10 +315,7 @@ async fn farewell(socket: Socket, end: Finish) {
 /// Closes in order: a close frame, no more writing, and what the other side still sends is thrown away.
 async fn close(mut socket: Socket, code: CloseCode, reason: &'static str) {
     let closing = async {
-        let frame = CloseFrame {
-            code,
-            reason: reason.into(),
-        };
+        let frame = CloseFrame { code, reason: reason.into() };
         // Already closed by the other side, perhaps: then there is nothing left to do.
         let _ = socket.close(Some(frame)).await;
         let _ = socket.get_mut().shutdown().await;

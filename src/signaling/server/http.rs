@@ -34,10 +34,7 @@ impl Place {
     /// Takes a place, or none when the address has as many as it may.
     pub(crate) fn take(app: &Arc<App>, address: IpAddr) -> Option<Place> {
         let entered = app.addresses().enter(address, app.hub.now());
-        entered.then(|| Place {
-            slot: Slot::take(app),
-            address,
-        })
+        entered.then(|| Place { slot: Slot::take(app), address })
     }
 
     /// What all connections share.
@@ -47,17 +44,13 @@ impl Place {
 
     /// Whether the address may claim one more new name.
     pub(crate) fn may_claim(&self) -> bool {
-        self.app()
-            .addresses()
-            .may_claim(self.address, self.app().hub.now())
+        self.app().addresses().may_claim(self.address, self.app().hub.now())
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.app()
-            .addresses()
-            .leave(self.address, self.app().hub.now());
+        self.app().addresses().leave(self.address, self.app().hub.now());
     }
 }
 
@@ -95,10 +88,7 @@ async fn healthz(State(app): State<Arc<App>>) -> Response {
 }
 
 async fn well_known() -> Response {
-    let document = WellKnown {
-        ws: WS_PATH.to_owned(),
-        protocols: vec![VERSION],
-    };
+    let document = WellKnown { ws: WS_PATH.to_owned(), protocols: vec![VERSION] };
     ([(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")], Json(document)).into_response()
 }
 
@@ -109,57 +99,25 @@ async fn upgrade(
 ) -> Response {
     let headers = request.headers();
     if !origin_allowed(headers, &app.config.origins) {
-        return refuse(
-            StatusCode::FORBIDDEN,
-            ErrorCode::BadOrigin,
-            "pages of this origin may not connect",
-        );
+        return refuse(StatusCode::FORBIDDEN, ErrorCode::BadOrigin, "pages of this origin may not connect");
     }
     let is = |name: HeaderName, wanted: &str| {
-        let values = headers
-            .get_all(name)
-            .into_iter()
-            .filter_map(|v| v.to_str().ok());
-        values
-            .flat_map(|v| v.split(','))
-            .any(|v| v.trim().eq_ignore_ascii_case(wanted))
+        let values = headers.get_all(name).into_iter().filter_map(|v| v.to_str().ok());
+        values.flat_map(|v| v.split(',')).any(|v| v.trim().eq_ignore_ascii_case(wanted))
     };
     if !is(header::CONNECTION, "upgrade") || !is(header::UPGRADE, "websocket") {
-        return refuse(
-            StatusCode::UPGRADE_REQUIRED,
-            ErrorCode::Malformed,
-            "this is a WebSocket (RFC 6455)",
-        );
+        return refuse(StatusCode::UPGRADE_REQUIRED, ErrorCode::Malformed, "this is a WebSocket (RFC 6455)");
     }
     if !is(header::SEC_WEBSOCKET_VERSION, "13") {
-        return refuse(
-            StatusCode::BAD_REQUEST,
-            ErrorCode::Malformed,
-            "the WebSocket version is not 13",
-        );
+        return refuse(StatusCode::BAD_REQUEST, ErrorCode::Malformed, "the WebSocket version is not 13");
     }
-    let Some(key) = headers
-        .get(header::SEC_WEBSOCKET_KEY)
-        .filter(|k| k.len() == 24)
-    else {
-        return refuse(
-            StatusCode::BAD_REQUEST,
-            ErrorCode::Malformed,
-            "Sec-WebSocket-Key is missing",
-        );
+    let Some(key) = headers.get(header::SEC_WEBSOCKET_KEY).filter(|k| k.len() == 24) else {
+        return refuse(StatusCode::BAD_REQUEST, ErrorCode::Malformed, "Sec-WebSocket-Key is missing");
     };
     let Ok(accept) = HeaderValue::from_str(&derive_accept_key(key.as_bytes())) else {
-        return refuse(
-            StatusCode::BAD_REQUEST,
-            ErrorCode::Malformed,
-            "Sec-WebSocket-Key is wrong",
-        );
+        return refuse(StatusCode::BAD_REQUEST, ErrorCode::Malformed, "Sec-WebSocket-Key is wrong");
     };
-    let address = if app.config.trust_forwarded {
-        forwarded(headers).unwrap_or(peer)
-    } else {
-        peer
-    };
+    let address = if app.config.trust_forwarded { forwarded(headers).unwrap_or(peer) } else { peer };
     let Some(place) = Place::take(&app, address) else {
         return refuse(
             StatusCode::TOO_MANY_REQUESTS,
@@ -168,11 +126,7 @@ async fn upgrade(
         );
     };
     let Some(upgrading) = request.extensions_mut().remove::<OnUpgrade>() else {
-        return refuse(
-            StatusCode::UPGRADE_REQUIRED,
-            ErrorCode::Malformed,
-            "this connection cannot upgrade",
-        );
+        return refuse(StatusCode::UPGRADE_REQUIRED, ErrorCode::Malformed, "this connection cannot upgrade");
     };
     app.tasks.spawn(async move {
         let Ok(upgraded) = upgrading.await else {
@@ -224,35 +178,19 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs
-            .iter()
-            .map(|(k, v)| (k.parse().unwrap(), HeaderValue::from_static(v)))
-            .collect()
+        pairs.iter().map(|(k, v)| (k.parse().unwrap(), HeaderValue::from_static(v))).collect()
     }
 
     #[test]
     fn pages_of_other_hosts_are_refused_unless_listed() {
         let listed = ["https://calls.example".to_owned()];
-        let check =
-            |pairs: &[(&'static str, &'static str)]| origin_allowed(&headers(pairs), &listed);
+        let check = |pairs: &[(&'static str, &'static str)]| origin_allowed(&headers(pairs), &listed);
         assert!(check(&[("host", "a.example")]));
-        assert!(check(&[
-            ("host", "a.example:7880"),
-            ("origin", "http://A.example:7880")
-        ]));
-        assert!(check(&[
-            ("host", "a.example"),
-            ("origin", "https://calls.example")
-        ]));
-        assert!(!check(&[
-            ("host", "a.example"),
-            ("origin", "https://evil.example")
-        ]));
+        assert!(check(&[("host", "a.example:7880"), ("origin", "http://A.example:7880")]));
+        assert!(check(&[("host", "a.example"), ("origin", "https://calls.example")]));
+        assert!(!check(&[("host", "a.example"), ("origin", "https://evil.example")]));
         assert!(!check(&[("host", "a.example"), ("origin", "null")]));
-        assert!(!check(&[
-            ("host", "a.example"),
-            ("origin", "https://a.example.evil")
-        ]));
+        assert!(!check(&[("host", "a.example"), ("origin", "https://a.example.evil")]));
     }
 
     #[test]

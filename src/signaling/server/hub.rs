@@ -42,12 +42,7 @@ pub(crate) struct Attached {
 
 impl Hub {
     pub(crate) fn new(registry: Box<dyn Registry>, bounds: Bounds) -> Hub {
-        let inner = Inner {
-            registry,
-            outboxes: HashMap::new(),
-            out: Vec::new(),
-            stopped: false,
-        };
+        let inner = Inner { registry, outboxes: HashMap::new(), out: Vec::new(), stopped: false };
         Hub {
             inner: Mutex::new(inner),
             bounds,
@@ -76,10 +71,7 @@ impl Hub {
         let now = self.now();
         let mut inner = self.lock();
         if inner.stopped {
-            return Err(Refusal::new(
-                ErrorCode::Unavailable,
-                "the server is stopping",
-            ));
+            return Err(Refusal::new(ErrorCode::Unavailable, "the server is stopping"));
         }
         let mut out = std::mem::take(&mut inner.out);
         let joined = inner.registry.join(now, join, &mut out);
@@ -87,14 +79,7 @@ impl Hub {
             let outbox = Arc::clone(inner.outboxes.entry(joined.session).or_default());
             let generation = outbox.attach();
             let frame = Frame::from(registered(&joined).to_json());
-            (
-                Attached {
-                    session: joined.session,
-                    outbox,
-                    generation,
-                },
-                frame,
-            )
+            (Attached { session: joined.session, outbox, generation }, frame)
         });
         self.dispatch(&mut inner, out);
         attached
@@ -137,10 +122,8 @@ impl Hub {
         to: Option<SessionId>,
         frame: Frame,
     ) -> Result<(), Refusal> {
-        const AWAY: Refusal = Refusal::new(
-            ErrorCode::PeerAway,
-            "the other side does not take what is sent to it",
-        );
+        const AWAY: Refusal =
+            Refusal::new(ErrorCode::PeerAway, "the other side does not take what is sent to it");
         let outbox = {
             let inner = self.lock();
             let to = inner.registry.route(from, call, to)?;

@@ -22,10 +22,7 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     pub(crate) fn new(rate: Rate, now: Duration) -> Bucket {
-        Bucket {
-            tokens: rate.burst,
-            filled: now,
-        }
+        Bucket { tokens: rate.burst, filled: now }
     }
 
     /// Takes tokens, or none and returns false when there are too few.
@@ -68,21 +65,16 @@ pub(crate) struct Addresses {
 
 impl Addresses {
     pub(crate) fn new(per_address: usize, claims: Rate) -> Addresses {
-        Addresses {
-            held: HashMap::new(),
-            per_address,
-            claims,
-            swept: 0,
-        }
+        Addresses { held: HashMap::new(), per_address, claims, swept: 0 }
     }
 
     /// One more connection of an address, or false when it has as many as it may.
     pub(crate) fn enter(&mut self, address: IpAddr, now: Duration) -> bool {
         let claims = self.claims;
-        let held = self.held.entry(group(address)).or_insert_with(|| Held {
-            connections: 0,
-            claims: Bucket::new(claims, now),
-        });
+        let held = self
+            .held
+            .entry(group(address))
+            .or_insert_with(|| Held { connections: 0, claims: Bucket::new(claims, now) });
         if held.connections >= self.per_address {
             return false;
         }
@@ -101,17 +93,14 @@ impl Addresses {
         if self.swept >= self.held.len() {
             self.swept = 0;
             let claims = self.claims;
-            self.held
-                .retain(|_, held| held.connections > 0 || !held.claims.is_full(claims, now));
+            self.held.retain(|_, held| held.connections > 0 || !held.claims.is_full(claims, now));
         }
     }
 
     /// Whether an address may claim one more new name now.
     pub(crate) fn may_claim(&mut self, address: IpAddr, now: Duration) -> bool {
         let claims = self.claims;
-        self.held
-            .get_mut(&group(address))
-            .is_none_or(|held| held.claims.take(claims, now, 1.0))
+        self.held.get_mut(&group(address)).is_none_or(|held| held.claims.take(claims, now, 1.0))
     }
 }
 
@@ -131,10 +120,7 @@ mod tests {
 
     #[test]
     fn a_bucket_refills_with_time_and_not_beyond_its_burst() {
-        let rate = Rate {
-            per_second: 2.0,
-            burst: 3.0,
-        };
+        let rate = Rate { per_second: 2.0, burst: 3.0 };
         let at = Duration::from_millis;
         let mut bucket = Bucket::new(rate, at(0));
         assert!((0..3).all(|_| bucket.take(rate, at(0), 1.0)));
@@ -146,17 +132,8 @@ mod tests {
 
     #[test]
     fn an_address_is_held_to_its_connections_and_claims_also_after_reconnecting() {
-        let mut addresses = Addresses::new(
-            2,
-            Rate {
-                per_second: 0.1,
-                burst: 1.0,
-            },
-        );
-        let (a, b): (IpAddr, IpAddr) = (
-            "2001:db8::1".parse().unwrap(),
-            "2001:db8::2".parse().unwrap(),
-        );
+        let mut addresses = Addresses::new(2, Rate { per_second: 0.1, burst: 1.0 });
+        let (a, b): (IpAddr, IpAddr) = ("2001:db8::1".parse().unwrap(), "2001:db8::2".parse().unwrap());
         let now = Duration::ZERO;
         assert!(addresses.enter(a, now) && addresses.enter(b, now));
         assert!(!addresses.enter(a, now), "both are in one /64");

@@ -15,8 +15,8 @@ use super::hub::Attached;
 use super::random;
 use super::registry::{Join, Joined, Refusal};
 use crate::signaling::protocol::{
-    ClientMessage, ErrorCode, Key, Login, MAX_TOKEN, Name, Nonce, ResumeToken, ServerMessage,
-    SessionId, VERSION, parse_client, verify_login,
+    ClientMessage, ErrorCode, Key, Login, MAX_TOKEN, Name, Nonce, ResumeToken, ServerMessage, SessionId,
+    VERSION, parse_client, verify_login,
 };
 
 /// Challenges, waits for the login and attaches to a session; none when the connection is over.
@@ -46,57 +46,33 @@ struct Refused {
 }
 
 fn refusal(code: ErrorCode, message: &str) -> Refused {
-    Refused {
-        code,
-        message: message.to_owned(),
-    }
+    Refused { code, message: message.to_owned() }
 }
 
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
-        Refused {
-            code: refusal.code,
-            message: refusal.message.to_owned(),
-        }
+        Refused { code: refusal.code, message: refusal.message.to_owned() }
     }
 }
 
 /// The error is none when the client went away.
 async fn exchange(socket: &mut Socket, place: &Place) -> Result<Attached, Option<Refused>> {
     let app = place.app();
-    let unavailable = || {
-        Some(refusal(
-            ErrorCode::Unavailable,
-            "the server has no random numbers",
-        ))
-    };
+    let unavailable = || Some(refusal(ErrorCode::Unavailable, "the server has no random numbers"));
     let nonce = Nonce::from_bytes(random().ok_or_else(unavailable)?);
     let server = app.config.public_host.clone().unwrap_or_default();
-    let challenge = ServerMessage::Challenge {
-        protocol: VERSION,
-        nonce,
-        server: server.clone(),
-        limits: app.limits,
-    };
-    socket
-        .send(Message::text(challenge.to_json()))
-        .await
-        .map_err(|_| None)?;
+    let challenge =
+        ServerMessage::Challenge { protocol: VERSION, nonce, server: server.clone(), limits: app.limits };
+    socket.send(Message::text(challenge.to_json())).await.map_err(|_| None)?;
     let text = loop {
         match socket.next().await {
             Some(Ok(Message::Text(text))) => break text,
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
             Some(Ok(Message::Binary(_))) => {
-                return Err(Some(refusal(
-                    ErrorCode::Binary,
-                    "binary frames are not part of this protocol",
-                )));
+                return Err(Some(refusal(ErrorCode::Binary, "binary frames are not part of this protocol")));
             }
             Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => {
-                return Err(Some(refusal(
-                    ErrorCode::TooLarge,
-                    "the frame is longer than 64 KiB",
-                )));
+                return Err(Some(refusal(ErrorCode::TooLarge, "the frame is longer than 64 KiB")));
             }
             Some(Err(Error::Utf8(_))) => {
                 return Err(Some(refusal(ErrorCode::Malformed, "the text is not UTF-8")));
@@ -107,16 +83,10 @@ async fn exchange(socket: &mut Socket, place: &Place) -> Result<Attached, Option
     let login = match parse_client(text.as_str()) {
         Ok(ClientMessage::Login(login)) => login,
         Ok(_) => {
-            return Err(Some(refusal(
-                ErrorCode::WrongOrder,
-                "the first message must be a login",
-            )));
+            return Err(Some(refusal(ErrorCode::WrongOrder, "the first message must be a login")));
         }
         Err(wrong) => {
-            return Err(Some(Refused {
-                code: wrong.code,
-                message: wrong.message,
-            }));
+            return Err(Some(Refused { code: wrong.code, message: wrong.message }));
         }
     };
     drop(text);
@@ -125,13 +95,7 @@ async fn exchange(socket: &mut Socket, place: &Place) -> Result<Attached, Option
 
     let session = SessionId::from_bytes(random().ok_or_else(unavailable)?);
     let secret = ResumeToken::from_bytes(random().ok_or_else(unavailable)?);
-    let join = Join {
-        name: name.clone(),
-        key: login.key,
-        resume: login.resume,
-        session,
-        secret,
-    };
+    let join = Join { name: name.clone(), key: login.key, resume: login.resume, session, secret };
     let registered = |joined: &Joined| ServerMessage::Registered {
         name: name.clone(),
         session: joined.session,
@@ -154,25 +118,14 @@ async fn exchange(socket: &mut Socket, place: &Place) -> Result<Attached, Option
 /// The checks that need nothing but the login itself, the cheapest first.
 fn check(config: &Config, login: &Login, nonce: &Nonce, server: &str) -> Result<Name, Refused> {
     if login.protocol != VERSION {
-        return Err(refusal(
-            ErrorCode::ProtocolVersion,
-            "this server speaks protocol 1 only",
-        ));
+        return Err(refusal(ErrorCode::ProtocolVersion, "this server speaks protocol 1 only"));
     }
-    let name = Name::new(&login.name).map_err(|wrong| Refused {
-        code: ErrorCode::BadName,
-        message: wrong.to_string(),
-    })?;
+    let name = Name::new(&login.name)
+        .map_err(|wrong| Refused { code: ErrorCode::BadName, message: wrong.to_string() })?;
     if let Some(token) = &config.token
-        && !login
-            .token
-            .as_ref()
-            .is_some_and(|given| given.len() <= MAX_TOKEN && same(given, token))
+        && !login.token.as_ref().is_some_and(|given| given.len() <= MAX_TOKEN && same(given, token))
     {
-        return Err(refusal(
-            ErrorCode::BadToken,
-            "this server wants a token, and this is not it",
-        ));
+        return Err(refusal(ErrorCode::BadToken, "this server wants a token, and this is not it"));
     }
     if !config.allow.is_empty() {
         let fold = name.fold();
@@ -181,10 +134,7 @@ fn check(config: &Config, login: &Login, nonce: &Nonce, server: &str) -> Result<
             Admit::Key(key) => *key == login.key,
         };
         if !config.allow.iter().any(admits) {
-            return Err(refusal(
-                ErrorCode::NotAllowed,
-                "this name is not on the list of this server",
-            ));
+            return Err(refusal(ErrorCode::NotAllowed, "this name is not on the list of this server"));
         }
     }
     if !verify_login(nonce, server, name.as_str(), &login.key, &login.signature) {
@@ -200,25 +150,13 @@ async fn claim(place: &Place, name: &Name, key: &Key) -> Result<(), Refused> {
     let bindings = &place.app().bindings;
     let fold = name.fold();
     if bindings.owner(&fold).is_none() && !place.may_claim() {
-        return Err(refusal(
-            ErrorCode::TooManyNames,
-            "too many new names from your address; try later",
-        ));
+        return Err(refusal(ErrorCode::TooManyNames, "too many new names from your address; try later"));
     }
     match bindings.claim(&fold, key).await {
         Claim::Owned => Ok(()),
-        Claim::Taken => Err(refusal(
-            ErrorCode::NameTaken,
-            "this name belongs to another key",
-        )),
-        Claim::Full => Err(refusal(
-            ErrorCode::TooManyNames,
-            "the server holds as many names as it may",
-        )),
-        Claim::Failed => Err(refusal(
-            ErrorCode::Unavailable,
-            "the server cannot store names now",
-        )),
+        Claim::Taken => Err(refusal(ErrorCode::NameTaken, "this name belongs to another key")),
+        Claim::Full => Err(refusal(ErrorCode::TooManyNames, "the server holds as many names as it may")),
+        Claim::Failed => Err(refusal(ErrorCode::Unavailable, "the server cannot store names now")),
     }
 }
 

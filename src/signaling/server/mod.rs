@@ -78,9 +78,7 @@ impl Drop for Slot {
 
 impl App {
     fn addresses(&self) -> MutexGuard<'_, Addresses> {
-        self.addresses
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -88,11 +86,7 @@ impl App {
 ///
 /// # Errors
 /// As [`Server::open`]; nothing was accepted then.
-pub async fn serve(
-    listener: TcpListener,
-    config: Config,
-    shutdown: CancellationToken,
-) -> Result<(), Error> {
+pub async fn serve(listener: TcpListener, config: Config, shutdown: CancellationToken) -> Result<(), Error> {
     Server::open(config)?.serve(listener, shutdown).await
 }
 
@@ -122,11 +116,7 @@ impl Server {
             Some(directory) => Bindings::open(directory, config.names)?,
             None => Bindings::in_memory(config.names),
         };
-        Ok(Server {
-            config,
-            bindings,
-            registry,
-        })
+        Ok(Server { config, bindings, registry })
     }
 
     /// Serves until `shutdown` is cancelled, then says `bye` to every client, waits for a moment and returns.
@@ -135,39 +125,21 @@ impl Server {
     ///
     /// # Errors
     /// [`Error`] when the system has no random bytes; nothing was accepted then.
-    pub async fn serve(
-        self,
-        listener: TcpListener,
-        shutdown: CancellationToken,
-    ) -> Result<(), Error> {
+    pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> Result<(), Error> {
         run(self, listener, shutdown).await
     }
 }
 
-async fn run(
-    server: Server,
-    listener: TcpListener,
-    shutdown: CancellationToken,
-) -> Result<(), Error> {
-    let Server {
-        config,
-        bindings,
-        registry,
-    } = server;
+async fn run(server: Server, listener: TcpListener, shutdown: CancellationToken) -> Result<(), Error> {
+    let Server { config, bindings, registry } = server;
     // Fails here rather than in a login.
     getrandom::u64().map_err(Error::Random)?;
-    let bounds = outbox::Bounds {
-        frames: config.queued_frames,
-        bytes: config.queued_bytes,
-    };
+    let bounds = outbox::Bounds { frames: config.queued_frames, bytes: config.queued_bytes };
     let app = Arc::new(App {
         limits: config.limits(),
         hub: Hub::new(registry, bounds),
         bindings,
-        addresses: Mutex::new(Addresses::new(
-            config.connections_per_address,
-            config.claims_per_address,
-        )),
+        addresses: Mutex::new(Addresses::new(config.connections_per_address, config.claims_per_address)),
         connections: AtomicUsize::new(0),
         tasks: TaskTracker::new(),
         stop: shutdown.clone(),
@@ -187,14 +159,8 @@ async fn run(
     };
     app.hub.stop(&bye);
     app.tasks.close();
-    if tokio::time::timeout(app.config.drain, app.tasks.wait())
-        .await
-        .is_err()
-    {
-        tracing::info!(
-            left = app.tasks.len(),
-            "some connections did not take their goodbye"
-        );
+    if tokio::time::timeout(app.config.drain, app.tasks.wait()).await.is_err() {
+        tracing::info!(left = app.tasks.len(), "some connections did not take their goodbye");
     }
     // It ended with the token.
     let _ = ticker.await;
@@ -233,8 +199,7 @@ async fn accept(app: &Arc<App>, listener: TcpListener) {
 }
 
 fn turn_away(stream: &TcpStream) {
-    const FULL: &[u8] =
-        b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     // A fresh socket takes so little at once; if it does not, closing says enough.
     let _ = stream.try_write(FULL);
 }

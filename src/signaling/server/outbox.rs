@@ -171,17 +171,12 @@ fn wake(waker: Option<Waker>) {
 mod tests {
     use super::*;
 
-    const BOUNDS: Bounds = Bounds {
-        frames: 2,
-        bytes: 10,
-    };
+    const BOUNDS: Bounds = Bounds { frames: 2, bytes: 10 };
 
     fn take(outbox: &Outbox, generation: u32) -> Poll<(Option<End>, usize)> {
         let mut batch = VecDeque::new();
         let mut cx = Context::from_waker(Waker::noop());
-        outbox
-            .poll_take(&mut cx, generation, &mut batch)
-            .map(|end| (end, batch.len()))
+        outbox.poll_take(&mut cx, generation, &mut batch).map(|end| (end, batch.len()))
     }
 
     #[test]
@@ -192,10 +187,7 @@ mod tests {
         assert_eq!(outbox.push("12345".into(), BOUNDS), Ok(()));
         assert_eq!(outbox.push("123456".into(), BOUNDS), Err(Full));
         assert_eq!(outbox.push("1".into(), BOUNDS), Err(Full));
-        assert_eq!(
-            take(&outbox, generation),
-            Poll::Ready((Some(End::TooSlow), 0))
-        );
+        assert_eq!(take(&outbox, generation), Poll::Ready((Some(End::TooSlow), 0)));
     }
 
     #[test]

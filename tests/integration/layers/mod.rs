@@ -33,45 +33,18 @@ const ARROWS: &[Arrow] = &[
     arrow("signaling::protocol", &["call", "identity"]),
     arrow("signaling::client", &["signaling", "call", "identity"]),
     arrow("signaling::server", &["signaling", "call", "identity"]),
-    arrow(
-        "session",
-        &["call", "identity", "media", "rtc", "signaling"],
-    ),
+    arrow("session", &["call", "identity", "media", "rtc", "signaling"]),
     arrow("config", &["call", "identity", "media", "rtc"]),
     arrow("tui", &["session", "media::frame"]),
-    arrow(
-        "cli",
-        &[
-            "call",
-            "config",
-            "identity",
-            "logging",
-            "media",
-            "rtc",
-            "session",
-            "signaling",
-            "tui",
-        ],
-    ),
+    arrow("cli", &["call", "config", "identity", "logging", "media", "rtc", "session", "signaling", "tui"]),
     arrow("cli::output", &["cli", "session", "call", "media"]),
     arrow("main", &["cli"]),
 ];
 
 /// Inside one room: what a part must not name although the room as a whole may.
 const APART: &[(&str, &[&str])] = &[
-    (
-        "signaling::protocol",
-        &[
-            "signaling::client",
-            "signaling::server",
-            "call::machine",
-            "call::Machine",
-        ],
-    ),
-    (
-        "signaling::client",
-        &["signaling::server", "call::machine", "call::Machine"],
-    ),
+    ("signaling::protocol", &["signaling::client", "signaling::server", "call::machine", "call::Machine"]),
+    ("signaling::client", &["signaling::server", "call::machine", "call::Machine"]),
     ("signaling::server", &["signaling::client"]),
 ];
 
@@ -97,26 +70,13 @@ const WITHOUT: &[(&str, &[&str])] = &[
     ("session", &["serde_json"]),
     (
         "signaling::server::registry",
-        &[
-            "tokio",
-            "tokio_util",
-            "serde",
-            "serde_json",
-            "axum",
-            "redb",
-            "futures_util",
-        ],
+        &["tokio", "tokio_util", "serde", "serde_json", "axum", "redb", "futures_util"],
     ),
 ];
 
 /// A place and the ends of paths that it must not name: time comes in as an argument there.
 const NO_CLOCK: &[&str] = &["call", "signaling::server::registry"];
-const CLOCKS: &[&str] = &[
-    "Instant::now",
-    "SystemTime",
-    "SystemTime::now",
-    "WallTime::now",
-];
+const CLOCKS: &[&str] = &["Instant::now", "SystemTime", "SystemTime::now", "WallTime::now"];
 
 /// Pure code: of the standard library, these modules reach outside.
 const PURE: &[&str] = &["call"];
@@ -127,22 +87,14 @@ const WALL_CLOCK: &str = "media::clock";
 
 /// True when `path` is `place` or lies in it; both with `::`.
 fn within(path: &str, place: &str) -> bool {
-    path.strip_prefix(place)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+    path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 /// Everything that is wrong, but for files that hold only tests.
 fn all_faults(sources: &[Source], crates: &BTreeSet<String>) -> Vec<String> {
-    let tests: Vec<&Vec<String>> = sources
-        .iter()
-        .flat_map(|source| &source.test_modules)
-        .collect();
+    let tests: Vec<&Vec<String>> = sources.iter().flat_map(|source| &source.test_modules).collect();
     let ships = |source: &&Source| !tests.iter().any(|module| source.module.starts_with(module));
-    sources
-        .iter()
-        .filter(ships)
-        .flat_map(|source| faults(source, crates))
-        .collect()
+    sources.iter().filter(ships).flat_map(|source| faults(source, crates)).collect()
 }
 
 /// Everything that is wrong with one file; `crates` are the dependencies by their Rust names.
@@ -177,12 +129,7 @@ fn faults(source: &Source, crates: &BTreeSet<String>) -> Vec<String> {
             crate_fault(&here, path, crates)
         };
         if let Some(fault) = fault.or_else(|| clock_fault(&here, path)) {
-            found.push(format!(
-                "{}:{}: {} {fault}",
-                source.file,
-                path.line,
-                path.segments.join("::")
-            ));
+            found.push(format!("{}:{}: {} {fault}", source.file, path.line, path.segments.join("::")));
         }
     }
     found
@@ -198,42 +145,26 @@ fn room_fault(here: &str, target: &str) -> Option<String> {
             return Some(format!("is out of reach for {place}"));
         }
     }
-    let arrow = ARROWS
-        .iter()
-        .filter(|arrow| within(here, arrow.place))
-        .max_by_key(|arrow| arrow.place.len())?;
+    let arrow =
+        ARROWS.iter().filter(|arrow| within(here, arrow.place)).max_by_key(|arrow| arrow.place.len())?;
     let own = arrow.place.split("::").next().unwrap_or(arrow.place);
     let allowed = within(target, own) && (own == arrow.place || within(target, arrow.place))
         || arrow.may_use.iter().any(|place| within(target, place));
-    (!allowed).then(|| {
-        format!(
-            "is not for {} (it may use: {})",
-            arrow.place,
-            list(arrow.may_use)
-        )
-    })
+    (!allowed).then(|| format!("is not for {} (it may use: {})", arrow.place, list(arrow.may_use)))
 }
 
 fn crate_fault(here: &str, path: &PathUse, crates: &BTreeSet<String>) -> Option<String> {
     let name = path.segments[0].as_str();
     if PURE.iter().any(|place| within(here, place)) {
         if crates.contains(name) {
-            return Some(format!(
-                "is a dependency, and {here} is pure: the standard library only"
-            ));
+            return Some(format!("is a dependency, and {here} is pure: the standard library only"));
         }
-        if name == "std"
-            && path
-                .segments
-                .get(1)
-                .is_some_and(|part| OUTSIDE.contains(&part.as_str()))
-        {
+        if name == "std" && path.segments.get(1).is_some_and(|part| OUTSIDE.contains(&part.as_str())) {
             return Some(format!("reaches outside, and {here} is pure"));
         }
     }
     for (home, places) in HOMES {
-        if name == *home && crates.contains(name) && !places.iter().any(|place| within(here, place))
-        {
+        if name == *home && crates.contains(name) && !places.iter().any(|place| within(here, place)) {
             return Some(format!("may be named only in {}", list(places)));
         }
     }
@@ -247,36 +178,25 @@ fn crate_fault(here: &str, path: &PathUse, crates: &BTreeSet<String>) -> Option<
 
 fn clock_fault(here: &str, path: &PathUse) -> Option<String> {
     let text = path.segments.join("::");
-    let clock = CLOCKS
-        .iter()
-        .any(|clock| text == *clock || text.ends_with(&format!("::{clock}")));
+    let clock = CLOCKS.iter().any(|clock| text == *clock || text.ends_with(&format!("::{clock}")));
     if clock && NO_CLOCK.iter().any(|place| within(here, place)) {
         return Some("reads a clock: time comes in as an argument here".to_owned());
     }
-    let wall = text.ends_with("SystemTime::now")
-        || text.ends_with("SystemTime")
-        || text.ends_with("UNIX_EPOCH");
+    let wall =
+        text.ends_with("SystemTime::now") || text.ends_with("SystemTime") || text.ends_with("UNIX_EPOCH");
     (wall && within(here, "media") && !within(here, WALL_CLOCK))
         .then(|| format!("the wall clock is read in {WALL_CLOCK} only"))
 }
 
 fn list(names: &[&str]) -> String {
-    if names.is_empty() {
-        "nothing else".to_owned()
-    } else {
-        names.join(", ")
-    }
+    if names.is_empty() { "nothing else".to_owned() } else { names.join(", ") }
 }
 
 /// The dependencies of the package as Rust names them.
 fn dependencies(manifest: &str) -> BTreeSet<String> {
     let manifest: toml::Table = manifest.parse().expect("Cargo.toml is TOML");
-    let mut names: BTreeSet<String> = manifest["dependencies"]
-        .as_table()
-        .expect("dependencies")
-        .keys()
-        .cloned()
-        .collect();
+    let mut names: BTreeSet<String> =
+        manifest["dependencies"].as_table().expect("dependencies").keys().cloned().collect();
     for target in manifest
         .get("target")
         .and_then(toml::Value::as_table)
@@ -297,10 +217,8 @@ fn dependencies(manifest: &str) -> BTreeSet<String> {
 }
 
 fn rust_files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
-    let mut entries: Vec<_> = fs::read_dir(folder)
-        .expect("src is readable")
-        .map(|entry| entry.expect("entry").path())
-        .collect();
+    let mut entries: Vec<_> =
+        fs::read_dir(folder).expect("src is readable").map(|entry| entry.expect("entry").path()).collect();
     entries.sort();
     for path in entries {
         if path.is_dir() {
@@ -327,24 +245,14 @@ fn every_arrow_between_the_rooms_points_down() {
         })
         .collect();
     let found = all_faults(&sources, &crates);
-    assert!(
-        found.is_empty(),
-        "{} faults:\n{}",
-        found.len(),
-        found.join("\n")
-    );
+    assert!(found.is_empty(), "{} faults:\n{}", found.len(), found.join("\n"));
 }
 
 #[test]
 fn every_room_has_a_rule() {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     for entry in fs::read_dir(package.join("src")).expect("src") {
-        let name = entry
-            .expect("entry")
-            .file_name()
-            .to_string_lossy()
-            .trim_end_matches(".rs")
-            .to_owned();
+        let name = entry.expect("entry").file_name().to_string_lossy().trim_end_matches(".rs").to_owned();
         assert!(
             name == "lib" || ARROWS.iter().any(|arrow| arrow.place == name),
             "src/{name} is in no table of tests/integration/layers"
@@ -373,25 +281,16 @@ mod tests {
             ("src/media/mod.rs", "fn f() { crate::call::CallId::new(); }"),
             ("src/media/pipeline/mod.rs", "use crate::{session::Handle};"),
             ("src/rtc/peer.rs", "use super::super::signaling::protocol;"),
-            (
-                "src/signaling/protocol.rs",
-                "use crate::signaling::server::Registry;",
-            ),
+            ("src/signaling/protocol.rs", "use crate::signaling::server::Registry;"),
             ("src/signaling/protocol.rs", "use super::client::Client;"),
-            (
-                "src/signaling/client/mod.rs",
-                "use crate::call::machine::Machine;",
-            ),
+            ("src/signaling/client/mod.rs", "use crate::call::machine::Machine;"),
             ("src/signaling/client/mod.rs", "use crate::rtc::Peer;"),
             ("src/signaling/server/mod.rs", "use crate::session::Handle;"),
             ("src/session/mod.rs", "use crate::cli::output;"),
             ("src/session/mod.rs", "use crate::{cli}; "),
             ("src/tui/mod.rs", "use crate::media::codec::vp8;"),
             ("src/cli/output/json.rs", "use crate::rtc::PathStats;"),
-            (
-                "src/cli/output/mod.rs",
-                "use crate::rtc; fn f(_: rtc::Peer) {}",
-            ),
+            ("src/cli/output/mod.rs", "use crate::rtc; fn f(_: rtc::Peer) {}"),
             ("src/main.rs", "use crate::session::Handle;"),
         ] {
             assert_ne!(check(file, text), NONE, "{file}: {text}");
@@ -413,26 +312,17 @@ mod tests {
                 "src/signaling/client/mod.rs",
                 "use crate::signaling::protocol::ClientMessage; use crate::call::CallId;",
             ),
-            (
-                "src/signaling/server/registry.rs",
-                "use std::time::{Duration, Instant}; fn f(now: Instant) {}",
-            ),
+            ("src/signaling/server/registry.rs", "use std::time::{Duration, Instant}; fn f(now: Instant) {}"),
             (
                 "src/session/mod.rs",
                 "use crate::{call, identity, media, rtc, signaling}; fn f() { rtc::Peer::new(); call::CallId::new(); }",
             ),
-            (
-                "src/tui/mod.rs",
-                "use crate::{session::Handle, media::frame::VideoFrame};",
-            ),
+            ("src/tui/mod.rs", "use crate::{session::Handle, media::frame::VideoFrame};"),
             (
                 "src/cli/output/json.rs",
                 "use crate::session::Snapshot; use crate::cli::exit::Code; use serde_json::json;",
             ),
-            (
-                "src/media/clock.rs",
-                "fn f() { std::time::SystemTime::now(); }",
-            ),
+            ("src/media/clock.rs", "fn f() { std::time::SystemTime::now(); }"),
         ] {
             assert_eq!(check(file, text), NONE, "{file}: {text}");
         }
@@ -451,10 +341,7 @@ mod tests {
             ("src/call/mod.rs", "use tokio;"),
             ("src/call/mod.rs", "use libc::c_int;"),
             ("src/call/mod.rs", "use std::{fs, time::Duration};"),
-            (
-                "src/signaling/server/registry/mod.rs",
-                "use tokio::sync::mpsc;",
-            ),
+            ("src/signaling/server/registry/mod.rs", "use tokio::sync::mpsc;"),
         ] {
             assert_ne!(check(file, text), NONE, "{file}: {text}");
         }
@@ -463,19 +350,10 @@ mod tests {
     #[test]
     fn pure_code_reads_no_clock() {
         for (file, text) in [
-            (
-                "src/call/machine.rs",
-                "use std::time::Instant; fn f() { Instant::now(); }",
-            ),
-            (
-                "src/call/machine.rs",
-                "fn f() { std::time::Instant::now(); }",
-            ),
+            ("src/call/machine.rs", "use std::time::Instant; fn f() { Instant::now(); }"),
+            ("src/call/machine.rs", "fn f() { std::time::Instant::now(); }"),
             ("src/call/machine.rs", "use std::time::SystemTime;"),
-            (
-                "src/signaling/server/registry.rs",
-                "fn f() { std::time::Instant::now(); }",
-            ),
+            ("src/signaling/server/registry.rs", "fn f() { std::time::Instant::now(); }"),
             ("src/media/jitter.rs", "use std::time::SystemTime;"),
         ] {
             assert_ne!(check(file, text), NONE, "{file}: {text}");
@@ -492,10 +370,7 @@ mod tests {
             NONE
         );
         let declares = Source::read("src/call/mod.rs", "//! Doc.\n#[cfg(test)]\nmod tests;");
-        let tests = Source::read(
-            "src/call/tests/glare.rs",
-            "use proptest::prelude::*; use std::fs;",
-        );
+        let tests = Source::read("src/call/tests/glare.rs", "use proptest::prelude::*; use std::fs;");
         assert_eq!(all_faults(&[declares, tests], &BTreeSet::new()), NONE);
     }
 

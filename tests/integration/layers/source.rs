@@ -56,14 +56,8 @@ impl Source {
 
 fn module_of(file: &str) -> Vec<String> {
     let path = Path::new(file.strip_prefix("src/").unwrap_or(file)).with_extension("");
-    let mut module: Vec<String> = path
-        .iter()
-        .map(|part| part.to_string_lossy().into_owned())
-        .collect();
-    if module
-        .last()
-        .is_some_and(|name| name == "mod" || name == "lib")
-    {
+    let mut module: Vec<String> = path.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+    if module.last().is_some_and(|name| name == "mod" || name == "lib") {
         module.pop();
     }
     module
@@ -113,9 +107,7 @@ fn tokens(text: &str) -> Tokens {
             }
             let word: String = chars[start..i].iter().collect();
             match word.as_str() {
-                "r" | "br" | "cr"
-                    if at(i) == '"' || (at(i) == '#' && matches!(at(i + 1), '"' | '#')) =>
-                {
+                "r" | "br" | "cr" if at(i) == '"' || (at(i) == '#' && matches!(at(i + 1), '"' | '#')) => {
                     i = after_raw_string(&chars, i);
                 }
                 "b" | "c" if at(i) == '"' => i = after_string(&chars, i),
@@ -131,10 +123,7 @@ fn tokens(text: &str) -> Tokens {
             }
             i += 1;
         }
-        line += chars[start..i.min(chars.len())]
-            .iter()
-            .filter(|c| **c == '\n')
-            .count();
+        line += chars[start..i.min(chars.len())].iter().filter(|c| **c == '\n').count();
     }
     found
 }
@@ -151,14 +140,7 @@ fn after_raw_string(chars: &[char], open: usize) -> usize {
     let hashes = chars[open..].iter().take_while(|c| **c == '#').count();
     let mut i = open + hashes + 1;
     while i < chars.len() {
-        if chars[i] == '"'
-            && chars[i + 1..]
-                .iter()
-                .take(hashes)
-                .filter(|c| **c == '#')
-                .count()
-                == hashes
-        {
+        if chars[i] == '"' && chars[i + 1..].iter().take(hashes).filter(|c| **c == '#').count() == hashes {
             return i + 1 + hashes;
         }
         i += 1;
@@ -185,14 +167,11 @@ fn after_quote(chars: &[char], open: usize) -> usize {
 /// Whether `#[cfg(test)]` stands at `i`.
 fn cfg_test(tokens: &Tokens, i: usize) -> bool {
     let wanted = ["#", "[", "cfg", "(", "test", ")", "]"];
-    wanted
-        .iter()
-        .enumerate()
-        .all(|(offset, wanted)| match tokens.get(i + offset) {
-            Some((Token::Word(word), _)) => word == wanted,
-            Some((Token::Mark(mark), _)) => wanted.chars().eq([*mark]),
-            _ => false,
-        })
+    wanted.iter().enumerate().all(|(offset, wanted)| match tokens.get(i + offset) {
+        Some((Token::Word(word), _)) => word == wanted,
+        Some((Token::Mark(mark), _)) => wanted.chars().eq([*mark]),
+        _ => false,
+    })
 }
 
 /// The modules in files of their own that are declared for tests only.
@@ -283,10 +262,7 @@ fn tree(tokens: &Tokens, mut i: usize, prefix: &[String], found: &mut Vec<PathUs
                     while i < tokens.len() && !matches!(tokens[i].0, Token::Mark(',' | '}')) {
                         i += 1;
                     }
-                    if tokens
-                        .get(i)
-                        .is_some_and(|token| token.0 == Token::Mark(','))
-                    {
+                    if tokens.get(i).is_some_and(|token| token.0 == Token::Mark(',')) {
                         i += 1;
                     }
                 }
@@ -321,15 +297,8 @@ fn resolve(paths: Vec<PathUse>, module: &[String]) -> Vec<PathUse> {
             }
             _ => return path,
         }
-        let segments = ["crate".to_owned()]
-            .into_iter()
-            .chain(place)
-            .chain(rest.iter().cloned())
-            .collect();
-        PathUse {
-            segments,
-            line: path.line,
-        }
+        let segments = ["crate".to_owned()].into_iter().chain(place).chain(rest.iter().cloned()).collect();
+        PathUse { segments, line: path.line }
     };
     paths.into_iter().map(absolute).collect()
 }
@@ -339,11 +308,7 @@ mod tests {
     use super::*;
 
     fn found(file: &str, text: &str) -> Vec<String> {
-        Source::read(file, text)
-            .paths
-            .iter()
-            .map(|path| path.segments.join("::"))
-            .collect()
+        Source::read(file, text).paths.iter().map(|path| path.segments.join("::")).collect()
     }
 
     #[test]
@@ -351,12 +316,7 @@ mod tests {
         let text = "use crate::{media::{self, frame::VideoFrame as F}, rtc::*};\nuse serde;";
         assert_eq!(
             found("src/session/mod.rs", text),
-            [
-                "crate::media",
-                "crate::media::frame::VideoFrame",
-                "crate::rtc",
-                "serde"
-            ]
+            ["crate::media", "crate::media::frame::VideoFrame", "crate::rtc", "serde"]
         );
     }
 
@@ -378,31 +338,16 @@ mod tests {
     #[test]
     fn super_and_self_become_paths_from_the_crate() {
         assert_eq!(
-            found(
-                "src/call/machine.rs",
-                "use super::super::media::Frame; use self::x::Y;"
-            ),
+            found("src/call/machine.rs", "use super::super::media::Frame; use self::x::Y;"),
             ["crate::media::Frame", "crate::call::machine::x::Y"]
         );
-        assert_eq!(
-            found("src/call/mod.rs", "fn f() { super::rtc::Peer::new() }"),
-            ["crate::rtc::Peer::new"]
-        );
+        assert_eq!(found("src/call/mod.rs", "fn f() { super::rtc::Peer::new() }"), ["crate::rtc::Peer::new"]);
     }
 
     #[test]
     fn a_path_knows_its_line() {
-        let source = Source::read(
-            "src/rtc/mod.rs",
-            "//! Doc.\n\n/* two\nlines */ use webrtc::A;\n",
-        );
-        assert_eq!(
-            source.paths,
-            [PathUse {
-                segments: vec!["webrtc".into(), "A".into()],
-                line: 4
-            }]
-        );
+        let source = Source::read("src/rtc/mod.rs", "//! Doc.\n\n/* two\nlines */ use webrtc::A;\n");
+        assert_eq!(source.paths, [PathUse { segments: vec!["webrtc".into(), "A".into()], line: 4 }]);
         assert!(source.documented);
     }
 
@@ -410,19 +355,13 @@ mod tests {
     fn lines_count_up_to_the_inline_tests() {
         let text = "//! Doc.\nfn a() {}\n#[cfg(test)]\nmod tests {\n}\n";
         assert_eq!(Source::read("src/a.rs", text).lines, 2);
-        assert_eq!(
-            Source::read(
-                "src/a.rs",
-                "//! Doc.\n#[cfg(test)]\nmod tests;\nfn b() {}\n"
-            )
-            .lines,
-            4
-        );
+        assert_eq!(Source::read("src/a.rs", "//! Doc.\n#[cfg(test)]\nmod tests;\nfn b() {}\n").lines, 4);
     }
 
     #[test]
     fn modules_declared_for_tests_only_are_known() {
-        let text = "#[cfg(test)]\nmod tests;\nmod machine;\n#[cfg(test)]\nmod wire;\n#[cfg(test)]\nmod inline {}\n";
+        let text =
+            "#[cfg(test)]\nmod tests;\nmod machine;\n#[cfg(test)]\nmod wire;\n#[cfg(test)]\nmod inline {}\n";
         let source = Source::read("src/call/mod.rs", text);
         assert_eq!(source.test_modules, [["call", "tests"], ["call", "wire"]]);
     }

@@ -13,9 +13,8 @@ fn call_at(loss: &str) -> [Report; 2] {
     let (bob_home, home) = (network.home("bob"), network.home("alice"));
     let mut bob = bob(&server, &bob_home, "accept");
     network.natlab(&["loss", "alice", loss]);
-    let alice = call_bob(&server, &home, &["--duration", "20s"])
-        .finish(Duration::from_secs(60))
-        .expect_code(0);
+    let alice =
+        call_bob(&server, &home, &["--duration", "20s"]).finish(Duration::from_secs(60)).expect_code(0);
     [alice.report(), bob.wait_for_report()]
 }
 
@@ -23,23 +22,11 @@ fn call_at(loss: &str) -> [Report; 2] {
 fn five_per_cent_leave_no_frozen_second_and_hardly_any_concealment() {
     for report in call_at("5") {
         let (video, audio) = (&report.receive.video, &report.receive.audio);
-        assert!(
-            video.packets_lost + video.packets_recovered > 0,
-            "the loss was real: {report:#?}"
-        );
-        assert!(
-            video.frozen_seconds == 0 && video.longest_freeze_ms < 1_000.0,
-            "{report:#?}"
-        );
+        assert!(video.packets_lost + video.packets_recovered > 0, "the loss was real: {report:#?}");
+        assert!(video.frozen_seconds == 0 && video.longest_freeze_ms < 1_000.0, "{report:#?}");
         assert!(video.fps.is_some_and(|fps| fps >= 20.0), "{report:#?}");
-        assert!(
-            audio.concealed_pct.is_some_and(|share| share < 2.0),
-            "{report:#?}"
-        );
-        assert!(
-            audio.packets_recovered > 0,
-            "FEC gave some back: {report:#?}"
-        );
+        assert!(audio.concealed_pct.is_some_and(|share| share < 2.0), "{report:#?}");
+        assert!(audio.packets_recovered > 0, "FEC gave some back: {report:#?}");
     }
 }
 
@@ -48,18 +35,9 @@ fn twenty_per_cent_leave_the_call_alive_and_told_of() {
     for report in call_at("20") {
         let (video, audio) = (&report.receive.video, &report.receive.audio);
         assert_eq!(report.result.name, "ok");
-        assert!(
-            video.packets_lost + video.packets_recovered > 50,
-            "{report:#?}"
-        );
-        assert!(
-            audio.packets_lost + audio.packets_recovered > 50,
-            "{report:#?}"
-        );
+        assert!(video.packets_lost + video.packets_recovered > 50, "{report:#?}");
+        assert!(audio.packets_lost + audio.packets_recovered > 50, "{report:#?}");
         assert!(video.frames_shown > 100, "{report:#?}");
-        assert!(
-            audio.concealed_pct.is_some_and(|share| share < 20.0),
-            "{report:#?}"
-        );
+        assert!(audio.concealed_pct.is_some_and(|share| share < 20.0), "{report:#?}");
     }
 }

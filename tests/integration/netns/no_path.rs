@@ -12,9 +12,7 @@ fn a_network_without_udp_is_no_media_path() {
     let (bob_home, home) = (network.home("bob"), network.home("alice"));
     let mut bob = bob(&server, &bob_home, "accept");
     network.natlab(&["block", "alice", "udp"]);
-    let alice = call_bob(&server, &home, &[])
-        .finish(Duration::from_secs(45))
-        .expect_code(5);
+    let alice = call_bob(&server, &home, &[]).finish(Duration::from_secs(45)).expect_code(5);
     let report = alice.report();
     assert_eq!(
         (report.result.name.as_str(), report.end_reason()),

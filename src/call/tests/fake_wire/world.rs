@@ -170,11 +170,7 @@ impl World {
         }
         // Time is slow compared with messages, unless it hurries.
         let quiet = next.is_empty();
-        let due = self
-            .ends
-            .iter()
-            .filter_map(|end| end.machine.deadline())
-            .min();
+        let due = self.ends.iter().filter_map(|end| end.machine.deadline()).min();
         if let Some(due) = due.filter(|_| quiet || self.hurries > 0) {
             let mut world = self.clone();
             world.hurries -= u8::from(!quiet);
@@ -204,11 +200,7 @@ impl World {
             match effect {
                 Effect::PreparePeer { call, .. } => {
                     assert!(self.ends[who].peer.is_none());
-                    self.ends[who].peer = Some(Peer {
-                        call,
-                        role: None,
-                        connected: false,
-                    });
+                    self.ends[who].peer = Some(Peer { call, role: None, connected: false });
                 }
                 Effect::Negotiate { role, .. } => {
                     self.ends[who].peer.as_mut().unwrap().role = Some(role);
@@ -217,25 +209,15 @@ impl World {
                     let peer = self.ends[who].peer.take().unwrap();
                     assert_eq!(peer.call, call);
                     let other = &mut self.ends[1 - who];
-                    let heard = other
-                        .peer
-                        .as_ref()
-                        .is_some_and(|p| p.call == call && p.connected);
+                    let heard = other.peer.as_ref().is_some_and(|p| p.call == call && p.connected);
                     // What is not said is noticed as silence.
                     let said = goodbye && peer.connected;
-                    let event = if said {
-                        Event::Goodbye { call }
-                    } else {
-                        Event::LinkDown { call }
-                    };
+                    let event = if said { Event::Goodbye { call } } else { Event::LinkDown { call } };
                     if heard {
                         other.from_path.push_back(event);
                     }
                 }
-                Effect::Notify {
-                    call,
-                    notice: Notice::Ended { reason },
-                } => {
+                Effect::Notify { call, notice: Notice::Ended { reason } } => {
                     let over = &mut self.ends[who].over;
                     assert!(over.iter().all(|(known, _)| *known != call), "ended twice");
                     over.push((call, reason));
@@ -269,11 +251,7 @@ impl World {
 
     /// `peer-signaling` to the other participant of an accepted call.
     fn tell_of(&mut self, who: usize, up: bool) {
-        let calls: Vec<_> = self
-            .server
-            .iter()
-            .map(|(call, entry)| (*call, entry.clone()))
-            .collect();
+        let calls: Vec<_> = self.server.iter().map(|(call, entry)| (*call, entry.clone())).collect();
         for (call, entry) in calls {
             if matches!(entry, Entry::Accepted { .. }) {
                 self.tell(1 - who, Event::PeerSignaling { call, up });
@@ -300,10 +278,7 @@ impl World {
             Effect::SendRejoin { call, .. } => (*call, Asked::Rejoin),
             other => panic!("not a message: {other:?}"),
         };
-        let incoming = Event::Incoming {
-            call,
-            from: NAMES[who].to_owned(),
-        };
+        let incoming = Event::Incoming { call, from: NAMES[who].to_owned() };
         if self.strict && self.refuses(who, call, &message) {
             return;
         }
@@ -320,9 +295,7 @@ impl World {
                 self.server.insert(call, Entry::Pending { caller: who });
                 self.tell(other, incoming);
             }
-            (Some(Entry::Pending { caller }), Asked::Invite) if caller == who => {
-                self.tell(other, incoming)
-            }
+            (Some(Entry::Pending { caller }), Asked::Invite) if caller == who => self.tell(other, incoming),
             (Some(Entry::Pending { caller }), Asked::Ringing) if caller == other => {
                 self.tell(other, Event::Ringing { call });
             }
@@ -370,9 +343,7 @@ impl World {
         match message {
             Effect::SendInvite { .. } => entry.is_some(),
             Effect::SendRejoin { .. } => matches!(entry, Some(Entry::Pending { .. })),
-            Effect::SendCancel { .. } => {
-                !matches!(entry, Some(Entry::Pending { caller }) if *caller == who)
-            }
+            Effect::SendCancel { .. } => !matches!(entry, Some(Entry::Pending { caller }) if *caller == who),
             Effect::SendHangup { .. } => {
                 !matches!(entry, Some(Entry::Accepted { .. } | Entry::Rejoined { .. }))
             }

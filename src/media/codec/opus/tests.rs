@@ -22,11 +22,7 @@ fn rms(samples: &[f32]) -> f32 {
 #[test]
 fn sound_comes_back_at_its_level_and_rate() {
     for rate in [12_000, 24_000, 64_000] {
-        let mut encoder = Encoder::new(Settings {
-            bits_per_second: rate,
-            ..Settings::default()
-        })
-        .unwrap();
+        let mut encoder = Encoder::new(Settings { bits_per_second: rate, ..Settings::default() }).unwrap();
         let mut decoder = Decoder::new().unwrap();
         let (mut bytes, mut sent, mut heard) = (0, Vec::new(), Vec::new());
         for block in blocks(100) {
@@ -39,10 +35,7 @@ fn sound_comes_back_at_its_level_and_rate() {
         assert_eq!(heard.len(), sent.len());
         let ratio = rms(&heard[48_000..]) / rms(&sent[48_000..]);
         assert!((0.8..1.2).contains(&ratio), "{ratio} at {rate}");
-        assert!(
-            bytes * 4 < rate as usize * 13 / 10,
-            "{bytes} bytes at {rate}"
-        );
+        assert!(bytes * 4 < rate as usize * 13 / 10, "{bytes} bytes at {rate}");
     }
 }
 
@@ -50,11 +43,7 @@ fn sound_comes_back_at_its_level_and_rate() {
 fn fec_brings_back_a_lost_block_better_than_concealment() {
     // The pitch changes in the lost block, so that continuing the old one is wrong.
     let mut tone = (Tone::new(300).unwrap(), Tone::new(900).unwrap());
-    let mut encoder = Encoder::new(Settings {
-        expected_loss: 20,
-        ..Settings::default()
-    })
-    .unwrap();
+    let mut encoder = Encoder::new(Settings { expected_loss: 20, ..Settings::default() }).unwrap();
     let packets: Vec<_> = (0..40_u64)
         .map(|n| {
             let mut block = [0.0; BLOCK];
@@ -68,66 +57,37 @@ fn fec_brings_back_a_lost_block_better_than_concealment() {
         })
         .collect();
     assert!(carries_fec(&packets[32]));
-    let (mut clean, mut fec, mut plc) = (
-        Decoder::new().unwrap(),
-        Decoder::new().unwrap(),
-        Decoder::new().unwrap(),
-    );
+    let (mut clean, mut fec, mut plc) =
+        (Decoder::new().unwrap(), Decoder::new().unwrap(), Decoder::new().unwrap());
     for packet in &packets[..31] {
         clean.decode(packet).unwrap();
         fec.decode(packet).unwrap();
         plc.decode(packet).unwrap();
     }
     let truth = clean.decode(&packets[31]).unwrap().to_vec();
-    let error = |guess: &[f32]| {
-        rms(&truth
-            .iter()
-            .zip(guess)
-            .map(|(a, b)| a - b)
-            .collect::<Vec<_>>())
-    };
+    let error = |guess: &[f32]| rms(&truth.iter().zip(guess).map(|(a, b)| a - b).collect::<Vec<_>>());
     let recovered = error(fec.recover(&packets[32], BLOCK).unwrap());
     let concealed = error(plc.conceal(BLOCK).unwrap());
-    assert!(
-        recovered < concealed * 0.7,
-        "{recovered} against {concealed}"
-    );
+    assert!(recovered < concealed * 0.7, "{recovered} against {concealed}");
     assert_eq!(fec.decode(&packets[32]).unwrap().len(), BLOCK);
 }
 
 #[test]
 fn without_expected_loss_there_is_no_fec() {
-    let mut encoder = Encoder::new(Settings {
-        expected_loss: 0,
-        ..Settings::default()
-    })
-    .unwrap();
+    let mut encoder = Encoder::new(Settings { expected_loss: 0, ..Settings::default() }).unwrap();
     for block in blocks(20) {
         assert!(!carries_fec(&encoder.encode(&block).unwrap()));
     }
     encoder.set_expected_loss(250).unwrap();
     assert_eq!(encoder.settings().expected_loss, 100);
-    assert!(
-        blocks(20)
-            .iter()
-            .any(|block| carries_fec(&encoder.encode(block).unwrap()))
-    );
+    assert!(blocks(20).iter().any(|block| carries_fec(&encoder.encode(block).unwrap())));
 }
 
 #[test]
 fn silence_with_dtx_costs_next_to_nothing() {
-    let mut encoder = Encoder::new(Settings {
-        dtx: true,
-        ..Settings::default()
-    })
-    .unwrap();
-    let sizes: Vec<_> = (0..100)
-        .map(|_| encoder.encode(&[0.0; BLOCK]).unwrap().len())
-        .collect();
-    assert!(
-        sizes[60..].iter().filter(|&&size| size <= 2).count() > 30,
-        "{sizes:?}"
-    );
+    let mut encoder = Encoder::new(Settings { dtx: true, ..Settings::default() }).unwrap();
+    let sizes: Vec<_> = (0..100).map(|_| encoder.encode(&[0.0; BLOCK]).unwrap().len()).collect();
+    assert!(sizes[60..].iter().filter(|&&size| size <= 2).count() > 30, "{sizes:?}");
 }
 
 #[test]

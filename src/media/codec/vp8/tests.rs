@@ -5,21 +5,11 @@ use crate::media::VideoFormat;
 use crate::media::synthetic::Pattern;
 
 fn pictures(width: u32, height: u32) -> Pattern {
-    Pattern::new(VideoFormat {
-        width,
-        height,
-        fps: 25,
-    })
-    .unwrap()
+    Pattern::new(VideoFormat { width, height, fps: 25 }).unwrap()
 }
 
 fn luma_error(a: &VideoFrame, b: &VideoFrame) -> f64 {
-    let sum: u64 = a
-        .y()
-        .iter()
-        .zip(b.y())
-        .map(|(&a, &b)| u64::from(a.abs_diff(b)).pow(2))
-        .sum();
+    let sum: u64 = a.y().iter().zip(b.y()).map(|(&a, &b)| u64::from(a.abs_diff(b)).pow(2)).sum();
     sum as f64 / a.y().len() as f64
 }
 
@@ -31,29 +21,17 @@ fn odd_sizes_come_back_whole() {
         let mut decoder = Decoder::new(1).unwrap();
         for number in 0..10 {
             let picture = pattern.paint(number, WallTime(number));
-            let encoded = encoder
-                .encode(&picture, number as u32 * 3600, false)
-                .unwrap();
+            let encoded = encoder.encode(&picture, number as u32 * 3600, false).unwrap();
             assert_eq!(encoded.keyframe, number == 0);
-            assert_eq!(
-                (encoded.captured, encoded.timestamp),
-                (WallTime(number), number as u32 * 3600)
-            );
+            assert_eq!((encoded.captured, encoded.timestamp), (WallTime(number), number as u32 * 3600));
             let decoded = decoder.decode(&encoded.data, WallTime(7)).unwrap().unwrap();
             assert!(!decoded.corrupted);
             assert_eq!(
-                (
-                    decoded.frame.width(),
-                    decoded.frame.height(),
-                    decoded.frame.captured
-                ),
+                (decoded.frame.width(), decoded.frame.height(), decoded.frame.captured),
                 (width, height, WallTime(7))
             );
             if number == 9 {
-                assert!(
-                    luma_error(&picture, &decoded.frame) < 20.0,
-                    "{width}x{height}"
-                );
+                assert!(luma_error(&picture, &decoded.frame) < 20.0, "{width}x{height}");
             }
         }
     }
@@ -64,19 +42,12 @@ fn a_keyframe_comes_when_asked_for() {
     let pattern = pictures(160, 90);
     let mut encoder = Encoder::new(Settings::realtime(160, 90, 25, 100)).unwrap();
     let keys: Vec<_> = (0..30)
-        .map(|n| {
-            encoder
-                .encode(&pattern.paint(n, WallTime(0)), n as u32 * 3600, n == 12)
-                .unwrap()
-        })
+        .map(|n| encoder.encode(&pattern.paint(n, WallTime(0)), n as u32 * 3600, n == 12).unwrap())
         .enumerate()
         .filter(|(_, frame)| frame.keyframe)
         .map(|(n, frame)| (n, header(&frame.data)))
         .collect();
-    let key = Some(Header::Key {
-        width: 160,
-        height: 90,
-    });
+    let key = Some(Header::Key { width: 160, height: 90 });
     assert_eq!(keys, [(0, key), (12, key)]);
 }
 
@@ -87,13 +58,8 @@ fn the_rate_follows_the_target_without_a_keyframe() {
     let run = |range: std::ops::Range<u64>, encoder: &mut Encoder| -> f64 {
         let mut bytes = 0;
         for n in range.clone() {
-            let frame = encoder
-                .encode(
-                    &pattern.paint(n, WallTime(n * 40_000)),
-                    n as u32 * 3600,
-                    false,
-                )
-                .unwrap();
+            let frame =
+                encoder.encode(&pattern.paint(n, WallTime(n * 40_000)), n as u32 * 3600, false).unwrap();
             assert_eq!(frame.keyframe, n == 0);
             bytes += frame.data.len();
         }
@@ -117,10 +83,7 @@ fn a_new_size_restarts_with_a_keyframe() {
         let encoded = encoder.encode(&picture, n as u32 * 3600, false).unwrap();
         assert!(encoded.keyframe);
         let decoded = decoder.decode(&encoded.data, WallTime(0)).unwrap().unwrap();
-        assert_eq!(
-            (decoded.frame.width(), decoded.frame.height()),
-            (width, height)
-        );
+        assert_eq!((decoded.frame.width(), decoded.frame.height()), (width, height));
     }
 }
 
@@ -128,13 +91,8 @@ fn a_new_size_restarts_with_a_keyframe() {
 fn timestamps_may_wrap_stand_still_and_jump() {
     let pattern = pictures(160, 90);
     let mut encoder = Encoder::new(Settings::realtime(160, 90, 25, 100)).unwrap();
-    for (n, timestamp) in [u32::MAX - 100, 3500, 3500, 7100, 3_000_000_000, 5]
-        .into_iter()
-        .enumerate()
-    {
-        encoder
-            .encode(&pattern.paint(n as u64, WallTime(0)), timestamp, false)
-            .unwrap();
+    for (n, timestamp) in [u32::MAX - 100, 3500, 3500, 7100, 3_000_000_000, 5].into_iter().enumerate() {
+        encoder.encode(&pattern.paint(n as u64, WallTime(0)), timestamp, false).unwrap();
     }
 }
 
@@ -143,17 +101,10 @@ fn nonsense_is_an_error_and_the_decoder_lives() {
     let mut decoder = Decoder::new(1).unwrap();
     let mut encoder = Encoder::new(Settings::realtime(160, 90, 25, 100)).unwrap();
     let pattern = pictures(160, 90);
-    let key = encoder
-        .encode(&pattern.paint(0, WallTime(0)), 0, false)
-        .unwrap();
-    let inter = encoder
-        .encode(&pattern.paint(1, WallTime(0)), 3600, false)
-        .unwrap();
+    let key = encoder.encode(&pattern.paint(0, WallTime(0)), 0, false).unwrap();
+    let inter = encoder.encode(&pattern.paint(1, WallTime(0)), 3600, false).unwrap();
     for bad in [&[][..], &[0], &[0; 9], &[0; 40], &inter.data] {
-        assert!(matches!(
-            decoder.decode(bad, WallTime(0)),
-            Err(Error::Decode { .. })
-        ));
+        assert!(matches!(decoder.decode(bad, WallTime(0)), Err(Error::Decode { .. })));
     }
     let mut huge = key.data.to_vec();
     huge[6..10].fill(0xff);

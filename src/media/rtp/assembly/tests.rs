@@ -27,17 +27,12 @@ struct Sender {
 
 impl Sender {
     fn new() -> Self {
-        Self {
-            packetiser: Packetiser::new(5, 96, 65_500, 0x7ff0),
-            number: 0,
-        }
+        Self { packetiser: Packetiser::new(5, 96, 65_500, 0x7ff0), number: 0 }
     }
 
     fn frame(&mut self, keyframe: bool, size: usize, now: Instant) -> Vec<RtpPacket> {
         let data = encoded(self.number, keyframe, size);
-        let packets = self
-            .packetiser
-            .packetise(&data, self.number.wrapping_mul(3_600), now);
+        let packets = self.packetiser.packetise(&data, self.number.wrapping_mul(3_600), now);
         self.number += 1;
         packets
     }
@@ -106,10 +101,7 @@ fn a_retransmission_in_time_fills_the_hole_and_nothing_is_lost() {
         now += FRAME;
     }
     assert_eq!(seen, (0..10).collect::<Vec<_>>());
-    assert_eq!(
-        (assembly.counts().recovered, assembly.counts().lost),
-        (1, 0)
-    );
+    assert_eq!((assembly.counts().recovered, assembly.counts().lost), (1, 0));
 }
 
 #[test]
@@ -134,10 +126,7 @@ fn behind_a_hole_nothing_is_handed_on_until_a_key_frame() {
     let expected: Vec<u32> = (0..5).chain(wished + 2..30).collect();
     assert_eq!(seen, expected);
     assert_eq!(assembly.counts().lost, 1);
-    assert_eq!(
-        u64::from(wished + 2 - 6),
-        assembly.counts().frames_dropped - 1
-    );
+    assert_eq!(u64::from(wished + 2 - 6), assembly.counts().frames_dropped - 1);
 }
 
 #[test]
@@ -164,39 +153,26 @@ fn padding_takes_a_number_and_breaks_nothing() {
     padding.timestamp = first[0].timestamp;
     sender.packetiser = Packetiser::new(5, 96, padding.sequence.wrapping_add(1), 0x7ff1);
     let second = sender.frame(false, 100, now);
-    first
-        .into_iter()
-        .chain([padding])
-        .chain(second)
-        .for_each(|packet| assembly.push(packet));
+    first.into_iter().chain([padding]).chain(second).for_each(|packet| assembly.push(packet));
     assert_eq!(drain(&mut assembly, now).len(), 2);
 }
 
 #[test]
 fn an_outage_of_many_packets_wishes_at_once() {
     let (mut assembly, mut sender, mut now) = (Assembly::new(), Sender::new(), Instant::now());
-    sender
-        .frame(true, 100, now)
-        .into_iter()
-        .for_each(|packet| assembly.push(packet));
+    sender.frame(true, 100, now).into_iter().for_each(|packet| assembly.push(packet));
     assert_eq!(drain(&mut assembly, now).len(), 1);
     for _ in 0..300 {
         sender.frame(false, 100, now);
         now += FRAME;
     }
-    sender
-        .frame(false, 100, now)
-        .into_iter()
-        .for_each(|packet| assembly.push(packet));
+    sender.frame(false, 100, now).into_iter().for_each(|packet| assembly.push(packet));
     assert!(drain(&mut assembly, now).is_empty());
     assert!(assembly.take_wish(now));
-    sender
-        .frame(true, 4_000, now)
-        .into_iter()
-        .for_each(|mut packet| {
-            packet.arrived = now + assembly.patience();
-            assembly.push(packet);
-        });
+    sender.frame(true, 4_000, now).into_iter().for_each(|mut packet| {
+        packet.arrived = now + assembly.patience();
+        assembly.push(packet);
+    });
     now += assembly.patience();
     assert_eq!(drain(&mut assembly, now).len(), 1);
     assert_eq!(assembly.counts().lost, 300);
@@ -205,30 +181,15 @@ fn an_outage_of_many_packets_wishes_at_once() {
 #[test]
 fn a_new_sender_and_a_sender_that_counts_anew_are_followed() {
     let (mut assembly, mut sender, now) = (Assembly::new(), Sender::new(), Instant::now());
-    sender
-        .frame(true, 100, now)
-        .into_iter()
-        .for_each(|packet| assembly.push(packet));
+    sender.frame(true, 100, now).into_iter().for_each(|packet| assembly.push(packet));
     assert_eq!(drain(&mut assembly, now).len(), 1);
-    let mut other = Sender {
-        packetiser: Packetiser::new(6, 96, 100, 0),
-        number: 0,
-    };
-    other
-        .frame(true, 100, now)
-        .into_iter()
-        .for_each(|packet| assembly.push(packet));
+    let mut other = Sender { packetiser: Packetiser::new(6, 96, 100, 0), number: 0 };
+    other.frame(true, 100, now).into_iter().for_each(|packet| assembly.push(packet));
     assert_eq!(drain(&mut assembly, now).len(), 1, "another SSRC");
-    let mut again = Sender {
-        packetiser: Packetiser::new(6, 96, 60_000, 0),
-        number: 0,
-    };
+    let mut again = Sender { packetiser: Packetiser::new(6, 96, 60_000, 0), number: 0 };
     let mut frames = 0;
     for _ in 0..300 {
-        again
-            .frame(true, 100, now)
-            .into_iter()
-            .for_each(|packet| assembly.push(packet));
+        again.frame(true, 100, now).into_iter().for_each(|packet| assembly.push(packet));
         frames += drain(&mut assembly, now).len();
     }
     assert!(frames > 50, "{frames} after the numbers went back");
@@ -272,9 +233,7 @@ fn minute(conditions: Conditions, size: usize, seed: u64) -> (usize, Duration, u
                 wire.send(now, packet);
             }
         }
-        wire.receive(now)
-            .into_iter()
-            .for_each(|packet| assembly.push(packet));
+        wire.receive(now).into_iter().for_each(|packet| assembly.push(packet));
         for frame in drain(&mut assembly, now) {
             assert!(
                 frame.keyframe || last_number.is_some_and(|last| number(&frame) == last + 1),
@@ -343,12 +302,8 @@ fn twenty_percent_loss_keeps_most_frames() {
 
 #[test]
 fn loss_without_retransmission_lives_on_key_frames() {
-    let conditions = Conditions {
-        loss: 2.0,
-        delay: Duration::from_millis(5),
-        jitter: Duration::ZERO,
-        nack: false,
-    };
+    let conditions =
+        Conditions { loss: 2.0, delay: Duration::from_millis(5), jitter: Duration::ZERO, nack: false };
     let (frames, longest, wishes, _) = minute(conditions, 1_000, 3);
     assert!(frames > 900 && wishes > 5, "{frames} {wishes}");
     assert!(longest < Duration::from_secs(2), "{longest:?}");

@@ -28,10 +28,7 @@ fn without_fec(number: u32, at: Instant) -> RtpPacket {
     let packet = packet(number, at);
     let mut payload = packet.payload.to_vec();
     payload[1] = 0;
-    RtpPacket {
-        payload: payload.into(),
-        ..packet
-    }
+    RtpPacket { payload: payload.into(), ..packet }
 }
 
 fn number(payload: &[u8]) -> u32 {
@@ -48,12 +45,7 @@ struct Listener {
 
 impl Listener {
     fn new(start: Instant) -> Self {
-        Self {
-            buffer: JitterBuffer::new(start),
-            tick: None,
-            delays: Vec::new(),
-            played: Vec::new(),
-        }
+        Self { buffer: JitterBuffer::new(start), tick: None, delays: Vec::new(), played: Vec::new() }
     }
 
     /// Plays what is due until `now`; `sent` tells when a packet number was captured.
@@ -116,25 +108,14 @@ fn minute_of(
         if millisecond % 20 == 0 {
             wire.send(now, packet(millisecond / 20, now));
         }
-        wire.receive(now)
-            .into_iter()
-            .for_each(|packet| listener.buffer.push(packet));
+        wire.receive(now).into_iter().for_each(|packet| listener.buffer.push(packet));
         listener.run(now, |number| start + TICK * number);
     }
-    Heard {
-        counts: listener.buffer.counts(),
-        delays: listener.delays,
-        played: listener.played,
-    }
+    Heard { counts: listener.buffer.counts(), delays: listener.delays, played: listener.played }
 }
 
 fn calm() -> Conditions {
-    Conditions {
-        loss: 0.0,
-        delay: Duration::from_millis(1),
-        jitter: Duration::from_millis(1),
-        nack: true,
-    }
+    Conditions { loss: 0.0, delay: Duration::from_millis(1), jitter: Duration::from_millis(1), nack: true }
 }
 
 #[test]
@@ -142,39 +123,18 @@ fn on_a_calm_network_everything_is_played_forty_milliseconds_late() {
     let heard = minute(1, calm(), |_, _| {});
     assert_eq!(heard.counts.concealed_samples, 0, "{:?}", heard.counts);
     assert_eq!(heard.counts.lost, 0);
-    assert!(
-        heard.p95() <= Duration::from_millis(52),
-        "{:?}",
-        heard.p95()
-    );
+    assert!(heard.p95() <= Duration::from_millis(52), "{:?}", heard.p95());
     assert!(heard.played.windows(2).all(|w| w[1] == w[0] + 1));
 }
 
 #[test]
 fn five_percent_loss_is_hardly_heard() {
     for seed in 0..5 {
-        let heard = minute(
-            seed,
-            Conditions {
-                loss: 5.0,
-                ..calm()
-            },
-            |_, _| {},
-        );
-        assert!(
-            heard.concealed() < 0.5,
-            "{} {:?}",
-            heard.concealed(),
-            heard.counts
-        );
+        let heard = minute(seed, Conditions { loss: 5.0, ..calm() }, |_, _| {});
+        assert!(heard.concealed() < 0.5, "{} {:?}", heard.concealed(), heard.counts);
         assert!(heard.counts.recovered_by_fec + heard.counts.recovered_by_retransmission > 100);
         assert!(heard.p95() < Duration::from_millis(80), "{:?}", heard.p95());
-        eprintln!(
-            "5 %: {:.3} % concealed, p95 {:?} {:?}",
-            heard.concealed(),
-            heard.p95(),
-            heard.counts
-        );
+        eprintln!("5 %: {:.3} % concealed, p95 {:?} {:?}", heard.concealed(), heard.p95(), heard.counts);
     }
 }
 
@@ -187,12 +147,7 @@ fn five_percent_loss_on_a_long_path_is_left_to_fec() {
         nack: true,
     };
     let heard = minute(7, conditions, |_, _| {});
-    assert!(
-        heard.concealed() < 1.0,
-        "{} {:?}",
-        heard.concealed(),
-        heard.counts
-    );
+    assert!(heard.concealed() < 1.0, "{} {:?}", heard.concealed(), heard.counts);
     assert!(heard.counts.recovered_by_fec > 60, "{:?}", heard.counts);
 }
 
@@ -205,67 +160,24 @@ fn where_fec_is_missing_the_delay_grows_until_retransmissions_are_in_time() {
         nack: true,
     };
     let heard = minute_of(3, conditions, without_fec, |_, _| {});
-    eprintln!(
-        "{:.3} % p95 {:?} {:?}",
-        heard.concealed(),
-        heard.p95(),
-        heard.counts
-    );
-    assert!(
-        heard.concealed() < 2.0,
-        "{} {:?}",
-        heard.concealed(),
-        heard.counts
-    );
-    assert!(
-        heard.counts.recovered_by_retransmission > 60,
-        "{:?}",
-        heard.counts
-    );
+    eprintln!("{:.3} % p95 {:?} {:?}", heard.concealed(), heard.p95(), heard.counts);
+    assert!(heard.concealed() < 2.0, "{} {:?}", heard.concealed(), heard.counts);
+    assert!(heard.counts.recovered_by_retransmission > 60, "{:?}", heard.counts);
 }
 
 #[test]
 fn twenty_percent_loss_conceals_little() {
     for seed in 0..5 {
-        let heard = minute(
-            seed,
-            Conditions {
-                loss: 20.0,
-                ..calm()
-            },
-            |_, _| {},
-        );
-        assert!(
-            heard.concealed() < 2.0,
-            "{} {:?}",
-            heard.concealed(),
-            heard.counts
-        );
-        eprintln!(
-            "20 %: {:.3} % concealed, p95 {:?}",
-            heard.concealed(),
-            heard.p95()
-        );
+        let heard = minute(seed, Conditions { loss: 20.0, ..calm() }, |_, _| {});
+        assert!(heard.concealed() < 2.0, "{} {:?}", heard.concealed(), heard.counts);
+        eprintln!("20 %: {:.3} % concealed, p95 {:?}", heard.concealed(), heard.p95());
     }
 }
 
 #[test]
 fn loss_without_retransmission_is_recovered_from_the_next_packet() {
-    let heard = minute(
-        3,
-        Conditions {
-            loss: 5.0,
-            nack: false,
-            ..calm()
-        },
-        |_, _| {},
-    );
-    assert!(
-        heard.concealed() < 0.6,
-        "{} {:?}",
-        heard.concealed(),
-        heard.counts
-    );
+    let heard = minute(3, Conditions { loss: 5.0, nack: false, ..calm() }, |_, _| {});
+    assert!(heard.concealed() < 0.6, "{} {:?}", heard.concealed(), heard.counts);
     let recovered = heard.counts.recovered_by_fec as f64 / heard.counts.lost as f64;
     assert!(recovered > 0.9, "{recovered}");
 }
@@ -280,12 +192,7 @@ fn the_delay_grows_at_once_with_jitter_and_comes_back_slowly() {
     assert!((60..=130).contains(&during.as_millis()), "{during:?}");
     let after = heard.delays[heard.delays.len() - 10];
     assert!(after < Duration::from_millis(55), "{after:?}");
-    assert!(
-        heard.concealed() < 0.5,
-        "{} {:?}",
-        heard.concealed(),
-        heard.counts
-    );
+    assert!(heard.concealed() < 0.5, "{} {:?}", heard.concealed(), heard.counts);
 }
 
 #[test]
@@ -293,27 +200,16 @@ fn a_path_that_gets_much_longer_is_followed_within_a_second() {
     let heard = minute(5, calm(), |millisecond, wire| {
         wire.conditions.delay = Duration::from_millis(if millisecond < 20_000 { 1 } else { 400 });
     });
-    assert!(
-        heard.counts.concealed_samples < 48_000 * 2,
-        "{:?}",
-        heard.counts
-    );
+    assert!(heard.counts.concealed_samples < 48_000 * 2, "{:?}", heard.counts);
     let last = heard.delays[heard.delays.len() - 10];
     assert!((430..=480).contains(&last.as_millis()), "{last:?}");
 }
 
 #[test]
 fn a_path_that_gets_shorter_skips_ahead() {
-    let heard = minute(
-        5,
-        Conditions {
-            delay: Duration::from_millis(500),
-            ..calm()
-        },
-        |ms, wire| {
-            wire.conditions.delay = Duration::from_millis(if ms < 20_000 { 500 } else { 1 });
-        },
-    );
+    let heard = minute(5, Conditions { delay: Duration::from_millis(500), ..calm() }, |ms, wire| {
+        wire.conditions.delay = Duration::from_millis(if ms < 20_000 { 500 } else { 1 });
+    });
     let last = heard.delays[heard.delays.len() - 10];
     assert!(last < Duration::from_millis(55), "{last:?}");
 }
@@ -341,9 +237,7 @@ fn a_silence_left_out_by_the_sender_is_no_loss() {
         let silent = (millisecond / 2_000) % 2 == 1;
         if millisecond % 20 == 0 && (!silent || number % 20 == 0) {
             let mut packet = packet(number, now);
-            let left_out: u32 = (0..number)
-                .filter(|n| (n / 100) % 2 == 1 && n % 20 != 0)
-                .count() as u32;
+            let left_out: u32 = (0..number).filter(|n| (n / 100) % 2 == 1 && n % 20 != 0).count() as u32;
             packet.sequence = packet.sequence.wrapping_sub(left_out as u16);
             listener.buffer.push(packet);
         }
@@ -365,14 +259,7 @@ fn duplicates_and_rubbish_are_counted_and_left_out() {
     let mut empty = packet(1, start);
     empty.payload = Bytes::new();
     buffer.push(empty);
-    assert_eq!(
-        (
-            buffer.counts().duplicates,
-            buffer.counts().discarded,
-            buffer.len()
-        ),
-        (1, 1, 1)
-    );
+    assert_eq!((buffer.counts().duplicates, buffer.counts().discarded, buffer.len()), (1, 1, 1));
 }
 
 #[test]
@@ -394,11 +281,7 @@ fn timestamps_that_jump_either_way_are_followed() {
         let last = *listener.delays.last().unwrap();
         assert!(last < Duration::from_millis(60), "{jump}: {last:?}");
         let played = listener.played.len();
-        assert!(
-            played > 440,
-            "{jump}: {played} {:?}",
-            listener.buffer.counts()
-        );
+        assert!(played > 440, "{jump}: {played} {:?}", listener.buffer.counts());
     }
 }
 
@@ -407,8 +290,7 @@ fn clocks_that_differ_by_a_part_in_two_thousand_stay_in_step_for_ten_minutes() {
     for parts in [-500i64, 500] {
         let start = Instant::now();
         let mut listener = Listener::new(start);
-        let sent =
-            |n: u32| start + Duration::from_nanos((i64::from(n) * 20 * (1_000_000 + parts)) as u64);
+        let sent = |n: u32| start + Duration::from_nanos((i64::from(n) * 20 * (1_000_000 + parts)) as u64);
         let mut number = 0;
         for millisecond in 0..600_000u64 {
             let now = start + Duration::from_millis(millisecond);

@@ -18,10 +18,7 @@ fn why<T>(result: Result<T, Error>) -> String {
 fn patiently(source: &mut dyn VideoSource, tick: u64) -> VideoFrame {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
-        if let Some(picture) = source
-            .frame(tick, WallTime(tick))
-            .expect("ffmpeg decodes the clip")
-        {
+        if let Some(picture) = source.frame(tick, WallTime(tick)).expect("ffmpeg decodes the clip") {
             return picture;
         }
         assert!(Instant::now() < deadline, "no picture for tick {tick}");
@@ -48,22 +45,12 @@ fn sound_and_picture_of_a_film_have_the_same_length() {
     let mut sound = Sound::open(PROGRAM, Path::new(WEBM)).unwrap();
     let mut out = Vec::new();
     while out.len() < 48_000 * 20 {
-        let block = sound
-            .decoding
-            .next(Duration::from_secs(20))
-            .unwrap()
-            .unwrap();
-        out.extend(
-            block
-                .chunks_exact(4)
-                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])),
-        );
+        let block = sound.decoding.next(Duration::from_secs(20)).unwrap().unwrap();
+        out.extend(block.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])));
     }
     let correlation = |lag: usize| -> f32 { (4_800..200_000).map(|i| out[i] * out[i + lag]).sum() };
-    let best = (470_000..490_000)
-        .step_by(4)
-        .max_by(|&a, &b| correlation(a).total_cmp(&correlation(b)))
-        .unwrap();
+    let best =
+        (470_000..490_000).step_by(4).max_by(|&a, &b| correlation(a).total_cmp(&correlation(b))).unwrap();
     assert!(best.abs_diff(480_000) <= 1_920, "{best}");
 }
 
@@ -73,25 +60,15 @@ fn what_ffmpeg_cannot_read_is_told_with_its_words() {
     let path = folder.path().join("noise.webm");
     fs::write(&path, [7; 5000]).unwrap();
     let said = why(open_film(&path, VideoFormat::DEFAULT));
-    assert!(
-        said.starts_with("cannot open \"") && said.contains("ffmpeg says: "),
-        "{said}"
-    );
+    assert!(said.starts_with("cannot open \"") && said.contains("ffmpeg says: "), "{said}");
     let truncated = folder.path().join("cut.webm");
     fs::write(&truncated, &fs::read(WEBM).unwrap()[..200]).unwrap();
-    assert!(matches!(
-        open_film(&truncated, VideoFormat::DEFAULT),
-        Err(Error::Open { .. })
-    ));
+    assert!(matches!(open_film(&truncated, VideoFormat::DEFAULT), Err(Error::Open { .. })));
 }
 
 #[test]
 fn a_missing_ffmpeg_is_named_with_its_cure() {
-    let said = why(Film::open(
-        "no-such-ffmpeg",
-        Path::new(WEBM),
-        VideoFormat::DEFAULT,
-    ));
+    let said = why(Film::open("no-such-ffmpeg", Path::new(WEBM), VideoFormat::DEFAULT));
     assert!(
         said.ends_with(
             "this format needs ffmpeg, which is not installed (Debian, Ubuntu: apt install ffmpeg)"
@@ -113,8 +90,5 @@ fn dropping_a_film_ends_its_process() {
 
 #[test]
 fn a_device_or_pipe_is_not_handed_to_ffmpeg() {
-    assert!(
-        why(open_film(Path::new("/dev/zero"), VideoFormat::DEFAULT))
-            .ends_with("not a regular file")
-    );
+    assert!(why(open_film(Path::new("/dev/zero"), VideoFormat::DEFAULT)).ends_with("not a regular file"));
 }

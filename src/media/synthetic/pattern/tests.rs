@@ -6,35 +6,20 @@ use crate::media::codec::vp8::{Decoder, Encoder, Settings};
 const NOW: WallTime = WallTime(1_795_000_000_123_456);
 
 fn pattern(width: u32, height: u32) -> Pattern {
-    Pattern::new(VideoFormat {
-        width,
-        height,
-        fps: 25,
-    })
-    .unwrap()
+    Pattern::new(VideoFormat { width, height, fps: 25 }).unwrap()
 }
 
 #[test]
 fn every_size_reads_back_what_was_painted() {
-    for (width, height) in [
-        (80, 45),
-        (160, 90),
-        (176, 144),
-        (320, 180),
-        (321, 181),
-        (640, 360),
-        (360, 640),
-        (1280, 300),
-    ] {
+    for (width, height) in
+        [(80, 45), (160, 90), (176, 144), (320, 180), (321, 181), (640, 360), (360, 640), (1280, 300)]
+    {
         let painter = pattern(width, height);
         for number in [0, 1, 77, NUMBERS - 1] {
             let captured = NOW + std::time::Duration::from_millis(40 * number);
             let reading = read(&painter.paint(number, captured), captured).unwrap();
             assert_eq!(reading.number, number);
-            assert!(
-                reading.captured.signed_since(captured).abs() <= 128,
-                "{width}x{height}"
-            );
+            assert!(reading.captured.signed_since(captured).abs() <= 128, "{width}x{height}");
         }
     }
 }
@@ -48,24 +33,14 @@ fn a_repeated_number_wraps_and_repeats_its_picture() {
 
 #[test]
 fn too_small_is_a_spec_error() {
-    assert!(matches!(
-        Pattern::new(VideoFormat {
-            width: 79,
-            height: 45,
-            fps: 1
-        }),
-        Err(Error::Spec(_))
-    ));
+    assert!(matches!(Pattern::new(VideoFormat { width: 79, height: 45, fps: 1 }), Err(Error::Spec(_))));
 }
 
 #[test]
 fn the_code_survives_vp8_at_20_kbit() {
     for (width, height, fps) in [(160, 90, 12), (160, 90, 25), (320, 180, 10), (640, 360, 5)] {
         let (read, frames, kbps) = through_vp8(width, height, fps, 20, 10);
-        assert!(
-            read == frames,
-            "{width}x{height}@{fps}: {read} of {frames} read"
-        );
+        assert!(read == frames, "{width}x{height}@{fps}: {read} of {frames} read");
         if width == 160 {
             assert!(kbps < 22.0, "{width}x{height}@{fps}: {kbps:.1} kbit/s");
         }
@@ -89,22 +64,13 @@ fn through_vp8(width: u32, height: u32, fps: u32, kbps: u32, seconds: u64) -> (u
     for number in 0..frames {
         // A little jitter, as real capture times have.
         let captured = NOW
-            + std::time::Duration::from_micros(
-                number * 1_000_000 / u64::from(fps) + number * 7919 % 1500,
-            );
+            + std::time::Duration::from_micros(number * 1_000_000 / u64::from(fps) + number * 7919 % 1500);
         let encoded = encoder
-            .encode(
-                &painter.paint(number, captured),
-                (number * 90_000 / u64::from(fps)) as u32,
-                false,
-            )
+            .encode(&painter.paint(number, captured), (number * 90_000 / u64::from(fps)) as u32, false)
             .unwrap();
         bytes += encoded.data.len();
         let decoded = decoder.decode(&encoded.data, captured).unwrap().unwrap();
-        if let Some(reading) = read(
-            &decoded.frame,
-            captured + std::time::Duration::from_millis(80),
-        ) {
+        if let Some(reading) = read(&decoded.frame, captured + std::time::Duration::from_millis(80)) {
             assert_eq!(reading.number, number);
             assert!(reading.captured.signed_since(captured).abs() <= 128);
             good += 1;

@@ -29,32 +29,18 @@ fn measured(
 }
 
 fn opus(bits_per_second: u32, dtx: bool) -> impl FnMut(u64, &[f32]) -> Vec<f32> {
-    let settings = Settings {
-        bits_per_second,
-        dtx,
-        ..Settings::default()
-    };
+    let settings = Settings { bits_per_second, dtx, ..Settings::default() };
     let (mut encoder, mut decoder) = (Encoder::new(settings).unwrap(), Decoder::new().unwrap());
-    move |_, block| {
-        decoder
-            .decode(&encoder.encode(block).unwrap())
-            .unwrap()
-            .to_vec()
-    }
+    move |_, block| decoder.decode(&encoder.encode(block).unwrap()).unwrap().to_vec()
 }
 
 #[test]
 fn latency_is_exact_without_a_codec() {
-    for delay in [
-        0, 317, 5_000, 63_210, 250_500, 999_999, 1_500_000, 4_500_000, -20_000, -400_000,
-    ] {
+    for delay in [0, 317, 5_000, 63_210, 250_500, 999_999, 1_500_000, 4_500_000, -20_000, -400_000] {
         let (latencies, hz) = measured(440, 4, |_| delay, |_, block| block.to_vec());
         assert!(latencies.len() >= 25, "{delay}: {}", latencies.len());
         for latency in latencies {
-            assert!(
-                (latency - delay).abs() <= 700,
-                "{latency} instead of {delay}"
-            );
+            assert!((latency - delay).abs() <= 700, "{latency} instead of {delay}");
         }
         assert!((hz - 440.0).abs() <= 4.0, "{hz}");
     }
@@ -74,16 +60,9 @@ fn latency_is_within_2_ms_after_opus() {
     ] {
         for dtx in [false, true] {
             let (latencies, pitch) = measured(hz, 12, |_| 93_500, opus(rate, dtx));
-            assert!(
-                latencies.len() >= 95,
-                "{hz} Hz at {rate}, dtx {dtx}: {}",
-                latencies.len()
-            );
+            assert!(latencies.len() >= 95, "{hz} Hz at {rate}, dtx {dtx}: {}", latencies.len());
             for latency in latencies {
-                assert!(
-                    (latency - 100_000).abs() <= 2_000,
-                    "{latency} at {hz} Hz, {rate} bit/s, dtx {dtx}"
-                );
+                assert!((latency - 100_000).abs() <= 2_000, "{latency} at {hz} Hz, {rate} bit/s, dtx {dtx}");
             }
             assert!((pitch - hz as f32).abs() <= 6.0, "{pitch} instead of {hz}");
         }
@@ -93,10 +72,8 @@ fn latency_is_within_2_ms_after_opus() {
 #[test]
 fn latency_is_measured_through_loss_and_concealment() {
     for (every, enough, tolerance) in [(20, 100, 3_000), (10, 70, 4_000), (5, 40, 6_000)] {
-        let (mut encoder, mut decoder) = (
-            Encoder::new(Settings::default()).unwrap(),
-            Decoder::new().unwrap(),
-        );
+        let (mut encoder, mut decoder) =
+            (Encoder::new(Settings::default()).unwrap(), Decoder::new().unwrap());
         let (latencies, _) = measured(
             440,
             15,
@@ -112,16 +89,9 @@ fn latency_is_measured_through_loss_and_concealment() {
                 }
             },
         );
-        assert!(
-            latencies.len() >= enough,
-            "1 in {every}: {}",
-            latencies.len()
-        );
+        assert!(latencies.len() >= enough, "1 in {every}: {}", latencies.len());
         for latency in &latencies {
-            assert!(
-                (latency - 100_000).abs() <= tolerance,
-                "{latency} with 1 in {every} lost"
-            );
+            assert!((latency - 100_000).abs() <= tolerance, "{latency} with 1 in {every} lost");
         }
     }
 }
@@ -133,22 +103,16 @@ fn a_change_of_latency_is_followed() {
         let (latencies, _) = measured(440, 12, delay, |_, block| block.to_vec());
         assert!((latencies[10] - before).abs() < 1000);
         assert!((latencies.last().unwrap() - after).abs() < 1000);
-        let strange =
-            |latency: &&i64| (**latency - before).abs() > 2000 && (**latency - after).abs() > 2000;
-        assert!(
-            latencies.iter().filter(strange).count() <= 4,
-            "{latencies:?}"
-        );
+        let strange = |latency: &&i64| (**latency - before).abs() > 2000 && (**latency - after).abs() > 2000;
+        assert!(latencies.iter().filter(strange).count() <= 4, "{latencies:?}");
     }
 }
 
 #[test]
 fn speech_noise_and_silence_are_no_tone() {
     let wav = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/talk.wav")).unwrap();
-    let speech: Vec<f32> = wav[44..]
-        .chunks_exact(2)
-        .map(|s| f32::from(i16::from_le_bytes([s[0], s[1]])) / 32768.0)
-        .collect();
+    let speech: Vec<f32> =
+        wav[44..].chunks_exact(2).map(|s| f32::from(i16::from_le_bytes([s[0], s[1]])) / 32768.0).collect();
     let mut state = 1_u32;
     let noise: Vec<f32> = (0..480_000)
         .map(|_| {
@@ -156,22 +120,14 @@ fn speech_noise_and_silence_are_no_tone() {
             (state >> 8) as f32 / (1 << 24) as f32 - 0.5
         })
         .collect();
-    let hum: Vec<f32> = (0..480_000)
-        .map(|i| (i as f32 * 0.02).sin() * 0.5)
-        .collect();
-    for (name, sound) in [
-        ("speech", speech),
-        ("noise", noise),
-        ("silence", vec![0.0; 480_000]),
-        ("hum", hum),
-    ] {
+    let hum: Vec<f32> = (0..480_000).map(|i| (i as f32 * 0.02).sin() * 0.5).collect();
+    for (name, sound) in [("speech", speech), ("noise", noise), ("silence", vec![0.0; 480_000]), ("hum", hum)]
+    {
         let mut reader = Reader::new();
         let mut time = START;
         for _ in 0..20 {
             for block in sound.chunks_exact(BLOCK) {
-                reader.listen(block, WallTime(time), |m| {
-                    panic!("{name} read as a tone: {m:?}")
-                });
+                reader.listen(block, WallTime(time), |m| panic!("{name} read as a tone: {m:?}"));
                 time += 20_000;
             }
         }

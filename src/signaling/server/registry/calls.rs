@@ -5,11 +5,10 @@
 
 use std::time::Duration;
 
+use super::ending::end;
 use super::local::Local;
 use super::{Output, RING_GUARD, Refusal, Reply, Timer};
-use crate::signaling::protocol::{
-    CallId, EndReason, ErrorCode, Fold, Key, Name, ServerMessage, SessionId,
-};
+use crate::signaling::protocol::{CallId, EndReason, ErrorCode, Fold, Key, Name, ServerMessage, SessionId};
 
 #[derive(Debug)]
 pub(super) struct Call {
@@ -47,14 +46,10 @@ pub(super) enum Phase {
 }
 
 const UNKNOWN: Refusal = Refusal::new(ErrorCode::UnknownCall, "no such call");
-const WRONG_STATE: Refusal = Refusal::new(
-    ErrorCode::WrongState,
-    "the call is not in a state that allows this",
-);
-const TOO_MANY: Refusal = Refusal::new(
-    ErrorCode::TooManyCalls,
-    "as many pending calls as a session may have",
-);
+const WRONG_STATE: Refusal =
+    Refusal::new(ErrorCode::WrongState, "the call is not in a state that allows this");
+const TOO_MANY: Refusal =
+    Refusal::new(ErrorCode::TooManyCalls, "as many pending calls as a session may have");
 
 impl Local {
     pub(super) fn invite(
@@ -66,28 +61,22 @@ impl Local {
         out: &mut Vec<Output>,
     ) -> Result<Reply, Refusal> {
         if self.calls.contains_key(&id) {
-            return Err(Refusal::new(
-                ErrorCode::CallExists,
-                "this call id is in use",
-            ));
+            return Err(Refusal::new(ErrorCode::CallExists, "this call id is in use"));
         }
         let callee = Name::new(to).map_err(|_| bad_name())?.fold();
         self.room_for_call(from)?;
         let caller = self.side(from)?;
         let rung: Vec<SessionId> = self.names.get(&callee).map_or_else(Vec::new, |online| {
-            let rings = |s: &SessionId| {
-                *s != from && self.sessions.get(s).is_some_and(|s| s.detached.is_none())
-            };
+            let rings =
+                |s: &SessionId| *s != from && self.sessions.get(s).is_some_and(|s| s.detached.is_none());
             online.sessions.iter().copied().filter(rings).collect()
         });
         if rung.is_empty() {
             end(from, id, EndReason::UnknownName, out);
             return Ok(Reply::Done);
         }
-        let targets: Vec<SessionId> = rung
-            .into_iter()
-            .filter(|s| self.pending(*s) < self.bounds.pending_calls)
-            .collect();
+        let targets: Vec<SessionId> =
+            rung.into_iter().filter(|s| self.pending(*s) < self.bounds.pending_calls).collect();
         if targets.is_empty() {
             end(from, id, EndReason::Busy, out);
             return Ok(Reply::Done);
@@ -105,20 +94,8 @@ impl Local {
         self.enter(from, id);
         let until = now + RING_GUARD;
         self.timers.insert((until, Timer::Ring(id)));
-        let phase = Phase::Ringing {
-            callee: callee.clone(),
-            targets,
-            told: false,
-            any_busy: false,
-            until,
-        };
-        self.calls.insert(
-            id,
-            Call {
-                first: caller,
-                phase,
-            },
-        );
+        let phase = Phase::Ringing { callee: callee.clone(), targets, told: false, any_busy: false, until };
+        self.calls.insert(id, Call { first: caller, phase });
         self.touch_session(now, from);
         self.touch(now, &callee);
         Ok(Reply::Done)
@@ -140,10 +117,7 @@ impl Local {
         if !std::mem::replace(told, true)
             && let Some(to) = call.first.session
         {
-            out.push(Output::Deliver {
-                to,
-                message: ServerMessage::Ringing { call: id },
-            });
+            out.push(Output::Deliver { to, message: ServerMessage::Ringing { call: id } });
         }
         Ok(Reply::Done)
     }
@@ -157,13 +131,7 @@ impl Local {
     ) -> Result<Reply, Refusal> {
         let second = self.side(from)?;
         let call = self.calls.get_mut(&id).ok_or(UNKNOWN)?;
-        let Phase::Ringing {
-            targets,
-            until,
-            callee,
-            ..
-        } = &mut call.phase
-        else {
+        let Phase::Ringing { targets, until, callee, .. } = &mut call.phase else {
             return Err(refuse(call, from));
         };
         if !targets.contains(&from) {
@@ -172,12 +140,8 @@ impl Local {
         self.timers.remove(&(*until, Timer::Ring(id)));
         let others: Vec<SessionId> = targets.iter().copied().filter(|t| *t != from).collect();
         let callee = callee.clone();
-        let message = ServerMessage::Accepted {
-            call: id,
-            by: second.name.clone(),
-            key: second.key,
-            session: from,
-        };
+        let message =
+            ServerMessage::Accepted { call: id, by: second.name.clone(), key: second.key, session: from };
         call.phase = Phase::Accepted { second };
         let caller = call.first.session;
         if let Some(to) = caller {
@@ -186,11 +150,7 @@ impl Local {
             if let Some(session) = self.sessions.get(&to)
                 && let Some(at) = session.detached
             {
-                let message = ServerMessage::PeerSignaling {
-                    call: id,
-                    up: false,
-                    session: Some(to),
-                };
+                let message = ServerMessage::PeerSignaling { call: id, up: false, session: Some(to) };
                 out.push(Output::Deliver { to: from, message });
                 self.extend_patience(now, to, at);
             }
@@ -215,10 +175,7 @@ impl Local {
         out: &mut Vec<Output>,
     ) -> Result<Reply, Refusal> {
         let call = self.calls.get_mut(&id).ok_or(UNKNOWN)?;
-        let Phase::Ringing {
-            targets, any_busy, ..
-        } = &mut call.phase
-        else {
+        let Phase::Ringing { targets, any_busy, .. } = &mut call.phase else {
             return Err(refuse(call, from));
         };
         if !targets.contains(&from) {
@@ -229,11 +186,7 @@ impl Local {
         let over = !busy || targets.is_empty();
         self.quit(from, id);
         if over {
-            let reason = if busy {
-                EndReason::Busy
-            } else {
-                EndReason::Declined
-            };
+            let reason = if busy { EndReason::Busy } else { EndReason::Declined };
             self.end_ringing(now, id, reason, EndReason::AnsweredElsewhere, out);
         } else {
             self.touch_session(now, from);
@@ -273,8 +226,7 @@ impl Local {
     ) -> Result<Reply, Refusal> {
         let call = self.calls.get(&id).ok_or(UNKNOWN)?;
         match &call.phase {
-            Phase::Accepted { second }
-                if [call.first.session, second.session].contains(&Some(from)) => {}
+            Phase::Accepted { second } if [call.first.session, second.session].contains(&Some(from)) => {}
             Phase::Waiting { .. } if call.first.session == Some(from) => {}
             _ => return Err(refuse(call, from)),
         }
@@ -295,13 +247,7 @@ impl Local {
         let own = me.name.fold();
         let Some(call) = self.calls.get(&id) else {
             self.room_for_call(from)?;
-            self.calls.insert(
-                id,
-                Call {
-                    first: me,
-                    phase: Phase::Waiting { with },
-                },
-            );
+            self.calls.insert(id, Call { first: me, phase: Phase::Waiting { with } });
             self.enter(from, id);
             self.touch(now, &own);
             return Ok(Reply::Done);
@@ -329,8 +275,7 @@ impl Local {
                     mine.name.fold() == own && mine.key == me.key && other.name.fold() == with
                 };
                 let gone = |side: &Side| {
-                    side.session
-                        .is_none_or(|s| self.sessions.get(&s).is_none_or(|s| s.detached.is_some()))
+                    side.session.is_none_or(|s| self.sessions.get(&s).is_none_or(|s| s.detached.is_some()))
                 };
                 let first_fits = fits(&call.first, second);
                 let second_fits = fits(second, &call.first);
@@ -374,25 +319,17 @@ impl Local {
             _ => return Err(refuse(call, from)),
         };
         match (other, to) {
-            (Some(other), Some(to)) if other != to => Err(Refusal::new(
-                ErrorCode::UnknownCall,
-                "the session it is for is not in this call",
-            )),
+            (Some(other), Some(to)) if other != to => {
+                Err(Refusal::new(ErrorCode::UnknownCall, "the session it is for is not in this call"))
+            }
             (Some(other), _) => Ok(other),
-            (None, _) => Err(Refusal::new(
-                ErrorCode::PeerAway,
-                "the other side has lost its way to the server",
-            )),
+            (None, _) => {
+                Err(Refusal::new(ErrorCode::PeerAway, "the other side has lost its way to the server"))
+            }
         }
     }
 
-    pub(super) fn ring_timeout(
-        &mut self,
-        now: Duration,
-        id: CallId,
-        at: Duration,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn ring_timeout(&mut self, now: Duration, id: CallId, at: Duration, out: &mut Vec<Output>) {
         let due = self
             .calls
             .get(&id)
@@ -418,16 +355,10 @@ impl Local {
             Phase::Ringing { .. } if call.first.session == Some(session) => {
                 self.end_ringing(now, id, EndReason::Cancelled, EndReason::Cancelled, out);
             }
-            Phase::Ringing {
-                targets, any_busy, ..
-            } => {
+            Phase::Ringing { targets, any_busy, .. } => {
                 targets.retain(|t| *t != session);
                 if targets.is_empty() {
-                    let reason = if *any_busy {
-                        EndReason::Busy
-                    } else {
-                        EndReason::Unavailable
-                    };
+                    let reason = if *any_busy { EndReason::Busy } else { EndReason::Unavailable };
                     self.end_ringing(now, id, reason, reason, out);
                 }
             }
@@ -455,11 +386,7 @@ impl Local {
         let calls = self.sessions.get(&session).map_or(&[][..], |s| &s.calls);
         for id in calls {
             if let Ok(to) = self.other_participant(session, *id, None) {
-                let message = ServerMessage::PeerSignaling {
-                    call: *id,
-                    up,
-                    session: Some(session),
-                };
+                let message = ServerMessage::PeerSignaling { call: *id, up, session: Some(session) };
                 out.push(Output::Deliver { to, message });
             }
         }
@@ -469,110 +396,26 @@ impl Local {
     fn introduce(&self, id: CallId, joined: SessionId, out: &mut Vec<Output>) {
         let other = self.other_participant(joined, id, None).ok();
         let up = other.is_some_and(|o| self.sessions.get(&o).is_some_and(|s| s.detached.is_none()));
-        let message = ServerMessage::PeerSignaling {
-            call: id,
-            up,
-            session: other,
-        };
-        out.push(Output::Deliver {
-            to: joined,
-            message,
-        });
+        let message = ServerMessage::PeerSignaling { call: id, up, session: other };
+        out.push(Output::Deliver { to: joined, message });
         if let Some(to) = other {
-            let message = ServerMessage::PeerSignaling {
-                call: id,
-                up: true,
-                session: Some(joined),
-            };
+            let message = ServerMessage::PeerSignaling { call: id, up: true, session: Some(joined) };
             out.push(Output::Deliver { to, message });
-        }
-    }
-
-    /// Ends a call that rings: the caller hears one reason, the sessions that ring still another.
-    fn end_ringing(
-        &mut self,
-        now: Duration,
-        id: CallId,
-        for_caller: EndReason,
-        for_callee: EndReason,
-        out: &mut Vec<Output>,
-    ) {
-        let Some(Call {
-            first,
-            phase:
-                Phase::Ringing {
-                    callee,
-                    targets,
-                    until,
-                    ..
-                },
-        }) = self.calls.remove(&id)
-        else {
-            return;
-        };
-        self.timers.remove(&(until, Timer::Ring(id)));
-        for to in targets {
-            end(to, id, for_callee, out);
-            self.quit(to, id);
-        }
-        if let Some(caller) = first.session {
-            // Who cancelled knows it.
-            if for_caller != EndReason::Cancelled {
-                end(caller, id, for_caller, out);
-            }
-            self.quit(caller, id);
-        }
-        self.touch(now, &first.name.fold());
-        self.touch(now, &callee);
-    }
-
-    fn end_accepted(
-        &mut self,
-        now: Duration,
-        id: CallId,
-        by: SessionId,
-        reason: EndReason,
-        out: &mut Vec<Output>,
-    ) {
-        let Some(Call { first, phase }) = self.calls.remove(&id) else {
-            return;
-        };
-        let reason = match reason {
-            EndReason::HungUp => EndReason::HungUpByPeer,
-            other => other,
-        };
-        let second = match phase {
-            Phase::Accepted { second } => Some(second),
-            _ => None,
-        };
-        for side in [Some(first), second].into_iter().flatten() {
-            if let Some(session) = side.session {
-                if session != by {
-                    end(session, id, reason, out);
-                }
-                self.quit(session, id);
-            }
-            self.touch(now, &side.name.fold());
         }
     }
 
     /// Calls of a session that are not accepted.
     fn pending(&self, session: SessionId) -> usize {
         let calls = self.sessions.get(&session).map_or(&[][..], |s| &s.calls);
-        let pending = |id: &&CallId| {
-            self.calls
-                .get(id)
-                .is_some_and(|c| !matches!(c.phase, Phase::Accepted { .. }))
-        };
+        let pending =
+            |id: &&CallId| self.calls.get(id).is_some_and(|c| !matches!(c.phase, Phase::Accepted { .. }));
         calls.iter().filter(pending).count()
     }
 
     /// A session may hold so many pending calls, and twice as many calls in all.
     fn room_for_call(&self, session: SessionId) -> Result<(), Refusal> {
         let all = self.sessions.get(&session).map_or(0, |s| s.calls.len());
-        if self.pending(session) >= self.bounds.pending_calls
-            || all >= 2 * self.bounds.pending_calls
-        {
+        if self.pending(session) >= self.bounds.pending_calls || all >= 2 * self.bounds.pending_calls {
             return Err(TOO_MANY);
         }
         Ok(())
@@ -580,11 +423,7 @@ impl Local {
 
     fn side(&self, session: SessionId) -> Result<Side, Refusal> {
         let s = self.sessions.get(&session).ok_or(UNKNOWN)?;
-        Ok(Side {
-            name: s.name.clone(),
-            key: s.key,
-            session: Some(session),
-        })
+        Ok(Side { name: s.name.clone(), key: s.key, session: Some(session) })
     }
 
     fn enter(&mut self, session: SessionId, id: CallId) {
@@ -595,7 +434,7 @@ impl Local {
         }
     }
 
-    fn quit(&mut self, session: SessionId, id: CallId) {
+    pub(super) fn quit(&mut self, session: SessionId, id: CallId) {
         if let Some(session) = self.sessions.get_mut(&session) {
             session.calls.retain(|c| *c != id);
             if session.calls.is_empty() {
@@ -603,13 +442,6 @@ impl Local {
             }
         }
     }
-}
-
-fn end(to: SessionId, call: CallId, reason: EndReason, out: &mut Vec<Output>) {
-    out.push(Output::Deliver {
-        to,
-        message: ServerMessage::ended(call, reason),
-    });
 }
 
 /// A participant learns that the state is wrong; anybody else learns nothing of the call.

@@ -6,12 +6,10 @@ use std::time::Duration;
 
 use super::calls::{Call, Phase};
 use super::presence::Presence;
-use super::{
-    Bounds, Join, Joined, LEAVE_DEBOUNCE, Output, RESUME_IN_CALL, Refusal, Registry, Reply, Timer,
-};
+use super::{Bounds, Join, Joined, LEAVE_DEBOUNCE, Output, RESUME_IN_CALL, Refusal, Registry, Reply, Timer};
 use crate::signaling::protocol::{
-    Availability, CallId, ClientMessage, ErrorCode, Fold, Key, MAX_PAGE, MAX_QUERY, Name,
-    PresenceState, ResumeToken, ServerMessage, SessionId, User, fold_text,
+    Availability, CallId, ClientMessage, ErrorCode, Fold, Key, MAX_PAGE, MAX_QUERY, Name, PresenceState,
+    ResumeToken, ServerMessage, SessionId, User, fold_text,
 };
 
 /// Names looked at for one page: a search that finds little returns a short page and a `next`.
@@ -52,10 +50,7 @@ pub(super) struct Online {
 impl Local {
     /// An empty registry.
     pub fn new(bounds: Bounds) -> Local {
-        Local {
-            bounds,
-            ..Local::default()
-        }
+        Local { bounds, ..Local::default() }
     }
 
     /// The state of a name over all of its sessions, without any debouncing.
@@ -64,17 +59,11 @@ impl Local {
             return PresenceState::Offline;
         };
         let mut best = PresenceState::Offline;
-        for session in online
-            .sessions
-            .iter()
-            .filter_map(|id| self.sessions.get(id))
-        {
+        for session in online.sessions.iter().filter_map(|id| self.sessions.get(id)) {
             for call in session.calls.iter().filter_map(|id| self.calls.get(id)) {
                 match call.phase {
                     Phase::Accepted { .. } | Phase::Waiting { .. } => return PresenceState::InCall,
-                    Phase::Ringing { .. } if session.detached.is_none() => {
-                        best = PresenceState::Ringing
-                    }
+                    Phase::Ringing { .. } if session.detached.is_none() => best = PresenceState::Ringing,
                     Phase::Ringing { .. } => {}
                 }
             }
@@ -111,11 +100,7 @@ impl Local {
                 Some(Phase::Accepted { .. } | Phase::Waiting { .. })
             )
         };
-        if session.calls.iter().any(holds) {
-            RESUME_IN_CALL
-        } else {
-            LEAVE_DEBOUNCE
-        }
+        if session.calls.iter().any(holds) { RESUME_IN_CALL } else { LEAVE_DEBOUNCE }
     }
 
     /// A session whose socket is broken has become part of an accepted call: it is kept for longer.
@@ -130,19 +115,11 @@ impl Local {
         }
     }
 
-    fn resume(
-        &mut self,
-        now: Duration,
-        join: &Join,
-        fold: &Fold,
-        out: &mut Vec<Output>,
-    ) -> Option<Joined> {
+    fn resume(&mut self, now: Duration, join: &Join, fold: &Fold, out: &mut Vec<Output>) -> Option<Joined> {
         let wanted = join.resume?;
         let online = self.names.get(fold)?;
         let id = *online.sessions.iter().find(|id| {
-            self.sessions
-                .get(id)
-                .is_some_and(|s| s.secret.matches(&wanted) && s.key == join.key)
+            self.sessions.get(id).is_some_and(|s| s.secret.matches(&wanted) && s.key == join.key)
         })?;
         let session = self.sessions.get_mut(&id)?;
         session.secret = join.secret;
@@ -152,12 +129,7 @@ impl Local {
             self.tell_peers(id, true, out);
             self.touch(now, fold);
         }
-        Some(Joined {
-            session: id,
-            resumed: true,
-            secret: join.secret,
-            calls,
-        })
+        Some(Joined { session: id, resumed: true, secret: join.secret, calls })
     }
 
     fn forget(&mut self, now: Duration, id: SessionId, gone_for_good: bool, out: &mut Vec<Output>) {
@@ -196,10 +168,7 @@ impl Local {
     ) -> Result<Reply, Refusal> {
         let too_long = |text: &Option<String>| text.as_ref().is_some_and(|t| t.len() > MAX_QUERY);
         if too_long(&query) || too_long(&after) {
-            return Err(Refusal::new(
-                ErrorCode::Malformed,
-                "query and after have at most 64 bytes",
-            ));
+            return Err(Refusal::new(ErrorCode::Malformed, "query and after have at most 64 bytes"));
         }
         let limit = usize::from(limit.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE));
         let query = query.map(|q| fold_text(&q)).unwrap_or_default();
@@ -222,25 +191,15 @@ impl Local {
             }
             match self.state(fold) {
                 PresenceState::Offline => {}
-                state => users.push(User {
-                    name: online.name.clone(),
-                    state,
-                }),
+                state => users.push(User { name: online.name.clone(), state }),
             }
         }
         let last = self.names.keys().next_back();
-        let next = next
-            .filter(|n| Some(*n) != last)
-            .map(|n| n.as_str().to_owned());
+        let next = next.filter(|n| Some(*n) != last).map(|n| n.as_str().to_owned());
         Ok(Reply::Page { users, next })
     }
 
-    fn set_away(
-        &mut self,
-        now: Duration,
-        from: SessionId,
-        state: Availability,
-    ) -> Result<Reply, Refusal> {
+    fn set_away(&mut self, now: Duration, from: SessionId, state: Availability) -> Result<Reply, Refusal> {
         if let Some(session) = self.sessions.get_mut(&from) {
             session.away = state == Availability::Away;
         }
@@ -250,12 +209,7 @@ impl Local {
 }
 
 impl Registry for Local {
-    fn join(
-        &mut self,
-        now: Duration,
-        join: Join,
-        out: &mut Vec<Output>,
-    ) -> Result<Joined, Refusal> {
+    fn join(&mut self, now: Duration, join: Join, out: &mut Vec<Output>) -> Result<Joined, Refusal> {
         let fold = join.name.fold();
         if let Some(joined) = self.resume(now, &join, &fold, out) {
             return Ok(joined);
@@ -267,11 +221,10 @@ impl Registry for Local {
             && online.sessions.len() >= self.bounds.sessions_per_name
         {
             // A session whose socket broke makes room first, unless a call depends on it.
-            let idle = online.sessions.iter().copied().find(|id| {
-                self.sessions
-                    .get(id)
-                    .is_some_and(|s| s.detached.is_some() && s.calls.is_empty())
-            });
+            let idle =
+                online.sessions.iter().copied().find(|id| {
+                    self.sessions.get(id).is_some_and(|s| s.detached.is_some() && s.calls.is_empty())
+                });
             match idle {
                 Some(idle) => self.forget(now, idle, false, out),
                 None => {
@@ -293,18 +246,13 @@ impl Registry for Local {
             watched: BTreeSet::new(),
         };
         self.sessions.insert(join.session, session);
-        let online = self.names.entry(fold.clone()).or_insert_with(|| Online {
-            name: join.name,
-            sessions: Vec::with_capacity(1),
-        });
+        let online = self
+            .names
+            .entry(fold.clone())
+            .or_insert_with(|| Online { name: join.name, sessions: Vec::with_capacity(1) });
         online.sessions.push(join.session);
         self.touch(now, &fold);
-        Ok(Joined {
-            session: join.session,
-            resumed: false,
-            secret: join.secret,
-            calls: Vec::new(),
-        })
+        Ok(Joined { session: join.session, resumed: false, secret: join.secret, calls: Vec::new() })
     }
 
     fn detach(&mut self, now: Duration, id: SessionId, out: &mut Vec<Output>) {
@@ -333,12 +281,7 @@ impl Registry for Local {
         out: &mut Vec<Output>,
     ) -> Result<Reply, Refusal> {
         match message {
-            ClientMessage::List {
-                query,
-                after,
-                limit,
-                ..
-            } => self.page(from, query, after, limit),
+            ClientMessage::List { query, after, limit, .. } => self.page(from, query, after, limit),
             ClientMessage::Watch { names, .. } => self.watch(from, &names, out),
             ClientMessage::Unwatch { names, .. } => self.unwatch(from, &names),
             ClientMessage::State { state, .. } => self.set_away(now, from, state),
@@ -352,19 +295,13 @@ impl Registry for Local {
             ClientMessage::Login(_)
             | ClientMessage::Logout { .. }
             | ClientMessage::Description(_)
-            | ClientMessage::Candidate(_) => Err(Refusal::new(
-                ErrorCode::WrongOrder,
-                "this message does not belong here",
-            )),
+            | ClientMessage::Candidate(_) => {
+                Err(Refusal::new(ErrorCode::WrongOrder, "this message does not belong here"))
+            }
         }
     }
 
-    fn route(
-        &self,
-        from: SessionId,
-        call: CallId,
-        to: Option<SessionId>,
-    ) -> Result<SessionId, Refusal> {
+    fn route(&self, from: SessionId, call: CallId, to: Option<SessionId>) -> Result<SessionId, Refusal> {
         self.other_participant(from, call, to)
     }
 
@@ -379,11 +316,7 @@ impl Registry for Local {
             match timer {
                 Timer::Ring(call) => self.ring_timeout(now, call, at, out),
                 Timer::Detached(session) => {
-                    if self
-                        .sessions
-                        .get(&session)
-                        .is_some_and(|s| s.detached == Some(at))
-                    {
+                    if self.sessions.get(&session).is_some_and(|s| s.detached == Some(at)) {
                         self.forget(now, session, false, out);
                     }
                 }
@@ -395,10 +328,7 @@ impl Registry for Local {
             }
         }
         for (to, changes) in changes {
-            out.push(Output::Deliver {
-                to,
-                message: ServerMessage::Presence { changes },
-            });
+            out.push(Output::Deliver { to, message: ServerMessage::Presence { changes } });
         }
     }
 

@@ -8,6 +8,7 @@
 //! publishing what concerns sessions elsewhere and feeding in what the others publish.
 
 mod calls;
+mod ending;
 mod local;
 mod presence;
 #[cfg(test)]
@@ -44,11 +45,7 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Bounds {
-            sessions: 20_000,
-            sessions_per_name: 8,
-            pending_calls: 8,
-        }
+        Bounds { sessions: 20_000, sessions_per_name: 8, pending_calls: 8 }
     }
 }
 
@@ -129,8 +126,7 @@ pub trait Registry: Send + 'static {
     ///
     /// # Errors
     /// [`Refusal`] when a bound is reached.
-    fn join(&mut self, now: Duration, join: Join, out: &mut Vec<Output>)
-    -> Result<Joined, Refusal>;
+    fn join(&mut self, now: Duration, join: Join, out: &mut Vec<Output>) -> Result<Joined, Refusal>;
 
     /// The session's socket broke. It may be resumed for a while.
     fn detach(&mut self, now: Duration, session: SessionId, out: &mut Vec<Output>);
@@ -155,12 +151,7 @@ pub trait Registry: Send + 'static {
     ///
     /// # Errors
     /// [`Refusal`] when it may not pass.
-    fn route(
-        &self,
-        from: SessionId,
-        call: CallId,
-        to: Option<SessionId>,
-    ) -> Result<SessionId, Refusal>;
+    fn route(&self, from: SessionId, call: CallId, to: Option<SessionId>) -> Result<SessionId, Refusal>;
 
     /// Does what is due.
     fn tick(&mut self, now: Duration, out: &mut Vec<Output>);

@@ -82,10 +82,7 @@ impl Presence {
         watched.told = state;
         let name = name.unwrap_or(&watched.asked);
         for watcher in &watched.watchers {
-            changes.entry(*watcher).or_default().push(Change {
-                name: name.clone(),
-                state,
-            });
+            changes.entry(*watcher).or_default().push(Change { name: name.clone(), state });
         }
     }
 
@@ -124,9 +121,7 @@ impl Presence {
 
     #[cfg(test)]
     pub(super) fn watchers(&self) -> impl Iterator<Item = (&Fold, SessionId)> {
-        self.watched
-            .iter()
-            .flat_map(|(fold, w)| w.watchers.iter().map(move |s| (fold, *s)))
+        self.watched.iter().flat_map(|(fold, w)| w.watchers.iter().map(move |s| (fold, *s)))
     }
 }
 
@@ -137,47 +132,30 @@ impl Local {
         names: &[String],
         out: &mut Vec<Output>,
     ) -> Result<Reply, Refusal> {
-        let too_many = Refusal::new(
-            ErrorCode::TooManyWatched,
-            "a session watches at most 100 names",
-        );
+        let too_many = Refusal::new(ErrorCode::TooManyWatched, "a session watches at most 100 names");
         if names.len() > MAX_WATCHED {
             return Err(too_many);
         }
         let names = parse_names(names)?;
         let already = self.sessions.get(&from).map(|s| &s.watched);
-        let fresh: BTreeMap<Fold, Name> = names
-            .into_iter()
-            .filter(|(fold, _)| already.is_none_or(|w| !w.contains(fold)))
-            .collect();
+        let fresh: BTreeMap<Fold, Name> =
+            names.into_iter().filter(|(fold, _)| already.is_none_or(|w| !w.contains(fold))).collect();
         if already.map_or(0, BTreeSet::len) + fresh.len() > MAX_WATCHED {
             return Err(too_many);
         }
         let mut changes = Vec::with_capacity(fresh.len());
         for (fold, name) in fresh {
             // Late watchers are told what the others believe, so that one delta serves all.
-            let state = self
-                .presence
-                .told(&fold)
-                .unwrap_or_else(|| self.state(&fold));
-            let spelled = self
-                .names
-                .get(&fold)
-                .map_or_else(|| name.clone(), |o| o.name.clone());
-            changes.push(Change {
-                name: spelled,
-                state,
-            });
+            let state = self.presence.told(&fold).unwrap_or_else(|| self.state(&fold));
+            let spelled = self.names.get(&fold).map_or_else(|| name.clone(), |o| o.name.clone());
+            changes.push(Change { name: spelled, state });
             if let Some(session) = self.sessions.get_mut(&from) {
                 session.watched.insert(fold.clone());
             }
             self.presence.watch(name, fold, from, state);
         }
         if !changes.is_empty() {
-            out.push(Output::Deliver {
-                to: from,
-                message: ServerMessage::Presence { changes },
-            });
+            out.push(Output::Deliver { to: from, message: ServerMessage::Presence { changes } });
         }
         Ok(Reply::Done)
     }
@@ -190,11 +168,7 @@ impl Local {
         let gone: Vec<Fold> = if names.is_empty() {
             std::mem::take(watched).into_iter().collect()
         } else {
-            names
-                .into_iter()
-                .map(|(fold, _)| fold)
-                .filter(|fold| watched.remove(fold))
-                .collect()
+            names.into_iter().map(|(fold, _)| fold).filter(|fold| watched.remove(fold)).collect()
         };
         for fold in gone {
             self.presence.unwatch(&fold, from, &mut self.timers);
@@ -208,12 +182,7 @@ fn parse_names(names: &[String]) -> Result<Vec<(Fold, Name)>, Refusal> {
         .iter()
         .map(|text| Name::new(text).map(|name| (name.fold(), name)))
         .collect::<Result<_, _>>()
-        .map_err(|_| {
-            Refusal::new(
-                ErrorCode::BadName,
-                "one of the names breaks the rules for names",
-            )
-        })
+        .map_err(|_| Refusal::new(ErrorCode::BadName, "one of the names breaks the rules for names"))
 }
 
 fn on_grid(at: Duration) -> Duration {

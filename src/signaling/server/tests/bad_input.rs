@@ -21,18 +21,11 @@ impl Scene {
         let server = Server::start(Config::default()).await;
         let (mut alice, mut bob) = (server.raw("alice").await, server.raw("bob").await);
         let call = call(0xab);
-        alice
-            .send(json!({ "type": "invite", "call": call, "to": "bob" }))
-            .await;
+        alice.send(json!({ "type": "invite", "call": call, "to": "bob" })).await;
         bob.next().await;
         bob.send(json!({ "type": "accept", "call": call })).await;
         alice.next().await;
-        Scene {
-            server,
-            alice,
-            bob,
-            call,
-        }
+        Scene { server, alice, bob, call }
     }
 
     /// The bystanders heard nothing and can go on.
@@ -62,10 +55,7 @@ async fn nonsense_is_answered_and_the_connection_goes_on() {
         (r#"{"type":"list","limit":-1}"#, "malformed"),
         (r#"{"type":"list","colour":"red"}"#, "malformed"),
         (r#"{"type":"list","type":"list"}"#, "malformed"),
-        (
-            r#"{"type":"accept","call":"ABCDEF00000000000000000000000000"}"#,
-            "malformed",
-        ),
+        (r#"{"type":"accept","call":"ABCDEF00000000000000000000000000"}"#, "malformed"),
         (r#"{"type":"accept","call":"00"}"#, "malformed"),
         (r#"{"type":"watch","names":["\u001b[31m"]}"#, "bad-name"),
         (r#"{"type":"watch","names":"bob"}"#, "malformed"),
@@ -76,29 +66,16 @@ async fn nonsense_is_answered_and_the_connection_goes_on() {
     let deep = "[".repeat(30_000);
     eve.send_text(deep).await;
     assert_eq!(eve.error().await, "malformed");
-    eve.send(json!({ "type": "list", "colour": 1, "seq": 9 }))
-        .await;
+    eve.send(json!({ "type": "list", "colour": 1, "seq": 9 })).await;
     assert_eq!(eve.next().await["re"], 9);
+    assert_eq!(eve.refused(json!({ "type": "accept", "call": id })).await, "unknown-call");
+    assert_eq!(eve.refused(json!({ "type": "invite", "call": id, "to": "" })).await, "bad-name");
     assert_eq!(
-        eve.refused(json!({ "type": "accept", "call": id })).await,
-        "unknown-call"
-    );
-    assert_eq!(
-        eve.refused(json!({ "type": "invite", "call": id, "to": "" }))
-            .await,
-        "bad-name"
-    );
-    assert_eq!(
-        eve.refused(json!({ "type": "invite", "call": scene.call, "to": "bob" }))
-            .await,
+        eve.refused(json!({ "type": "invite", "call": scene.call, "to": "bob" })).await,
         "call-exists"
     );
     let names: Vec<String> = (0..101).map(|i| format!("n{i}")).collect();
-    assert_eq!(
-        eve.refused(json!({ "type": "watch", "names": names }))
-            .await,
-        "too-many-watched"
-    );
+    assert_eq!(eve.refused(json!({ "type": "watch", "names": names })).await, "too-many-watched");
     eve.is_fine().await;
     scene.end().await;
 }
@@ -108,37 +85,18 @@ async fn descriptions_and_candidates_that_are_none_go_nowhere() {
     let mut scene = Scene::new().await;
     let call = scene.call.clone();
     for sdp in ["", "hello", "v=0", "v=0\r\n\u{1b}[2J", "v=0\r\n\0"] {
-        assert_eq!(
-            scene.alice.refused(description(&call, sdp)).await,
-            "bad-description"
-        );
+        assert_eq!(scene.alice.refused(description(&call, sdp)).await, "bad-description");
     }
     let long = format!("v=0\r\n{}", "a".repeat(MAX_SDP));
-    assert_eq!(
-        scene.alice.refused(description(&call, &long)).await,
-        "bad-description"
-    );
+    assert_eq!(scene.alice.refused(description(&call, &long)).await, "bad-description");
     let candidate = |text: &str, mid: &str| -> Value {
         json!({ "type": "candidate", "call": call, "candidate": text, "mid": mid, "mline": 0 })
     };
     let long = format!("candidate:{}", "1".repeat(2000));
-    for text in [
-        "nonsense",
-        "candidate:",
-        "candidate:1 1 udp x 1.2.3.4 5 typ host",
-        &long,
-        "candidate:1\n",
-    ] {
-        assert_eq!(
-            scene.alice.refused(candidate(text, "0")).await,
-            "bad-candidate",
-            "{text}"
-        );
+    for text in ["nonsense", "candidate:", "candidate:1 1 udp x 1.2.3.4 5 typ host", &long, "candidate:1\n"] {
+        assert_eq!(scene.alice.refused(candidate(text, "0")).await, "bad-candidate", "{text}");
     }
-    assert_eq!(
-        scene.alice.refused(candidate("", "\u{202e}")).await,
-        "bad-candidate"
-    );
+    assert_eq!(scene.alice.refused(candidate("", "\u{202e}")).await, "bad-candidate");
     scene.end().await;
 }
 
@@ -146,34 +104,22 @@ async fn descriptions_and_candidates_that_are_none_go_nowhere() {
 async fn frames_that_end_a_connection_say_why_first() {
     let scene = Scene::new().await;
     let mut big = scene.server.raw("big").await;
-    big.send_text(format!(
-        r#"{{"type":"list","query":"{}"}}"#,
-        "x".repeat(1 << 20)
-    ))
-    .await;
+    big.send_text(format!(r#"{{"type":"list","query":"{}"}}"#, "x".repeat(1 << 20))).await;
     assert_eq!(big.error().await, "too-large");
     big.is_closed().await;
     let mut exact = scene.server.raw("exact").await;
-    exact
-        .send_text(format!("{}{{}}", " ".repeat(MAX_FRAME - 2)))
-        .await;
+    exact.send_text(format!("{}{{}}", " ".repeat(MAX_FRAME - 2))).await;
     assert_eq!(exact.error().await, "malformed");
     exact.is_fine().await;
     let mut binary = scene.server.raw("binary").await;
-    binary
-        .socket
-        .send(Message::binary(vec![0, 1, 2]))
-        .await
-        .unwrap();
+    binary.socket.send(Message::binary(vec![0, 1, 2])).await.unwrap();
     assert_eq!(binary.error().await, "binary");
     binary.is_closed().await;
     let mut again = scene.server.raw("again").await;
     assert_eq!(
         again
-            .refused(
-                json!({ "type": "login", "protocol": 1, "name": "x", "key": "A".repeat(43),
-        "signature": "A".repeat(86) })
-            )
+            .refused(json!({ "type": "login", "protocol": 1, "name": "x", "key": "A".repeat(43),
+        "signature": "A".repeat(86) }))
             .await,
         "wrong-order"
     );
@@ -188,10 +134,7 @@ async fn logins_that_are_not_right_are_refused() {
 
     let mut first = server.connect().await;
     first.next().await;
-    assert_eq!(
-        first.refused(json!({ "type": "list" })).await,
-        "wrong-order"
-    );
+    assert_eq!(first.refused(json!({ "type": "list" })).await, "wrong-order");
     first.is_closed().await;
 
     // A login that was overheard does not work on another connection.
@@ -259,16 +202,8 @@ async fn logins_that_are_not_right_are_refused() {
 #[tokio::test]
 async fn names_of_the_world_are_welcome() {
     let server = Server::start(Config::default()).await;
-    for name in [
-        "Jürgen",
-        "李小龙",
-        "Ольга",
-        "علي",
-        "שרה",
-        "Ωμέγα",
-        "o'brien",
-        "日本語",
-    ] {
+    for name in ["Jürgen", "李小龙", "Ольга", "علي", "שרה", "Ωμέγα", "o'brien", "日本語"]
+    {
         server.raw(name).await.is_fine().await;
     }
     server.stop().await;

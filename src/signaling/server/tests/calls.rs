@@ -21,13 +21,7 @@ async fn a_call_from_invite_to_hangup_by_two_clients() {
     let call = id(7);
 
     alice.invite(call, "BOB").unwrap();
-    let Event::Incoming {
-        call: rung,
-        from,
-        from_session,
-        ..
-    } = event(&mut from_bob).await
-    else {
+    let Event::Incoming { call: rung, from, from_session, .. } = event(&mut from_bob).await else {
         panic!("no incoming");
     };
     assert_eq!((rung, from.as_str()), (call, "Alice"));
@@ -40,9 +34,7 @@ async fn a_call_from_invite_to_hangup_by_two_clients() {
     assert_eq!(by.as_str(), "bob");
 
     let signature = Signature::from_bytes([1; 64]);
-    alice
-        .description(call, DescriptionKind::Offer, SDP.to_owned(), signature)
-        .unwrap();
+    alice.description(call, DescriptionKind::Offer, SDP.to_owned(), signature).unwrap();
     let offer = event(&mut from_bob).await;
     let expected = Event::Description {
         call,
@@ -53,48 +45,22 @@ async fn a_call_from_invite_to_hangup_by_two_clients() {
     };
     assert_eq!(offer, expected);
     let line = "candidate:1 1 udp 2122260223 192.0.2.1 50000 typ host";
-    bob.candidate(call, line.to_owned(), "0".to_owned(), 0)
-        .unwrap();
-    let Event::Candidate {
-        from, candidate, ..
-    } = event(&mut from_alice).await
-    else {
+    bob.candidate(call, line.to_owned(), "0".to_owned(), 0).unwrap();
+    let Event::Candidate { from, candidate, .. } = event(&mut from_alice).await else {
         panic!("no candidate");
     };
     assert_eq!((from, candidate.as_str()), (session, line));
 
     let page = alice.list(None, None, None).await.unwrap();
-    let users: Vec<_> = page
-        .users
-        .iter()
-        .map(|u| (u.name.as_str(), u.state))
-        .collect();
+    let users: Vec<_> = page.users.iter().map(|u| (u.name.as_str(), u.state)).collect();
     assert_eq!(users, [("bob", PresenceState::InCall)]);
 
     bob.hangup(call, EndReason::HungUp).unwrap();
     let ended = event(&mut from_alice).await;
-    assert!(
-        matches!(
-            ended,
-            Event::Ended {
-                reason: EndReason::HungUpByPeer,
-                ..
-            }
-        ),
-        "{ended:?}"
-    );
+    assert!(matches!(ended, Event::Ended { reason: EndReason::HungUpByPeer, .. }), "{ended:?}");
     alice.hangup(call, EndReason::HungUp).unwrap();
     let refused = event(&mut from_alice).await;
-    assert!(
-        matches!(
-            refused,
-            Event::CallRefused {
-                code: ErrorCode::UnknownCall,
-                ..
-            }
-        ),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Event::CallRefused { code: ErrorCode::UnknownCall, .. }), "{refused:?}");
     alice.close().await;
     bob.close().await;
     server.stop().await;
@@ -103,39 +69,21 @@ async fn a_call_from_invite_to_hangup_by_two_clients() {
 #[tokio::test]
 async fn an_offer_before_the_answer_does_not_reach_the_callee() {
     let server = Server::start(Config::default()).await;
-    let (mut alice, mut bob, mut eve) = (
-        server.raw("alice").await,
-        server.raw("bob").await,
-        server.raw("eve").await,
-    );
+    let (mut alice, mut bob, mut eve) =
+        (server.raw("alice").await, server.raw("bob").await, server.raw("eve").await);
     let call = call(1);
-    alice
-        .send(json!({ "type": "invite", "call": call, "to": "bob" }))
-        .await;
+    alice.send(json!({ "type": "invite", "call": call, "to": "bob" })).await;
     assert_eq!(bob.next().await["type"], "incoming");
     assert_eq!(alice.refused(description(&call, SDP)).await, "wrong-state");
     assert_eq!(bob.refused(description(&call, SDP)).await, "wrong-state");
     assert_eq!(eve.refused(description(&call, SDP)).await, "unknown-call");
-    assert_eq!(
-        eve.refused(json!({ "type": "accept", "call": call })).await,
-        "unknown-call"
-    );
-    assert_eq!(
-        eve.refused(json!({ "type": "cancel", "call": call })).await,
-        "unknown-call"
-    );
+    assert_eq!(eve.refused(json!({ "type": "accept", "call": call })).await, "unknown-call");
+    assert_eq!(eve.refused(json!({ "type": "cancel", "call": call })).await, "unknown-call");
     bob.send(json!({ "type": "accept", "call": call })).await;
     assert_eq!(alice.next().await["type"], "accepted");
     assert_eq!(eve.refused(description(&call, SDP)).await, "unknown-call");
-    assert_eq!(
-        eve.refused(json!({ "type": "hangup", "call": call })).await,
-        "unknown-call"
-    );
-    assert_eq!(
-        eve.refused(json!({ "type": "rejoin", "call": call, "with": "bob" }))
-            .await,
-        "unknown-call"
-    );
+    assert_eq!(eve.refused(json!({ "type": "hangup", "call": call })).await, "unknown-call");
+    assert_eq!(eve.refused(json!({ "type": "rejoin", "call": call, "with": "bob" })).await, "unknown-call");
     alice.send(description(&call, SDP)).await;
     assert_eq!(bob.next().await["sdp"], SDP);
     server.stop().await;
@@ -147,50 +95,28 @@ async fn every_session_of_a_name_rings_and_the_first_to_accept_takes_the_call() 
     let mut alice = server.raw("alice").await;
     let (mut phone, mut laptop) = (server.raw("bob").await, server.raw("bob").await);
     let (first, second) = (call(1), call(2));
-    alice
-        .send(json!({ "type": "invite", "call": first, "to": "bob" }))
-        .await;
+    alice.send(json!({ "type": "invite", "call": first, "to": "bob" })).await;
     assert_eq!(phone.next().await["type"], "incoming");
     assert_eq!(laptop.next().await["type"], "incoming");
-    laptop
-        .send(json!({ "type": "accept", "call": first }))
-        .await;
+    laptop.send(json!({ "type": "accept", "call": first })).await;
     assert_eq!(alice.next().await["type"], "accepted");
     assert_eq!(phone.next().await["reason"], "answered-elsewhere");
-    assert_eq!(
-        phone
-            .refused(json!({ "type": "accept", "call": first }))
-            .await,
-        "unknown-call"
-    );
+    assert_eq!(phone.refused(json!({ "type": "accept", "call": first })).await, "unknown-call");
 
     let mut carol = server.raw("carol").await;
-    carol
-        .send(json!({ "type": "invite", "call": second, "to": "bob" }))
-        .await;
+    carol.send(json!({ "type": "invite", "call": second, "to": "bob" })).await;
     assert_eq!(phone.next().await["type"], "incoming");
     assert_eq!(laptop.next().await["type"], "incoming");
-    laptop
-        .send(json!({ "type": "decline", "call": second, "busy": true }))
-        .await;
-    phone
-        .send(json!({ "type": "decline", "call": second, "busy": true }))
-        .await;
+    laptop.send(json!({ "type": "decline", "call": second, "busy": true })).await;
+    phone.send(json!({ "type": "decline", "call": second, "busy": true })).await;
     assert_eq!(carol.next().await["reason"], "busy");
     server.stop().await;
 }
 
 #[tokio::test]
 async fn a_name_that_is_gone_and_a_name_that_never_was_are_answered_alike() {
-    let messages = Rate {
-        per_second: 1e6,
-        burst: 1e6,
-    };
-    let server = Server::start(Config {
-        messages,
-        ..Config::default()
-    })
-    .await;
+    let messages = Rate { per_second: 1e6, burst: 1e6 };
+    let server = Server::start(Config { messages, ..Config::default() }).await;
     let mut alice = server.raw("alice").await;
     let (bob, mut from_bob) = server.client("bob").await;
     bob.close().await;
@@ -203,14 +129,9 @@ async fn a_name_that_is_gone_and_a_name_that_never_was_are_answered_alike() {
         }
     }
     for (byte, name) in [(1, "bob"), (2, "nobody")] {
-        alice
-            .send(json!({ "type": "invite", "call": call(byte), "to": name }))
-            .await;
+        alice.send(json!({ "type": "invite", "call": call(byte), "to": name })).await;
         let ended = alice.next().await;
-        assert_eq!(
-            (&ended["type"], &ended["reason"]),
-            (&json!("ended"), &json!("unknown-name"))
-        );
+        assert_eq!((&ended["type"], &ended["reason"]), (&json!("ended"), &json!("unknown-name")));
     }
     server.stop().await;
 }
@@ -218,10 +139,7 @@ async fn a_name_that_is_gone_and_a_name_that_never_was_are_answered_alike() {
 #[tokio::test]
 async fn a_call_survives_a_restart_of_the_server_by_rejoin() {
     let directory = tempfile::tempdir().unwrap();
-    let config = Config {
-        data: Some(directory.path().to_owned()),
-        ..Config::default()
-    };
+    let config = Config { data: Some(directory.path().to_owned()), ..Config::default() };
     let server = Server::start(config.clone()).await;
     let port = server.port;
     let (alice, mut from_alice) = server.client("alice").await;
@@ -234,10 +152,7 @@ async fn a_call_survives_a_restart_of_the_server_by_rejoin() {
     server.stop().await;
 
     let server = Server::start_on(port, config).await;
-    for (client, events, with) in [
-        (&alice, &mut from_alice, "bob"),
-        (&bob, &mut from_bob, "alice"),
-    ] {
+    for (client, events, with) in [(&alice, &mut from_alice, "bob"), (&bob, &mut from_bob, "alice")] {
         event_where(events, |e| matches!(e, Event::Down { .. })).await;
         event_where(events, |e| matches!(e, Event::Up { resumed: false, .. })).await;
         client.rejoin(call, with).unwrap();
@@ -246,20 +161,10 @@ async fn a_call_survives_a_restart_of_the_server_by_rejoin() {
     event_where(&mut from_alice, up).await;
     event_where(&mut from_bob, up).await;
     let signature = Signature::from_bytes([1; 64]);
-    bob.description(call, DescriptionKind::Offer, SDP.to_owned(), signature)
-        .unwrap();
+    bob.description(call, DescriptionKind::Offer, SDP.to_owned(), signature).unwrap();
     event_where(&mut from_alice, |e| matches!(e, Event::Description { .. })).await;
     alice.hangup(call, EndReason::HungUp).unwrap();
-    event_where(&mut from_bob, |e| {
-        matches!(
-            e,
-            Event::Ended {
-                reason: EndReason::HungUpByPeer,
-                ..
-            }
-        )
-    })
-    .await;
+    event_where(&mut from_bob, |e| matches!(e, Event::Ended { reason: EndReason::HungUpByPeer, .. })).await;
     server.stop().await;
 }
 
@@ -271,18 +176,13 @@ async fn a_session_is_resumed_and_gets_what_waited_for_it() {
     bob.send(login).await;
     let registered = bob.next().await;
     let call = call(1);
-    alice
-        .send(json!({ "type": "invite", "call": call, "to": "bob" }))
-        .await;
+    alice.send(json!({ "type": "invite", "call": call, "to": "bob" })).await;
     assert_eq!(bob.next().await["type"], "incoming");
     bob.send(json!({ "type": "accept", "call": call })).await;
     assert_eq!(alice.next().await["type"], "accepted");
     drop(bob);
     let lost = alice.next().await;
-    assert_eq!(
-        (&lost["type"], &lost["up"]),
-        (&json!("peer-signaling"), &json!(false))
-    );
+    assert_eq!((&lost["type"], &lost["up"]), (&json!("peer-signaling"), &json!(false)));
     alice.send(description(&call, SDP)).await;
     alice.is_fine().await;
 
@@ -307,31 +207,16 @@ async fn watchers_hear_of_changes_and_nobody_else_does() {
     let mut carol = server.raw("carol").await;
     alice.watch(vec!["Bob".to_owned()]).await.unwrap();
     let state = |event: Event| match event {
-        Event::Presence(changes) => changes
-            .into_iter()
-            .map(|c| (c.name.to_string(), c.state))
-            .collect(),
+        Event::Presence(changes) => changes.into_iter().map(|c| (c.name.to_string(), c.state)).collect(),
         _ => Vec::new(),
     };
-    assert_eq!(
-        state(event(&mut from_alice).await),
-        [("Bob".to_owned(), PresenceState::Offline)]
-    );
+    assert_eq!(state(event(&mut from_alice).await), [("Bob".to_owned(), PresenceState::Offline)]);
     let (bob, _from_bob) = server.client("bob").await;
-    assert_eq!(
-        state(event(&mut from_alice).await),
-        [("bob".to_owned(), PresenceState::Available)]
-    );
+    assert_eq!(state(event(&mut from_alice).await), [("bob".to_owned(), PresenceState::Available)]);
     bob.set_state(Availability::Away).await.unwrap();
-    assert_eq!(
-        state(event(&mut from_alice).await),
-        [("bob".to_owned(), PresenceState::Away)]
-    );
+    assert_eq!(state(event(&mut from_alice).await), [("bob".to_owned(), PresenceState::Away)]);
     bob.close().await;
-    assert_eq!(
-        state(event(&mut from_alice).await),
-        [("Bob".to_owned(), PresenceState::Offline)]
-    );
+    assert_eq!(state(event(&mut from_alice).await), [("Bob".to_owned(), PresenceState::Offline)]);
     carol.is_fine().await;
     server.stop().await;
 }

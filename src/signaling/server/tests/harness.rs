@@ -42,11 +42,7 @@ impl Server {
 
     pub(super) async fn stop(self) {
         self.stop.cancel();
-        timeout(PATIENCE, self.done)
-            .await
-            .unwrap()
-            .unwrap()
-            .unwrap();
+        timeout(PATIENCE, self.done).await.unwrap().unwrap().unwrap();
     }
 
     /// A client of the real actor, already up.
@@ -59,8 +55,7 @@ impl Server {
 
     pub(super) fn client_config(&self, name: &str, key: SigningKey) -> client::Config {
         let server = format!("127.0.0.1:{}", self.port).parse().unwrap();
-        let mut config =
-            client::Config::new(server, Name::new(name).unwrap(), Arc::new(TestKey(key)));
+        let mut config = client::Config::new(server, Name::new(name).unwrap(), Arc::new(TestKey(key)));
         config.backoff.first = Duration::from_millis(20);
         config.backoff.most = Duration::from_millis(100);
         config
@@ -152,9 +147,7 @@ impl Raw {
     }
 
     pub(super) async fn next(&mut self) -> Value {
-        self.try_next()
-            .await
-            .expect("the server closed the connection")
+        self.try_next().await.expect("the server closed the connection")
     }
 
     pub(super) async fn next_message(&mut self) -> ServerMessage {
@@ -164,10 +157,7 @@ impl Raw {
     /// The next text, or none when the connection is closed.
     pub(super) async fn try_next(&mut self) -> Option<Value> {
         loop {
-            match timeout(PATIENCE, self.socket.next())
-                .await
-                .expect("the server says nothing")
-            {
+            match timeout(PATIENCE, self.socket.next()).await.expect("the server says nothing") {
                 Some(Ok(Message::Text(text))) => {
                     parse_server(&text).expect("the server keeps to its protocol");
                     return Some(serde_json::from_str(&text).unwrap());
@@ -198,8 +188,7 @@ impl Raw {
 
     /// Everything sent so far was carried out without a word.
     pub(super) async fn is_fine(&mut self) {
-        self.send(json!({ "type": "state", "state": "available", "seq": 4242 }))
-            .await;
+        self.send(json!({ "type": "state", "state": "available", "seq": 4242 })).await;
         assert_eq!(self.next().await, json!({ "type": "ok", "re": 4242 }));
     }
 }

@@ -1,0 +1,105 @@
+//! What the machine wants done, carried out.
+
+use tokio::time::Instant;
+
+use super::super::event::Event;
+use super::super::leg::{LegCommand, LegSetup};
+use super::super::record::Record;
+use super::{Actor, Legs};
+use crate::call::{CallId, Effect, LinkNotice, Notice};
+
+impl<L: Legs> Actor<L> {
+    pub(super) async fn effect(&mut self, effect: Effect) {
+        match effect {
+            Effect::SendInvite { call, to } => self.wire.invite(call, &to),
+            Effect::SendRinging { call } => self.wire.ringing(call),
+            Effect::SendAccept { call } => self.wire.accept(call),
+            Effect::SendDecline { call, busy } => self.wire.decline(call, busy),
+            Effect::SendCancel { call } => self.wire.cancel(call),
+            Effect::SendHangup { call, reason } => self.wire.hangup(call, reason),
+            Effect::SendRejoin { call, with } => self.wire.rejoin(call, &with),
+            Effect::RepeatDescription { call } => self.repeat_unanswered(call),
+            Effect::PreparePeer { call, role } => {
+                let setup = LegSetup { call, role, media: self.config.media.clone(), rtc: self.rtc_config() };
+                let leg = self.legs.start(setup, self.leg_sender.clone());
+                if let Some(record) = self.records.get_mut(&call) {
+                    record.leg = Some(leg);
+                }
+            }
+            Effect::Negotiate { call, .. } => self.to_leg(call, LegCommand::Negotiate),
+            Effect::StartMedia { call } => self.to_leg(call, LegCommand::StartMedia),
+            Effect::RestartIce { call } => self.to_leg(call, LegCommand::RestartIce),
+            Effect::ClosePeer { call, goodbye } => self.to_leg(call, LegCommand::Close { goodbye }),
+            Effect::Notify { call, notice } => self.notify(call, notice).await,
+            Effect::Ignored { event, state, call } => {
+                tracing::debug!(event, state, call = ?call.map(|call| call.to_string()), "ignored");
+            }
+        }
+    }
+
+    async fn notify(&mut self, call: CallId, notice: Notice) {
+        let now = Instant::now();
+        let record = self.records.get_mut(&call);
+        let event = match notice {
+            Notice::Calling { to } => Event::Calling { call, to },
+            Notice::Ringing => {
+                record.into_iter().for_each(|record| record.rings(now));
+                Event::Ringing { call }
+            }
+            Notice::Incoming { from } => {
+                let Some(record) = record else { return };
+                record.rings(now);
+                let key = record.key.as_ref().map(ToString::to_string).unwrap_or_default();
+                Event::Incoming { call, from, key, first_contact: record.first_contact }
+            }
+            Notice::Accepted => {
+                record.into_iter().for_each(|record| record.accepted(now));
+                Event::Accepted { call }
+            }
+            Notice::Merged { into } => return self.merge(call, into),
+            Notice::Connected => {
+                let Some(record) = record else { return };
+                record.connected(now);
+                if let Some(key) = &record.key
+                    && let Err(error) = self.judge.pin(&record.peer, key)
+                {
+                    self.tell(Event::Notice { text: format!("the key could not be remembered: {error}") })
+                        .await;
+                }
+                let Some(record) = self.records.get(&call) else {
+                    return;
+                };
+                Event::Connected {
+                    call,
+                    verification_code: record.verification_code.clone().unwrap_or_default(),
+                }
+            }
+            Notice::Link(link) => Event::Link { call, up: link == LinkNotice::Up },
+            Notice::Missed { from } => Event::Missed { from },
+            Notice::Ended { reason } => {
+                if let Some(record) = record {
+                    record.ended(now, reason);
+                }
+                return self.finish(call).await;
+            }
+        };
+        self.tell(event).await;
+    }
+
+    /// Both sides had dialed: what was known about our call moves to the one that goes on.
+    fn merge(&mut self, from: CallId, into: CallId) {
+        if let Some(dialed) = self.records.remove(&from)
+            && let Some(record) = self.records.get_mut(&into)
+        {
+            record.merge(dialed);
+        }
+    }
+
+    /// The front end hears of the end when both the machine and the leg are done, so that the report is whole.
+    pub(super) async fn finish(&mut self, call: CallId) {
+        let done = self.records.get(&call).is_some_and(|record| record.end.is_some() && record.leg.is_none());
+        if done && let Some((reason, report)) = self.records.remove(&call).and_then(Record::into_report) {
+            self.tell(Event::Ended { reason, report: Box::new(report) }).await;
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What the server says, turned into events of call control; and what is checked on the way.
+
+use super::super::event::Event;
+use super::super::leg::LegCommand;
+use super::super::record::Record;
+use super::super::report::Direction;
+use super::super::trust::{self, Judgement};
+use super::super::wire;
+use super::{Actor, Legs};
+use crate::call::{CallId, EndReason, Event as CallEvent, State};
+use crate::identity::Signature;
+use crate::rtc::{Candidate, IceServer};
+use crate::signaling::client::Event as ServerEvent;
+use crate::signaling::protocol::{DescriptionKind, ErrorCode, SessionId};
+
+impl<L: Legs> Actor<L> {
+    pub(super) async fn server_event(&mut self, event: ServerEvent) {
+        match event {
+            ServerEvent::Up { name, resumed, ice_servers, .. } => {
+                self.ice_servers = ice_servers
+                    .into_iter()
+                    .map(|server| IceServer {
+                        urls: server.urls,
+                        username: server.username,
+                        credential: server.credential,
+                    })
+                    .collect();
+                self.tell(Event::Registered { name: name.to_string(), resumed }).await;
+                self.pending.push_back(CallEvent::SignalingUp);
+            }
+            ServerEvent::Down { reason, retry_in } => {
+                self.pending.push_back(CallEvent::SignalingDown);
+                self.tell(Event::SignalingDown { reason, retry_in }).await;
+            }
+            ServerEvent::Refused { code, message } => {
+                self.tell(Event::Refused { code: code.as_str().to_owned(), message }).await;
+                self.quit();
+            }
+            ServerEvent::Incoming { call, from, from_key, from_session } => {
+                self.incoming(wire::call(call), from.to_string(), *from_key.bytes(), from_session).await;
+            }
+            ServerEvent::Ringing { call } => {
+                self.pending.push_back(CallEvent::Ringing { call: wire::call(call) })
+            }
+            ServerEvent::Accepted { call, key, session, .. } => {
+                self.accepted(wire::call(call), *key.bytes(), session);
+            }
+            ServerEvent::Ended { call, reason, .. } => {
+                self.pending
+                    .push_back(CallEvent::Ended { call: wire::call(call), reason: wire::reason(reason) });
+            }
+            ServerEvent::PeerSignaling { call, up, session } => {
+                let call = wire::call(call);
+                if let (Some(record), Some(session)) = (self.records.get_mut(&call), session) {
+                    record.remote_session = Some(session);
+                }
+                self.pending.push_back(CallEvent::PeerSignaling { call, up });
+            }
+            ServerEvent::Description { call, from, kind, sdp, signature } => {
+                let offer = kind == DescriptionKind::Offer;
+                self.description(wire::call(call), from, offer, sdp, *signature.bytes()).await;
+            }
+            ServerEvent::Candidate { call, from, candidate, mid, mline } => {
+                let call = wire::call(call);
+                if self.records.get(&call).is_some_and(|record| record.is_from(from)) {
+                    self.to_leg(call, LegCommand::Candidate(Candidate { candidate, mid, mline }));
+                }
+            }
+            ServerEvent::Presence(changes) => self.tell(Event::Presence(changes)).await,
+            ServerEvent::CallRefused { call, code, message } => {
+                self.call_refused(wire::call(call), code, message).await
+            }
+        }
+    }
+
+    /// The server would not place our call, or had forgotten it; anything else it refuses is worth a line only.
+    async fn call_refused(&mut self, call: CallId, code: ErrorCode, message: String) {
+        let placed = self.machine.state().live() == Some(call)
+            && matches!(self.machine.state(), State::Dialing { .. });
+        if placed {
+            if let Some(record) = self.records.get_mut(&call) {
+                record.detail = Some(message);
+            }
+            self.pending.push_back(CallEvent::Ended { call, reason: EndReason::Refused });
+        } else {
+            tracing::info!(code = code.as_str(), "the server refused a message: {message}");
+        }
+    }
+
+    async fn incoming(&mut self, call: CallId, from: String, key: [u8; 32], session: SessionId) {
+        let (key, first_contact) = match self.judge.judge(&from, key) {
+            Judgement::Trusted { key, first_contact } => (key, first_contact),
+            Judgement::Refused { why } => {
+                self.tell(Event::Notice { text: format!("refused a call: {why}") }).await;
+                return self.wire.decline(call, false);
+            }
+        };
+        if !self.records.contains_key(&call) {
+            let mut record = Record::new(call, from.clone(), Direction::Incoming);
+            record.key = Some(key);
+            record.first_contact = first_contact;
+            record.remote_session = Some(session);
+            self.records.insert(call, record);
+        }
+        self.pending.push_back(CallEvent::Incoming { call, from });
+    }
+
+    fn accepted(&mut self, call: CallId, key: [u8; 32], session: SessionId) {
+        let Some(record) = self.records.get_mut(&call) else {
+            // Not ours any more: the machine answers it with a hang-up.
+            return self.pending.push_back(CallEvent::Accepted { call });
+        };
+        match self.judge.judge(&record.peer, key) {
+            Judgement::Trusted { key, first_contact } => {
+                record.key = Some(key);
+                record.first_contact = first_contact;
+                record.remote_session = Some(session);
+                self.pending.push_back(CallEvent::Accepted { call });
+            }
+            Judgement::Refused { why } => {
+                record.detail = Some(why);
+                self.pending.push_back(CallEvent::IdentityRefused { call });
+            }
+        }
+    }
+
+    /// Checks that the DTLS fingerprint in a description is signed by the key of the other side, so that not
+    /// even the server can put its own in place.
+    async fn description(
+        &mut self,
+        call: CallId,
+        from: SessionId,
+        offer: bool,
+        sdp: String,
+        signature: [u8; 64],
+    ) {
+        let Some(record) = self.records.get_mut(&call).filter(|record| record.is_from(from)) else {
+            return;
+        };
+        match trust::check_description(
+            call,
+            record.key.as_ref(),
+            offer,
+            &sdp,
+            &Signature::from_bytes(signature),
+        ) {
+            Ok(fingerprint) => {
+                record.remote_fingerprint = Some(fingerprint);
+                record.acknowledged(offer);
+                self.to_leg(call, LegCommand::Remote { offer, sdp });
+            }
+            Err(why) => {
+                record.detail = Some(why);
+                self.pending.push_back(CallEvent::IdentityRefused { call });
+            }
+        }
+    }
+}
