@@ -317,7 +317,7 @@ impl FromStr for Size {
         let (width, height) = text.split_once(['x', 'X']).ok_or("write WIDTHxHEIGHT, for example 320x180")?;
         let side = |text: &str| -> Result<u32, String> {
             let value: u32 = text.parse().map_err(|_| format!("\"{text}\" is not a number of pixels"))?;
-            if (16..=4096).contains(&value) && value % 2 == 0 {
+            if (16..=4096).contains(&value) && value.is_multiple_of(2) {
                 Ok(value)
             } else {
                 Err(format!("{value} is not an even number between 16 and 4096"))

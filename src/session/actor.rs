@@ -154,9 +154,9 @@ impl<L: Legs> Actor<L> {
             Command::Accept => self.pending.push_back(CallEvent::Accept),
             Command::Decline { busy } => self.pending.push_back(CallEvent::Decline { busy }),
             Command::HangUp => self.pending.push_back(CallEvent::HangUp),
-            Command::Mute { kind, muted } => match live.filter(|call| self.to_leg_possible(*call)) {
+            Command::Mute { kind, muted } => match live.filter(|call| self.has_leg(*call)) {
                 Some(call) => {
-                    self.to_leg(call, LegCommand::Mute(kind, muted));
+                    self.command_leg(call, LegCommand::Mute(kind, muted));
                     self.tell(Event::Media { call, remote: false, kind, muted }).await;
                 }
                 None => self.reject("there is no call").await,
@@ -238,7 +238,7 @@ impl<L: Legs> Actor<L> {
                 record.local_fingerprint = Some(fingerprint);
                 self.wire.description(call, offer, &sdp, signature);
                 record.described(offer, sdp, signature);
-                self.to_leg(call, LegCommand::Described);
+                self.command_leg(call, LegCommand::Described);
             }
             Err(why) => {
                 record.detail = Some(why);
@@ -283,11 +283,11 @@ impl<L: Legs> Actor<L> {
         rtc::Config { ice_servers, policy: self.config.ice_policy, ..rtc::Config::default() }
     }
 
-    fn to_leg_possible(&self, call: CallId) -> bool {
+    fn has_leg(&self, call: CallId) -> bool {
         self.records.get(&call).is_some_and(|record| record.leg.is_some())
     }
 
-    fn to_leg(&mut self, call: CallId, command: LegCommand) {
+    fn command_leg(&mut self, call: CallId, command: LegCommand) {
         if let Some(leg) = self.records.get_mut(&call).and_then(|record| record.leg.as_mut()) {
             leg.send(command);
         }

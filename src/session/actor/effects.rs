@@ -26,10 +26,10 @@ impl<L: Legs> Actor<L> {
                     record.leg = Some(leg);
                 }
             }
-            Effect::Negotiate { call, .. } => self.to_leg(call, LegCommand::Negotiate),
-            Effect::StartMedia { call } => self.to_leg(call, LegCommand::StartMedia),
-            Effect::RestartIce { call } => self.to_leg(call, LegCommand::RestartIce),
-            Effect::ClosePeer { call, goodbye } => self.to_leg(call, LegCommand::Close { goodbye }),
+            Effect::Negotiate { call, .. } => self.command_leg(call, LegCommand::Negotiate),
+            Effect::StartMedia { call } => self.command_leg(call, LegCommand::StartMedia),
+            Effect::RestartIce { call } => self.command_leg(call, LegCommand::RestartIce),
+            Effect::ClosePeer { call, goodbye } => self.command_leg(call, LegCommand::Close { goodbye }),
             Effect::Notify { call, notice } => self.notify(call, notice).await,
             Effect::Ignored { event, state, call } => {
                 tracing::debug!(event, state, call = ?call.map(|call| call.to_string()), "ignored");

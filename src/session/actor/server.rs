@@ -63,7 +63,7 @@ impl<L: Legs> Actor<L> {
             ServerEvent::Candidate { call, from, candidate, mid, mline } => {
                 let call = wire::call(call);
                 if self.records.get(&call).is_some_and(|record| record.is_from(from)) {
-                    self.to_leg(call, LegCommand::Candidate(Candidate { candidate, mid, mline }));
+                    self.command_leg(call, LegCommand::Candidate(Candidate { candidate, mid, mline }));
                 }
             }
             ServerEvent::Presence(changes) => self.tell(Event::Presence(changes)).await,
@@ -95,13 +95,13 @@ impl<L: Legs> Actor<L> {
                 return self.wire.decline(call, false);
             }
         };
-        if !self.records.contains_key(&call) {
+        self.records.entry(call).or_insert_with(|| {
             let mut record = Record::new(call, from.clone(), Direction::Incoming);
             record.key = Some(key);
             record.first_contact = first_contact;
             record.remote_session = Some(session);
-            self.records.insert(call, record);
-        }
+            record
+        });
         self.pending.push_back(CallEvent::Incoming { call, from });
     }
 
@@ -147,7 +147,7 @@ impl<L: Legs> Actor<L> {
             Ok(fingerprint) => {
                 record.remote_fingerprint = Some(fingerprint);
                 record.acknowledged(offer);
-                self.to_leg(call, LegCommand::Remote { offer, sdp });
+                self.command_leg(call, LegCommand::Remote { offer, sdp });
             }
             Err(why) => {
                 record.detail = Some(why);
