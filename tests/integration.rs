@@ -20,6 +20,8 @@ mod call_clip;
 mod call_loopback;
 #[path = "integration/cli_output.rs"]
 mod cli_output;
+#[path = "integration/crossings.rs"]
+mod crossings;
 #[path = "integration/exit_codes.rs"]
 mod exit_codes;
 #[path = "integration/fuzz_seeds.rs"]

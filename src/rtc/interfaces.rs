@@ -34,7 +34,8 @@ fn local_addresses() -> io::Result<Vec<IpAddr>> {
 }
 
 /// Leaves out what no candidate can be made of: unspecified, multicast and link-local addresses (a
-/// candidate has no room for the scope that an IPv6 link-local address needs).
+/// candidate has no room for the scope that an IPv6 link-local address needs). Loopback counts only on a
+/// machine that has nothing else: to any other machine it is noise, and TURN servers refuse it as a peer.
 fn choose(found: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {
     let usable: BTreeSet<IpAddr> = found
         .filter(|ip| !ip.is_unspecified() && !ip.is_multicast())
@@ -43,7 +44,8 @@ fn choose(found: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {
             IpAddr::V6(v6) => (v6.segments()[0] & 0xffc0) != 0xfe80,
         })
         .collect();
-    usable.into_iter().collect()
+    let (inner, outer): (Vec<_>, Vec<_>) = usable.into_iter().partition(IpAddr::is_loopback);
+    if outer.is_empty() { inner } else { outer }
 }
 
 #[cfg(test)]
@@ -51,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn link_local_and_meaningless_addresses_are_left_out_and_loopback_stays() {
+    fn link_local_and_meaningless_addresses_are_left_out() {
         let found = [
             "127.0.0.1",
             "10.1.2.3",
@@ -65,7 +67,14 @@ mod tests {
         ];
         let chosen = choose(found.iter().map(|text| text.parse().unwrap()));
         let texts: Vec<String> = chosen.iter().map(ToString::to_string).collect();
-        assert_eq!(texts, ["10.1.2.3", "127.0.0.1", "::1", "2001:db8::7"]);
+        assert_eq!(texts, ["10.1.2.3", "2001:db8::7"]);
+    }
+
+    #[test]
+    fn loopback_serves_a_machine_without_a_network() {
+        let found = ["127.0.0.1", "fe80::1", "::1"];
+        let chosen = choose(found.iter().map(|text| text.parse().unwrap()));
+        assert!(chosen.len() == 2 && chosen.iter().all(IpAddr::is_loopback));
     }
 
     #[test]

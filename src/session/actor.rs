@@ -146,7 +146,10 @@ impl<L: Legs> Actor<L> {
     async fn command(&mut self, command: Command) {
         let live = self.machine.state().live();
         match command {
-            Command::Dial { .. } if live.is_some() => self.reject("there is a call already").await,
+            // Dialing whoever is ringing here is answering, as call control knows.
+            Command::Dial { to } if live.is_some() && !self.rings_from(&to) => {
+                self.reject("there is a call already").await;
+            }
             Command::Dial { to } => self.dial(to).await,
             Command::Accept | Command::Decline { .. } | Command::HangUp if live.is_none() => {
                 self.reject("there is no call").await;
@@ -281,6 +284,10 @@ impl<L: Legs> Actor<L> {
     fn rtc_config(&self) -> rtc::Config {
         let ice_servers = self.config.ice_servers.iter().chain(&self.ice_servers).cloned().collect();
         rtc::Config { ice_servers, policy: self.config.ice_policy, ..rtc::Config::default() }
+    }
+
+    fn rings_from(&self, name: &str) -> bool {
+        matches!(self.machine.state(), State::Ringing { from, .. } if from.to_lowercase() == name.to_lowercase())
     }
 
     fn has_leg(&self, call: CallId) -> bool {

@@ -17,6 +17,8 @@ const TOOLS: &[(&str, &str)] = &[
     ("conntrack", "conntrack"),
     ("sysctl", "procps"),
     ("python3", "python3"),
+    ("turnserver", "coturn"),
+    ("openssl", "openssl"),
 ];
 
 /// The address of the public server, `srv`.

@@ -2,3 +2,4 @@
 
 mod lossy;
 mod no_path;
+mod reach;

@@ -1,0 +1,77 @@
+//! Calls through NATs, with the STUN and TURN servers that the signaling server hands out.
+
+use std::fs;
+use std::time::Duration;
+
+use crate::harness::network::{Network, SERVER};
+use crate::harness::report::Report;
+use crate::harness::{Server, bob, call_bob};
+
+/// A network with coturn beside the signaling server, which names it to its clients.
+fn network_with_turn(hosts: &[&str]) -> (Network, Server) {
+    let network = Network::up(hosts);
+    network.natlab(&["turn", "start"]);
+    let home = network.home("srv");
+    let folder = home.path().join("config").join("letsmeet");
+    fs::create_dir_all(&folder).unwrap();
+    let password = folder.join("turn-password");
+    fs::write(&password, "lab\n").unwrap();
+    let settings = format!(
+        "[ice]\nstun = [\"stun:{SERVER}:3478\"]\nturn = [\"turn:{SERVER}:3478\"]\nturn_user = \"lab\"\n\
+         turn_password_file = \"{}\"\n",
+        password.display()
+    );
+    fs::write(folder.join("config.toml"), settings).unwrap();
+    let server = Server::start_in(home, &format!("{SERVER}:0"));
+    (network, server)
+}
+
+/// Both sides' reports of a call of 3 s between two hosts behind NATs of these types.
+fn call_behind(alice: &str, bob_type: &str, more: &[&str]) -> [Report; 2] {
+    let (network, server) = network_with_turn(&[&format!("alice={alice}"), &format!("bob={bob_type}")]);
+    let (bob_home, home) = (network.home("bob"), network.home("alice"));
+    let mut bob = bob(&server, &bob_home, "accept");
+    let mut args = vec!["--duration", "3s"];
+    args.extend(more);
+    let alice = call_bob(&server, &home, &args).finish(Duration::from_secs(45)).expect_code(0);
+    [alice.report(), bob.wait_for_report()]
+}
+
+fn types(report: &Report) -> (&str, &str) {
+    let side = |end: &Option<crate::harness::report::Candidate>| end.as_ref().map(|end| end.kind.clone());
+    let (local, remote) = (side(&report.path.local), side(&report.path.remote));
+    let known = |kind: Option<String>| match kind.as_deref() {
+        Some("host") => "host",
+        Some("srflx") => "srflx",
+        Some("prflx") => "prflx",
+        Some("relay") => "relay",
+        _ => "none",
+    };
+    (known(local), known(remote))
+}
+
+#[test]
+fn two_routers_that_keep_their_ports_are_crossed_without_a_relay() {
+    for report in call_behind("port", "port", &[]) {
+        let (local, remote) = types(&report);
+        assert!(local != "relay" && remote != "relay" && remote != "host", "{report:#?}");
+        assert!(report.receive.video.frames_shown > 50, "{report:#?}");
+    }
+}
+
+#[test]
+fn two_symmetric_routers_meet_at_the_relay() {
+    let reports = call_behind("sym", "sym", &[]);
+    assert!(reports.iter().any(|report| types(report).0 == "relay"), "{reports:#?}");
+    for report in &reports {
+        assert!(report.receive.video.frames_shown > 50, "{report:#?}");
+    }
+}
+
+#[test]
+fn a_side_that_allows_only_relays_uses_one() {
+    let [alice, bob] = call_behind("none", "none", &["--ice", "relay"]);
+    assert_eq!(types(&alice).0, "relay", "{alice:#?}");
+    assert_eq!(alice.path.relay_protocol.as_deref(), Some("udp"));
+    assert!(bob.receive.video.frames_shown > 50, "{bob:#?}");
+}
