@@ -101,10 +101,12 @@ impl EndReason {
         }
     }
 
-    /// The end as seen here, when signaling told it: a hang-up was the other side's.
+    /// The end as seen here, when signaling told it: a hang-up was the other side's, for whatever cause of its
+    /// own; and that our key did not please the other side says nothing of its key.
     pub const fn told_by_peer(self) -> Self {
         match self {
-            Self::HungUp => Self::HungUpByPeer,
+            Self::HungUp | Self::MediaFailed => Self::HungUpByPeer,
+            Self::IdentityMismatch => Self::Declined,
             other => other,
         }
     }

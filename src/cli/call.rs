@@ -40,11 +40,11 @@ struct Progress {
 pub(super) async fn run(global: &Global, args: Call) -> Result<Exit> {
     let ground = Ground::read(global)?;
     let expectations = expectations(&args)?;
-    Name::new(&args.to).map_err(|error| Usage::new(format!("{:?}: {error}", args.to)))?;
+    let to = Name::new(&args.to).map_err(|error| Usage::new(format!("{:?}: {error}", args.to)))?;
     let profile = ground.profile(global)?;
     let mut config = ground.session(
         global,
-        profile,
+        &profile,
         &args.media,
         &args.path,
         &args.trust,
@@ -53,14 +53,25 @@ pub(super) async fn run(global: &Global, args: Call) -> Result<Exit> {
     config.timing.ring = args.ring_timeout;
     let output = Output::new(Style::choose(global.json, args.headless));
     let mut front = Front::start(config, output)?;
-    let (progress, ended) = follow(&mut front, &args).await?;
-    let report = judge(&progress, ended, &expectations);
+    let followed = follow(&mut front, &args, &to).await;
+    let (progress, ended) = match followed {
+        Ok(followed) => followed,
+        Err(error) => {
+            front.leave().await;
+            return Err(error);
+        }
+    };
+    let (exit, report) = judge(&progress, ended, &expectations);
     front.output().report(&report)?;
-    Ok(Exit::ALL.into_iter().find(|exit| exit.code() == report.result.exit).unwrap_or(Exit::Unexpected))
+    Ok(exit)
 }
 
 /// From the first moment to the session's end.
-async fn follow(front: &mut Front, args: &Call) -> Result<(Progress, Option<Box<report::Report>>)> {
+async fn follow(
+    front: &mut Front,
+    args: &Call,
+    to: &Name,
+) -> Result<(Progress, Option<Box<report::Report>>)> {
     let mut progress = Progress {
         registered: false,
         dialed: false,
@@ -81,7 +92,10 @@ async fn follow(front: &mut Front, args: &Call) -> Result<(Progress, Option<Box<
                 }
             }
             Next::Event(Event::Presence(changes)) if !progress.dialed => {
-                if changes.iter().any(|change| change.state != PresenceState::Offline) {
+                if changes
+                    .iter()
+                    .any(|change| change.name.fold() == to.fold() && change.state != PresenceState::Offline)
+                {
                     deadline = None;
                     dial(front, args, &mut progress).await;
                 }
@@ -97,6 +111,16 @@ async fn follow(front: &mut Front, args: &Call) -> Result<(Progress, Option<Box<
                 progress.connected = true;
                 deadline = args.duration.map(|duration| Instant::now() + duration);
             }
+            // Glare may change the id of our call; whatever this command dialed or answered by it is ours.
+            Next::Event(Event::Incoming { call, from, .. }) if !progress.dialed => {
+                if Name::new(&from).is_ok_and(|from| from.fold() == to.fold()) {
+                    // The one whom this command waits for calls first.
+                    dial(front, args, &mut progress).await;
+                } else {
+                    front.command(Command::Decline { call: Some(call), busy: true }).await;
+                }
+            }
+            Next::Event(Event::Ended { .. }) if !progress.dialed => {}
             Next::Event(Event::Ended { report, .. }) => {
                 ended = Some(report);
                 deadline = None;
@@ -109,7 +133,7 @@ async fn follow(front: &mut Front, args: &Call) -> Result<(Progress, Option<Box<
             }
             Next::Deadline if progress.dialed => {
                 deadline = None;
-                front.command(Command::HangUp).await;
+                front.command(Command::HangUp { call: None }).await;
             }
             Next::Deadline => {
                 deadline = None;
@@ -131,7 +155,11 @@ async fn dial(front: &Front, args: &Call, progress: &mut Progress) {
 }
 
 /// Which exit it is, and the sentence beside it.
-fn judge(progress: &Progress, ended: Option<Box<report::Report>>, expectations: &[Expectation]) -> Report {
+fn judge(
+    progress: &Progress,
+    ended: Option<Box<report::Report>>,
+    expectations: &[Expectation],
+) -> (Exit, Report) {
     let mut report =
         ended.as_deref().map_or_else(|| Report::empty("call"), |ended| Report::of("call", ended));
     let (exit, message) = match (&ended, progress.signal) {
@@ -148,7 +176,7 @@ fn judge(progress: &Progress, ended: Option<Box<report::Report>>, expectations: 
         },
     };
     report.conclude(exit, &message);
-    report
+    (exit, report)
 }
 
 /// The expectations of the flags and of the file, each checked against what a report can hold.

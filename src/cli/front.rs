@@ -2,15 +2,23 @@
 //!
 //! `login` and `call` differ in what starts a call and what ends the command; everything between is here.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::exit::Exit;
 use super::input::{self, Input};
 use super::output::{Line, Output};
 use super::signals::Signals;
 use crate::session::{Command, Config, Event, Session};
+
+/// Outcomes waiting to be written. When full, the tasks that bring them wait.
+const REPLIES: usize = 16;
+
+/// How long a front end that failed waits for its session to say goodbye.
+const GOODBYES: Duration = Duration::from_secs(1);
 
 /// What happened next.
 #[derive(Debug)]
@@ -32,6 +40,9 @@ pub(super) struct Front {
     output: Output,
     signals: Signals,
     lines: mpsc::Receiver<Result<String, String>>,
+    /// Outcomes of commands from stdin, on their way to stdout.
+    replies: mpsc::Receiver<Line>,
+    answered: mpsc::Sender<Line>,
     signalled: bool,
 }
 
@@ -42,7 +53,9 @@ impl Front {
     /// The signals can't be taken over.
     pub(super) fn start(config: Config, output: Output) -> Result<Self> {
         let signals = Signals::listen()?;
-        Ok(Self { session: Session::start(config), output, signals, lines: input::lines(), signalled: false })
+        let (answered, replies) = mpsc::channel(REPLIES);
+        let session = Session::start(config);
+        Ok(Self { session, output, signals, lines: input::lines(), replies, answered, signalled: false })
     }
 
     /// Where things are written.
@@ -77,28 +90,46 @@ impl Front {
                     }
                     return Ok(Next::Signal(signal));
                 }
-                Some(line) = self.lines.recv() => self.line(line).await?,
+                Some(line) = self.lines.recv() => self.line(line)?,
+                Some(reply) = self.replies.recv() => self.reply(reply)?,
                 () = at(deadline) => return Ok(Next::Deadline),
             }
         }
     }
 
-    async fn line(&self, line: Result<String, String>) -> Result<()> {
-        let line = match line {
+    /// Ends the session after a failure of our own, with a moment for goodbyes: the other side should not have
+    /// to wait for the silence.
+    pub(super) async fn leave(&mut self) {
+        self.command(Command::Quit).await;
+        let goodbyes = async { while self.session.next().await.is_some() {} };
+        let _ = timeout(GOODBYES, goodbyes).await;
+    }
+
+    /// Carries a line out. The outcome comes through `replies`, because the session may have events to tell first.
+    fn line(&self, line: Result<String, String>) -> Result<()> {
+        let input = match line {
             Ok(line) if line.trim().is_empty() => return Ok(()),
-            other => other,
+            line => line.and_then(|line| Input::parse(&line)),
         };
-        let reply = match line.and_then(|line| Input::parse(&line)) {
-            Ok(input) => {
-                let command = input.name().to_owned();
-                self.command(input.into_command()).await;
-                Line::Reply { command, ok: true, error: None }
+        match input.and_then(|input| Ok((input.name(), input.into_command()?))) {
+            Ok((name, command)) => {
+                let (commander, answered) = (self.session.commander().clone(), self.answered.clone());
+                tokio::spawn(async move {
+                    let error = commander.ask(command).await.err();
+                    let reply = Line::Reply { command: name.to_owned(), ok: error.is_none(), error };
+                    // Nobody listens any more once the command has ended.
+                    let _ = answered.send(reply).await;
+                });
+                Ok(())
             }
-            Err(error) => {
-                self.output.say(&format!("Not understood: {error}."))?;
-                Line::Reply { command: String::new(), ok: false, error: Some(error) }
-            }
-        };
+            Err(error) => self.reply(Line::Reply { command: String::new(), ok: false, error: Some(error) }),
+        }
+    }
+
+    fn reply(&self, reply: Line) -> Result<()> {
+        if let Line::Reply { error: Some(error), .. } = &reply {
+            self.output.say(&format!("Not done: {error}."))?;
+        }
         Ok(self.output.line(&reply)?)
     }
 }

@@ -8,6 +8,7 @@ use std::io::{self, BufRead, Read};
 use serde::Deserialize;
 use tokio::sync::mpsc;
 
+use crate::call::CallId;
 use crate::session;
 
 /// The longest line that is read, bytes; a longer one is refused and skipped.
@@ -21,15 +22,26 @@ const LINES: usize = 16;
 #[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) enum Input {
     /// Answer the ringing call.
-    Accept {},
+    Accept {
+        /// Only if it is this one.
+        #[serde(default)]
+        call: Option<String>,
+    },
     /// Refuse the ringing call.
     Decline {
+        /// Only if it is this one.
+        #[serde(default)]
+        call: Option<String>,
         /// Say busy.
         #[serde(default)]
         busy: bool,
     },
     /// End or cancel the call.
-    Hangup {},
+    Hangup {
+        /// Only if it is this one.
+        #[serde(default)]
+        call: Option<String>,
+    },
     /// Send no sound (or no picture).
     Mute {
         /// `audio` unless said otherwise.
@@ -88,10 +100,10 @@ impl Input {
         }
         let mut words = line.split_whitespace();
         let command = match (words.next(), words.next()) {
-            (Some("accept"), None) => Self::Accept {},
-            (Some("decline"), None) => Self::Decline { busy: false },
-            (Some("busy"), None) => Self::Decline { busy: true },
-            (Some("hangup"), None) => Self::Hangup {},
+            (Some("accept"), None) => Self::Accept { call: None },
+            (Some("decline"), None) => Self::Decline { call: None, busy: false },
+            (Some("busy"), None) => Self::Decline { call: None, busy: true },
+            (Some("hangup"), None) => Self::Hangup { call: None },
             (Some("mute"), None) => Self::Mute { kind: Kind::Audio },
             (Some("unmute"), None) => Self::Unmute { kind: Kind::Audio },
             (Some("camera"), Some("off")) => Self::Mute { kind: Kind::Video },
@@ -115,9 +127,9 @@ impl Input {
     #[must_use]
     pub(super) fn name(&self) -> &'static str {
         match self {
-            Self::Accept {} => "accept",
+            Self::Accept { .. } => "accept",
             Self::Decline { .. } => "decline",
-            Self::Hangup {} => "hangup",
+            Self::Hangup { .. } => "hangup",
             Self::Mute { .. } => "mute",
             Self::Unmute { .. } => "unmute",
             Self::Call { .. } => "call",
@@ -127,20 +139,26 @@ impl Input {
     }
 
     /// The same for the session.
-    #[must_use]
-    pub(super) fn into_command(self) -> session::Command {
+    ///
+    /// # Errors
+    /// What is no call id.
+    pub(super) fn into_command(self) -> Result<session::Command, String> {
         use session::Command;
-        match self {
-            Self::Accept {} => Command::Accept,
-            Self::Decline { busy } => Command::Decline { busy },
-            Self::Hangup {} => Command::HangUp,
+        Ok(match self {
+            Self::Accept { call } => Command::Accept { call: id(call)? },
+            Self::Decline { call, busy } => Command::Decline { call: id(call)?, busy },
+            Self::Hangup { call } => Command::HangUp { call: id(call)? },
             Self::Mute { kind } => Command::Mute { kind: kind.into(), muted: true },
             Self::Unmute { kind } => Command::Mute { kind: kind.into(), muted: false },
             Self::Call { to } => Command::Dial { to },
             Self::Watch { names } => Command::Watch { names },
             Self::Quit {} => Command::Quit,
-        }
+        })
     }
+}
+
+fn id(text: Option<String>) -> Result<Option<CallId>, String> {
+    text.map(|text| text.parse().map_err(|error| format!("{text:?}: {error}"))).transpose()
 }
 
 /// Starts the thread that reads stdin. It ends with stdin or with the process; the channel closes with it.

@@ -19,19 +19,43 @@ use crate::session::{Command, Event};
 pub(super) async fn run(global: &Global, args: Login) -> Result<Exit> {
     let ground = Ground::read(global)?;
     let profile = ground.profile(global)?;
-    profile.remember(&ground.folders.data)?;
     let name = profile.name.clone();
-    let config = ground.session(global, profile, &args.media, &args.path, &args.trust, args.headless)?;
+    let config = ground.session(
+        global,
+        &profile,
+        &args.media,
+        &args.path,
+        &args.trust,
+        args.headless || global.json,
+    )?;
     // A login has no single document to print at its end: its events are the document.
     let output = Output::new(Style::choose(false, args.headless || global.json));
     let mut front = Front::start(config, output)?;
+    let outcome = follow(&mut front, &args, || profile.remember(&ground.folders.data), &name).await;
+    if outcome.is_err() {
+        front.leave().await;
+    }
+    outcome
+}
+
+/// From the first moment to the session's end. `remember` is called when the name is known to be ours.
+async fn follow(
+    front: &mut Front,
+    args: &Login,
+    remember: impl Fn() -> Result<()>,
+    name: &str,
+) -> Result<Exit> {
     let mut registered = false;
     let mut connected = false;
     let mut exit = Exit::Ok;
     let mut deadline = args.duration.map(|duration| Instant::now() + duration);
     loop {
         match front.next(deadline).await? {
-            Next::Event(Event::Registered { .. }) => registered = true,
+            Next::Event(Event::Registered { .. }) => {
+                if !std::mem::replace(&mut registered, true) {
+                    remember()?;
+                }
+            }
             Next::Event(Event::SignalingDown { reason, .. }) if !registered => {
                 tracing::error!("the server could not be used: {reason}");
                 exit = Exit::Signaling;
@@ -41,10 +65,10 @@ pub(super) async fn run(global: &Global, args: Login) -> Result<Exit> {
                 tracing::error!("the server refused \"{name}\": {message}");
                 exit = Exit::Signaling;
             }
-            Next::Event(Event::Incoming { .. }) => match args.answer {
-                Answer::Accept => front.command(Command::Accept).await,
-                Answer::Decline => front.command(Command::Decline { busy: false }).await,
-                Answer::Busy => front.command(Command::Decline { busy: true }).await,
+            Next::Event(Event::Incoming { call, .. }) => match args.answer {
+                Answer::Accept => front.command(Command::Accept { call: Some(call) }).await,
+                Answer::Decline => front.command(Command::Decline { call: Some(call), busy: false }).await,
+                Answer::Busy => front.command(Command::Decline { call: Some(call), busy: true }).await,
                 Answer::Ask => {}
             },
             Next::Event(Event::Connected { .. }) => connected = true,

@@ -143,14 +143,14 @@ async fn registered(session: &mut Session) -> Result<()> {
 }
 
 async fn converse(session: &mut Session, duration: Duration) -> Result<Box<report::Report>> {
-    let commands = session.commander();
+    let commands = session.commander().clone();
     while let Some(event) = session.next().await {
         match event {
             Event::Connected { .. } => {
                 let commands = commands.clone();
                 tokio::spawn(async move {
                     tokio::time::sleep(duration).await;
-                    let _ = commands.send(Command::HangUp).await;
+                    commands.give(Command::HangUp { call: None }).await;
                 });
             }
             Event::Ended { report, .. } => return Ok(report),
@@ -163,7 +163,7 @@ async fn converse(session: &mut Session, duration: Duration) -> Result<Box<repor
 async fn answer(session: &mut Session) -> Result<Box<report::Report>> {
     while let Some(event) = session.next().await {
         match event {
-            Event::Incoming { .. } => session.command(Command::Accept).await,
+            Event::Incoming { call, .. } => session.command(Command::Accept { call: Some(call) }).await,
             Event::Ended { report, .. } => return Ok(report),
             _ => {}
         }

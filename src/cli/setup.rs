@@ -80,7 +80,7 @@ impl Ground {
     pub(super) fn session(
         &self,
         global: &Global,
-        profile: Profile,
+        profile: &Profile,
         media: &Media,
         path: &super::args::Path,
         trust: &Trust,
@@ -88,9 +88,12 @@ impl Ground {
     ) -> Result<session::Config> {
         let identity = Arc::clone(&profile.identity);
         Ok(session::Config {
-            signaling: self.signaling(global, &profile, &identity)?,
+            signaling: self.signaling(global, profile, &identity)?,
             identity,
-            trust: session::Trust { known_peers: Some(profile.known_peers), expect_key: trust.expect_key },
+            trust: session::Trust {
+                known_peers: Some(profile.known_peers.clone()),
+                expect_key: trust.expect_key,
+            },
             media: self.media(media, headless)?,
             ice_servers: self.ice_servers(&path.servers)?,
             ice_policy: path.ice.into(),

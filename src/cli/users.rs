@@ -26,7 +26,7 @@ pub(super) async fn run(global: &Global, args: Users) -> Result<Exit> {
     let ground = Ground::read(global)?;
     let profile = ground.profile(global)?;
     let path = super::args::Path { ice: Policy::Host, servers: Default::default() };
-    let config = ground.session(global, profile, &Media::default(), &path, &Trust::default(), true)?;
+    let config = ground.session(global, &profile, &Media::default(), &path, &Trust::default(), true)?;
     let mut session = Session::start(config);
     loop {
         match session.next().await {

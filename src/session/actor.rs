@@ -9,14 +9,15 @@ mod effects;
 mod server;
 
 use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::command::Command;
+use super::command::{Command, Order};
 use super::config::Config;
 use super::event::Event;
-use super::leg::{Leg, LegCommand, LegEvent, LegSetup};
+use super::leg::{LegCommand, LegEvent};
 use super::record::Record;
 use super::report::Direction;
 use super::trust::Judge;
@@ -25,40 +26,26 @@ use crate::call::{CallId, Event as CallEvent, Machine, State};
 use crate::media::pipeline::Kind;
 use crate::rtc::{self, IceServer};
 use crate::signaling::client::{Client, Event as ServerEvent};
+use crate::signaling::protocol::Name;
 
 /// Events of legs waiting for the actor. When full the leg waits; the actor never waits for a leg in return.
 pub(super) const LEG_EVENTS: usize = 256;
 
-/// Makes legs. A seam for tests of the actor without a network.
-pub(super) trait Legs: Send + 'static {
-    fn start(&mut self, setup: LegSetup, events: mpsc::Sender<(CallId, LegEvent)>) -> Leg;
-}
-
-/// The legs of real calls.
-pub(super) struct RealLegs;
-
-impl Legs for RealLegs {
-    fn start(&mut self, setup: LegSetup, events: mpsc::Sender<(CallId, LegEvent)>) -> Leg {
-        Leg::spawn(setup, events)
-    }
-}
-
 enum Input {
-    Command(Option<Command>),
+    Command(Option<Order>),
     Server(Option<ServerEvent>),
     Leg(CallId, LegEvent),
     Deadline,
 }
 
-pub(super) struct Actor<L> {
+pub(super) struct Actor {
     config: Config,
     machine: Machine,
     epoch: Instant,
     wire: Wire,
     server: mpsc::Receiver<ServerEvent>,
-    commands: mpsc::Receiver<Command>,
+    commands: mpsc::Receiver<Order>,
     events: mpsc::Sender<Event>,
-    legs: L,
     leg_events: mpsc::Receiver<(CallId, LegEvent)>,
     leg_sender: mpsc::Sender<(CallId, LegEvent)>,
     /// The present call, and calls whose legs are still closing.
@@ -68,21 +55,27 @@ pub(super) struct Actor<L> {
     ice_servers: Vec<IceServer>,
     /// What carrying out effects brought up, fed to the machine next.
     pending: VecDeque<CallEvent>,
+    /// The front end has gone or wants to.
     quitting: bool,
+    /// The client has stopped for good.
+    server_gone: bool,
 }
 
-impl<L: Legs> Actor<L> {
+impl Actor {
     pub(super) fn new(
         config: Config,
         client: Client,
         server: mpsc::Receiver<ServerEvent>,
-        commands: mpsc::Receiver<Command>,
+        commands: mpsc::Receiver<Order>,
         events: mpsc::Sender<Event>,
-        legs: L,
     ) -> Self {
         let (leg_sender, leg_events) = mpsc::channel(LEG_EVENTS);
+        let me = config.signaling.name.to_string();
+        let mut machine = Machine::new(config.timing.clone(), me);
+        // Nothing is sent before the first registration.
+        machine.handle(Duration::ZERO, CallEvent::SignalingDown);
         Self {
-            machine: Machine::new(config.timing.clone(), config.signaling.name.fold().as_str().to_owned()),
+            machine,
             judge: Judge::new(config.trust.clone()),
             epoch: Instant::now(),
             config,
@@ -90,13 +83,13 @@ impl<L: Legs> Actor<L> {
             server,
             commands,
             events,
-            legs,
             leg_events,
             leg_sender,
             records: HashMap::new(),
             ice_servers: Vec::new(),
             pending: VecDeque::new(),
             quitting: false,
+            server_gone: false,
         }
     }
 
@@ -109,6 +102,10 @@ impl<L: Legs> Actor<L> {
                 self.drive(event).await;
             }
             self.sweep();
+            // A call that is up needs no server; without a call there is nothing left to do.
+            if self.server_gone && self.machine.state().live().is_none() {
+                self.quitting = true;
+            }
         }
         self.tell(Event::Closed).await;
         self.wire.close(super::config::SIGN_OFF).await;
@@ -117,20 +114,30 @@ impl<L: Legs> Actor<L> {
     async fn next(&mut self) -> Input {
         let deadline = self.machine.deadline().map(|after| self.epoch + after);
         tokio::select! {
-            biased;
             Some((call, event)) = self.leg_events.recv() => Input::Leg(call, event),
             command = self.commands.recv(), if !self.quitting => Input::Command(command),
-            event = self.server.recv() => Input::Server(event),
+            event = self.server.recv(), if !self.server_gone => Input::Server(event),
             () = sleep_until(deadline) => Input::Deadline,
         }
     }
 
     async fn handle(&mut self, input: Input) {
         match input {
-            Input::Command(Some(command)) => self.command(command).await,
+            Input::Command(Some(Order { command, reply })) => {
+                let outcome = self.command(command).await;
+                match (reply, outcome) {
+                    // Whoever asked may have gone.
+                    (Some(reply), outcome) => drop(reply.send(outcome)),
+                    (None, Err(reason)) => self.tell(Event::Rejected { reason }).await,
+                    (None, Ok(())) => {}
+                }
+            }
             Input::Command(None) => self.quit(),
             Input::Server(Some(event)) => self.server_event(event).await,
-            Input::Server(None) => self.quit(),
+            Input::Server(None) => {
+                self.server_gone = true;
+                self.pending.push_back(CallEvent::SignalingDown);
+            }
             Input::Leg(call, event) => self.leg_event(call, event).await,
             Input::Deadline => self.pending.push_back(CallEvent::Tick),
         }
@@ -138,46 +145,59 @@ impl<L: Legs> Actor<L> {
 
     fn quit(&mut self) {
         self.quitting = true;
-        if self.machine.state().live().is_some() {
-            self.pending.push_back(CallEvent::HangUp);
+        match self.machine.state() {
+            // Other sessions of this name go on ringing.
+            State::Ringing { .. } => self.pending.push_back(CallEvent::Decline { busy: true }),
+            state if state.live().is_some() => self.pending.push_back(CallEvent::HangUp),
+            _ => {}
         }
     }
 
-    async fn command(&mut self, command: Command) {
+    /// Carries a command out, or says why not.
+    async fn command(&mut self, command: Command) -> Result<(), String> {
         let live = self.machine.state().live();
+        let none = || Err("there is no call".to_owned());
         match command {
             // Dialing whoever is ringing here is answering, as call control knows.
-            Command::Dial { to } if live.is_some() && !self.rings_from(&to) => {
-                self.reject("there is a call already").await;
+            Command::Dial { to } => return self.dial(&to),
+            Command::Accept { call } | Command::Decline { call, .. } | Command::HangUp { call }
+                if live.is_none() || call.is_some_and(|call| Some(call) != live) =>
+            {
+                return none();
             }
-            Command::Dial { to } => self.dial(to).await,
-            Command::Accept | Command::Decline { .. } | Command::HangUp if live.is_none() => {
-                self.reject("there is no call").await;
+            Command::Accept { .. } | Command::Decline { .. }
+                if !matches!(self.machine.state(), State::Ringing { .. }) =>
+            {
+                return Err("no call rings here".into());
             }
-            Command::Accept => self.pending.push_back(CallEvent::Accept),
-            Command::Decline { busy } => self.pending.push_back(CallEvent::Decline { busy }),
-            Command::HangUp => self.pending.push_back(CallEvent::HangUp),
+            Command::Accept { .. } => self.pending.push_back(CallEvent::Accept),
+            Command::Decline { busy, .. } => self.pending.push_back(CallEvent::Decline { busy }),
+            Command::HangUp { .. } => self.pending.push_back(CallEvent::HangUp),
             Command::Mute { kind, muted } => match live.filter(|call| self.has_leg(*call)) {
                 Some(call) => {
                     self.command_leg(call, LegCommand::Mute(kind, muted));
                     self.tell(Event::Media { call, remote: false, kind, muted }).await;
                 }
-                None => self.reject("there is no call").await,
+                None => return none(),
             },
             Command::Watch { names } => self.wire.watch(names),
             Command::Users { query, after, reply } => self.wire.users(query, after, reply),
             Command::Quit => self.quit(),
         }
+        Ok(())
     }
 
-    async fn dial(&mut self, to: String) {
-        let mut bytes = [0; 16];
-        if getrandom::fill(&mut bytes).is_err() {
-            return self.reject("the system gave no random bytes for a call id").await;
+    fn dial(&mut self, to: &str) -> Result<(), String> {
+        let to = Name::new(to).map_err(|error| format!("{to:?}: {error}"))?;
+        if self.machine.state().live().is_some() && !self.rings_from(&to) {
+            return Err("there is a call already".into());
         }
-        let call = CallId::from_bytes(bytes);
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).map_err(|_| "the system gave no random bytes for a call id")?;
+        let (call, to) = (CallId::from_bytes(bytes), to.to_string());
         self.records.insert(call, Record::new(call, to.clone(), Direction::Outgoing));
         self.pending.push_back(CallEvent::Dial { call, to });
+        Ok(())
     }
 
     async fn leg_event(&mut self, call: CallId, event: LegEvent) {
@@ -286,8 +306,15 @@ impl<L: Legs> Actor<L> {
         rtc::Config { ice_servers, policy: self.config.ice_policy, ..rtc::Config::default() }
     }
 
-    fn rings_from(&self, name: &str) -> bool {
-        matches!(self.machine.state(), State::Ringing { from, .. } if from.to_lowercase() == name.to_lowercase())
+    fn rings_from(&self, name: &Name) -> bool {
+        match self.machine.state() {
+            State::Ringing { from, .. } => Name::new(from).is_ok_and(|from| from.fold() == name.fold()),
+            _ => false,
+        }
+    }
+
+    fn unanswered_offer(&self, call: CallId) -> bool {
+        self.records.get(&call).and_then(|record| record.unanswered.as_ref()).is_some_and(|ours| ours.offer)
     }
 
     fn has_leg(&self, call: CallId) -> bool {
@@ -298,10 +325,6 @@ impl<L: Legs> Actor<L> {
         if let Some(leg) = self.records.get_mut(&call).and_then(|record| record.leg.as_mut()) {
             leg.send(command);
         }
-    }
-
-    async fn reject(&mut self, reason: &str) {
-        self.tell(Event::Rejected { reason: reason.to_owned() }).await;
     }
 
     /// A front end that has stopped reading has also stopped commanding: the call ends as if it had let go.

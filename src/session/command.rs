@@ -2,11 +2,11 @@
 
 use tokio::sync::oneshot;
 
+use crate::call::CallId;
 use crate::media::pipeline::Kind;
 use crate::signaling::client::Page;
 
-/// A command. Commands that make no sense in the present state are answered by
-/// [`Event::Rejected`](super::Event::Rejected) and change nothing.
+/// A command. One that makes no sense in the present state changes nothing, and whoever gave it is told so.
 #[derive(Debug)]
 pub enum Command {
     /// Call the holder of a name.
@@ -15,14 +15,22 @@ pub enum Command {
         to: String,
     },
     /// Answer the ringing call.
-    Accept,
+    Accept {
+        /// Only if it is this one: consent is given to a call, not to whichever rings by now.
+        call: Option<CallId>,
+    },
     /// Refuse the ringing call.
     Decline {
+        /// Only if it is this one.
+        call: Option<CallId>,
         /// Say "busy" rather than "declined".
         busy: bool,
     },
     /// End the present call, or stop dialing.
-    HangUp,
+    HangUp {
+        /// Only if it is this one.
+        call: Option<CallId>,
+    },
     /// Send nothing of this kind until unmuted. The other side is told.
     Mute {
         /// What to silence.
@@ -46,4 +54,12 @@ pub enum Command {
     },
     /// End the call if there is one, sign off and end the session.
     Quit,
+}
+
+/// A command on its way to the session.
+#[derive(Debug)]
+pub(super) struct Order {
+    pub(super) command: Command,
+    /// Where the outcome goes; without it a failure becomes [`Event::Rejected`](super::Event::Rejected).
+    pub(super) reply: Option<oneshot::Sender<Result<(), String>>>,
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::config::Media;
 use crate::call::{CallId, JsepRole};
@@ -25,9 +25,6 @@ const COMMANDS: usize = 256;
 
 /// How often figures are read and fed back to the encoder.
 const TICK: Duration = Duration::from_secs(1);
-
-/// The longest that closing a peer connection may take before it is dropped.
-const CLOSE: Duration = Duration::from_millis(600);
 
 /// The data-channel message by which a side tells that it muted or unmuted something.
 const MUTE_PREFIX: &str = "media ";
@@ -115,10 +112,20 @@ impl Leg {
     /// Starts the task. Events carry the call's id, because a leg that closes may overlap with the next.
     pub(super) fn spawn(setup: LegSetup, events: mpsc::Sender<(CallId, LegEvent)>) -> Self {
         let (commands, inbox) = mpsc::channel(COMMANDS);
+        let out = Out { call: setup.call, events };
+        let body = tokio::spawn({
+            let out = out.clone();
+            async move { run(setup, inbox, &out).await }
+        });
         tokio::spawn(async move {
-            let call = setup.call;
-            let out = Out { call, events };
-            let (media, path) = run(setup, inbox, &out).await;
+            let (media, path) = match body.await {
+                Ok(figures) => figures,
+                Err(_) => {
+                    out.send(LegEvent::MediaFailed("the call's own task failed".into())).await;
+                    (None, None)
+                }
+            };
+            // Comes in any case: the actor waits for it.
             out.send(LegEvent::Closed(media, path)).await;
         });
         Self { commands: Some(commands) }
@@ -138,6 +145,7 @@ impl Leg {
     }
 }
 
+#[derive(Clone)]
 struct Out {
     call: CallId,
     events: mpsc::Sender<(CallId, LegEvent)>,
@@ -153,6 +161,10 @@ impl Out {
 type Figures = (Option<Box<Stats>>, Option<Box<PathStats>>);
 
 async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) -> Figures {
+    // Who is called opens nothing, neither files nor devices nor sockets, before it has accepted.
+    if setup.role == JsepRole::Answerer && !accepted(&mut inbox).await {
+        return (None, None);
+    }
     let media = setup.media.clone();
     let prepared = tokio::task::spawn_blocking(move || media.open_sinks().and_then(Engine::prepare)).await;
     let (engine, inlet) = match prepared {
@@ -184,12 +196,24 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
                 failures_told: 0,
                 sourceless,
                 off: sourceless,
+                remote_off: [false; 2],
             };
             running.run(&mut inbox).await
         }
         Err(error) => {
             out.send(LegEvent::MediaFailed(format!("no peer connection: {error}"))).await;
             (stop(engine).await, None)
+        }
+    }
+}
+
+/// Waits for consent; false when the call ended first.
+async fn accepted(inbox: &mut mpsc::Receiver<LegCommand>) -> bool {
+    loop {
+        match inbox.recv().await {
+            Some(LegCommand::Negotiate) => return true,
+            Some(LegCommand::Close { .. }) | None => return false,
+            Some(_) => {}
         }
     }
 }
@@ -237,6 +261,8 @@ struct Running<'a> {
     sourceless: [bool; 2],
     /// What is not sent now, by kind.
     off: [bool; 2],
+    /// What the other side does not send now, by kind.
+    remote_off: [bool; 2],
 }
 
 impl Running<'_> {
@@ -266,7 +292,7 @@ impl Running<'_> {
         };
         let path = Some(Box::new(self.peer.stats()));
         // The goodbye leaves before the sinks are flushed, so that the other side is not kept waiting.
-        let _ = timeout(CLOSE, self.peer.close(goodbye)).await;
+        self.peer.close(goodbye).await;
         (stop(self.engine).await, path)
     }
 
@@ -320,7 +346,11 @@ impl Running<'_> {
             rtc::Event::Failed => LegEvent::LinkFailed,
             rtc::Event::Goodbye => LegEvent::Goodbye,
             rtc::Event::Data { bytes, .. } => match parse_mute(&bytes) {
+                // Only changes are passed on, so that a side that repeats itself keeps nobody busy.
                 Some((kind, muted)) => {
+                    if std::mem::replace(&mut self.remote_off[kind as usize], muted) == muted {
+                        return;
+                    }
                     if kind == Kind::Video && muted {
                         self.engine.pictures_are_off();
                     }

@@ -23,7 +23,7 @@ mod wire;
 
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 pub use command::Command;
 pub use config::{Config, Media, Trust};
@@ -45,10 +45,35 @@ const EVENTS: usize = 256;
 /// How long a full event queue is waited for.
 const FRONT_END_PATIENCE: Duration = Duration::from_secs(5);
 
-/// A running session. Dropping it hangs up and signs off.
+/// A place to give commands from; clones give to the same session.
+#[derive(Debug, Clone)]
+pub struct Commander {
+    orders: mpsc::Sender<command::Order>,
+}
+
+impl Commander {
+    /// Asks for something; a refusal becomes [`Event::Rejected`]. Waits while the session is busy; does nothing
+    /// once it has ended.
+    pub async fn give(&self, command: Command) {
+        let _ = self.orders.send(command::Order { command, reply: None }).await;
+    }
+
+    /// Asks for something and waits for what becomes of it: carried out, or why not.
+    ///
+    /// # Errors
+    /// Why the command makes no sense now.
+    pub async fn ask(&self, command: Command) -> Result<(), String> {
+        let (reply, outcome) = oneshot::channel();
+        let gone = || "the session has ended".to_owned();
+        self.orders.send(command::Order { command, reply: Some(reply) }).await.map_err(|_| gone())?;
+        outcome.await.unwrap_or_else(|_| Err(gone()))
+    }
+}
+
+/// A running session. Dropping it and every commander hangs up and signs off.
 #[derive(Debug)]
 pub struct Session {
-    commands: mpsc::Sender<Command>,
+    commands: Commander,
     events: mpsc::Receiver<Event>,
 }
 
@@ -59,20 +84,19 @@ impl Session {
         let (commands, inbox) = mpsc::channel(COMMANDS);
         let (outbox, events) = mpsc::channel(EVENTS);
         let (client, server) = crate::signaling::client::Client::spawn(config.signaling.clone());
-        tokio::spawn(actor::Actor::new(config, client, server, inbox, outbox, actor::RealLegs).run());
-        Self { commands, events }
+        tokio::spawn(actor::Actor::new(config, client, server, inbox, outbox).run());
+        Self { commands: Commander { orders: commands }, events }
     }
 
-    /// Asks for something; the answer is an event. Waits while the session is busy; does nothing once
-    /// it has ended.
+    /// [`Commander::give`].
     pub async fn command(&self, command: Command) {
-        let _ = self.commands.send(command).await;
+        self.commands.give(command).await;
     }
 
-    /// A second place to give commands from.
+    /// Where commands are given.
     #[must_use]
-    pub fn commander(&self) -> mpsc::Sender<Command> {
-        self.commands.clone()
+    pub fn commander(&self) -> &Commander {
+        &self.commands
     }
 
     /// The next event; `None` after [`Event::Closed`].

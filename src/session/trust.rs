@@ -91,12 +91,11 @@ pub(super) fn sign_description(
 /// The DTLS fingerprint of their description, if their key signed it.
 pub(super) fn check_description(
     call: CallId,
-    key: Option<&PublicKey>,
+    key: &PublicKey,
     offer: bool,
     sdp: &str,
     signature: &Signature,
 ) -> Result<String, String> {
-    let key = key.ok_or("the other side's key is not known")?;
     let fingerprint = rtc::fingerprint(sdp).map_err(|error| error.to_string())?;
     key.verify(CONTEXT, &statement(call, offer, &fingerprint), signature)
         .map_err(|_| "the description is not signed by the other side's key".to_owned())?;

@@ -3,12 +3,12 @@
 use tokio::time::Instant;
 
 use super::super::event::Event;
-use super::super::leg::{LegCommand, LegSetup};
+use super::super::leg::{Leg, LegCommand, LegSetup};
 use super::super::record::Record;
-use super::{Actor, Legs};
+use super::Actor;
 use crate::call::{CallId, Effect, LinkNotice, Notice};
 
-impl<L: Legs> Actor<L> {
+impl Actor {
     pub(super) async fn effect(&mut self, effect: Effect) {
         match effect {
             Effect::SendInvite { call, to } => self.wire.invite(call, &to),
@@ -21,13 +21,15 @@ impl<L: Legs> Actor<L> {
             Effect::RepeatDescription { call } => self.repeat_unanswered(call),
             Effect::PreparePeer { call, role } => {
                 let setup = LegSetup { call, role, media: self.config.media.clone(), rtc: self.rtc_config() };
-                let leg = self.legs.start(setup, self.leg_sender.clone());
+                let leg = Leg::spawn(setup, self.leg_sender.clone());
                 if let Some(record) = self.records.get_mut(&call) {
                     record.leg = Some(leg);
                 }
             }
             Effect::Negotiate { call, .. } => self.command_leg(call, LegCommand::Negotiate),
             Effect::StartMedia { call } => self.command_leg(call, LegCommand::StartMedia),
+            // An offer that was never answered is sent again rather than replaced: it may have been lost.
+            Effect::RestartIce { call } if self.unanswered_offer(call) => self.repeat_unanswered(call),
             Effect::RestartIce { call } => self.command_leg(call, LegCommand::RestartIce),
             Effect::ClosePeer { call, goodbye } => self.command_leg(call, LegCommand::Close { goodbye }),
             Effect::Notify { call, notice } => self.notify(call, notice).await,
@@ -60,15 +62,6 @@ impl<L: Legs> Actor<L> {
             Notice::Connected => {
                 let Some(record) = record else { return };
                 record.connected(now);
-                if let Some(key) = &record.key
-                    && let Err(error) = self.judge.pin(&record.peer, key)
-                {
-                    self.tell(Event::Notice { text: format!("the key could not be remembered: {error}") })
-                        .await;
-                }
-                let Some(record) = self.records.get(&call) else {
-                    return;
-                };
                 Event::Connected {
                     call,
                     verification_code: record.verification_code.clone().unwrap_or_default(),

@@ -6,14 +6,14 @@ use super::super::record::Record;
 use super::super::report::Direction;
 use super::super::trust::{self, Judgement};
 use super::super::wire;
-use super::{Actor, Legs};
+use super::Actor;
 use crate::call::{CallId, EndReason, Event as CallEvent, State};
-use crate::identity::Signature;
+use crate::identity::{self, Signature};
 use crate::rtc::{Candidate, IceServer};
 use crate::signaling::client::Event as ServerEvent;
 use crate::signaling::protocol::{DescriptionKind, ErrorCode, SessionId};
 
-impl<L: Legs> Actor<L> {
+impl Actor {
     pub(super) async fn server_event(&mut self, event: ServerEvent) {
         match event {
             ServerEvent::Up { name, resumed, ice_servers, .. } => {
@@ -33,8 +33,8 @@ impl<L: Legs> Actor<L> {
                 self.tell(Event::SignalingDown { reason, retry_in }).await;
             }
             ServerEvent::Refused { code, message } => {
+                self.pending.push_back(CallEvent::SignalingDown);
                 self.tell(Event::Refused { code: code.as_str().to_owned(), message }).await;
-                self.quit();
             }
             ServerEvent::Incoming { call, from, from_key, from_session } => {
                 self.incoming(wire::call(call), from.to_string(), *from_key.bytes(), from_session).await;
@@ -62,7 +62,8 @@ impl<L: Legs> Actor<L> {
             }
             ServerEvent::Candidate { call, from, candidate, mid, mline } => {
                 let call = wire::call(call);
-                if self.records.get(&call).is_some_and(|record| record.is_from(from)) {
+                if self.consented(call) && self.records.get(&call).is_some_and(|record| record.is_from(from))
+                {
                     self.command_leg(call, LegCommand::Candidate(Candidate { candidate, mid, mline }));
                 }
             }
@@ -75,9 +76,9 @@ impl<L: Legs> Actor<L> {
 
     /// The server would not place our call, or had forgotten it; anything else it refuses is worth a line only.
     async fn call_refused(&mut self, call: CallId, code: ErrorCode, message: String) {
-        let placed = self.machine.state().live() == Some(call)
-            && matches!(self.machine.state(), State::Dialing { .. });
-        if placed {
+        let placed = matches!(self.machine.state(), State::Dialing { call: ours, .. } if *ours == call);
+        // An invite that is repeated after signaling was lost is answered so when the first one had arrived.
+        if placed && code != ErrorCode::CallExists {
             if let Some(record) = self.records.get_mut(&call) {
                 record.detail = Some(message);
             }
@@ -88,6 +89,9 @@ impl<L: Legs> Actor<L> {
     }
 
     async fn incoming(&mut self, call: CallId, from: String, key: [u8; 32], session: SessionId) {
+        if self.quitting {
+            return self.wire.decline(call, true);
+        }
         let (key, first_contact) = match self.judge.judge(&from, key) {
             Judgement::Trusted { key, first_contact } => (key, first_contact),
             Judgement::Refused { why } => {
@@ -106,8 +110,9 @@ impl<L: Legs> Actor<L> {
     }
 
     fn accepted(&mut self, call: CallId, key: [u8; 32], session: SessionId) {
-        let Some(record) = self.records.get_mut(&call) else {
-            // Not ours any more: the machine answers it with a hang-up.
+        let dialing = matches!(self.machine.state(), State::Dialing { call: ours, .. } if *ours == call);
+        let Some(record) = self.records.get_mut(&call).filter(|_| dialing) else {
+            // Not awaited, or not any more: call control knows what to answer, and nobody's key changes.
             return self.pending.push_back(CallEvent::Accepted { call });
         };
         match self.judge.judge(&record.peer, key) {
@@ -124,8 +129,17 @@ impl<L: Legs> Actor<L> {
         }
     }
 
+    /// Whether both sides agreed to this call, as far as call control knows.
+    fn consented(&self, call: CallId) -> bool {
+        matches!(
+            self.machine.state(),
+            State::Connecting { call: ours, .. } | State::Active { call: ours, .. } if *ours == call
+        )
+    }
+
     /// Checks that the DTLS fingerprint in a description is signed by the key of the other side, so that not
-    /// even the server can put its own in place.
+    /// even the server can put its own in place; and that it stays the same for the whole call, because the
+    /// verification code speaks of one. The key has proved itself then, and is pinned.
     async fn description(
         &mut self,
         call: CallId,
@@ -134,25 +148,41 @@ impl<L: Legs> Actor<L> {
         sdp: String,
         signature: [u8; 64],
     ) {
+        if !self.consented(call) {
+            return;
+        }
         let Some(record) = self.records.get_mut(&call).filter(|record| record.is_from(from)) else {
             return;
         };
-        match trust::check_description(
-            call,
-            record.key.as_ref(),
-            offer,
-            &sdp,
-            &Signature::from_bytes(signature),
-        ) {
-            Ok(fingerprint) => {
-                record.remote_fingerprint = Some(fingerprint);
-                record.acknowledged(offer);
-                self.command_leg(call, LegCommand::Remote { offer, sdp });
-            }
-            Err(why) => {
-                record.detail = Some(why);
-                self.pending.push_back(CallEvent::IdentityRefused { call });
-            }
+        let Some(key) = record.key else { return };
+        let refused =
+            match trust::check_description(call, &key, offer, &sdp, &Signature::from_bytes(signature)) {
+                Ok(fingerprint) => {
+                    let first = record.remote_fingerprint.is_none();
+                    if *record.remote_fingerprint.get_or_insert_with(|| fingerprint.clone()) == fingerprint {
+                        record.acknowledged(offer);
+                        let peer = record.peer.clone();
+                        self.command_leg(call, LegCommand::Remote { offer, sdp });
+                        if !first {
+                            return;
+                        }
+                        match self.judge.pin(&peer, &key) {
+                            Ok(()) => return,
+                            Err(error @ identity::Error::Changed { .. }) => error.to_string(),
+                            Err(error) => {
+                                let text = format!("the key could not be remembered: {error}");
+                                return self.tell(Event::Notice { text }).await;
+                            }
+                        }
+                    } else {
+                        "the other side's certificate changed within the call".to_owned()
+                    }
+                }
+                Err(why) => why,
+            };
+        if let Some(record) = self.records.get_mut(&call) {
+            record.detail = Some(refused);
         }
+        self.pending.push_back(CallEvent::IdentityRefused { call });
     }
 }
