@@ -1,6 +1,10 @@
 //! Session descriptions of the other side (RFC 8866, RFC 9429) are read here before the library sees
 //! them: what a call cannot be made of is refused with a sentence, candidates are taken out so that
-//! they pass the same checks as trickled ones. Pure: text in, facts out.
+//! they pass the same checks as trickled ones, and the one fingerprint that was read is the one that
+//! the library gets. Pure: text in, facts out.
+//!
+//! What the library reads differently must not pass: it skips carriage returns before a line and trims
+//! the value of an attribute, so that a line that looks harmless could be a fingerprint to it.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +22,8 @@ const MAX_MID: usize = 32;
 /// What is known of a description that passed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Description {
-    /// The description without its candidate lines.
+    /// The description without its candidate lines, and with its fingerprint in one place: a single
+    /// line before the first media section.
     pub(super) text: String,
     /// The candidates that it carried.
     pub(super) candidates: Vec<Candidate>,
@@ -48,31 +53,36 @@ struct Section<'a> {
 ///
 /// [`Error::Description`], with the first thing that is wrong.
 pub(super) fn check(sdp: &str) -> Result<Description, Error> {
-    bounds(sdp)?;
+    let fingerprint = fingerprint(sdp)?;
     let mut session = Section::default();
     let mut sections: Vec<Section<'_>> = Vec::new();
     let mut text = String::with_capacity(sdp.len());
     let mut candidates = Vec::new();
     for line in sdp.lines() {
-        if let Some(value) = line.strip_prefix("a=candidate:") {
-            if candidates.len() >= MAX_EARLY_CANDIDATES {
-                return Err(wrong("it carries too many candidates"));
+        match named(line) {
+            Some(("fingerprint", _)) => continue,
+            Some(("candidate", value)) => {
+                if candidates.len() >= MAX_EARLY_CANDIDATES {
+                    return Err(wrong("it carries too many candidates"));
+                }
+                candidates.push((sections.len(), format!("candidate:{value}")));
+                continue;
             }
-            candidates.push((sections.len(), format!("candidate:{value}")));
-            continue;
+            Some((name, value)) => attribute(name, value, sections.last_mut().unwrap_or(&mut session))?,
+            None => {}
         }
-        text.push_str(line);
-        text.push_str("\r\n");
         if let Some(value) = line.strip_prefix("m=") {
+            if sections.is_empty() {
+                text.push_str(&format!("a=fingerprint:{fingerprint}\r\n"));
+            }
             if sections.len() >= MAX_SECTIONS {
                 return Err(wrong("it has too many media sections"));
             }
             sections.push(section(value)?);
-        } else if let Some(value) = line.strip_prefix("a=") {
-            attribute(value, sections.last_mut().unwrap_or(&mut session))?;
         }
+        text.push_str(line);
+        text.push_str("\r\n");
     }
-    fingerprint(sdp)?;
     let ufrag = credentials(&session, &sections)?;
     let mids = mids(&sections)?;
     if !sections.iter().any(|s| s.codec && s.port != "0") {
@@ -89,16 +99,18 @@ pub(super) fn check(sdp: &str) -> Result<Description, Error> {
     Ok(Description { text, candidates, ufrag, video_ssrc: video.and_then(|s| s.ssrc), mids })
 }
 
-/// The DTLS fingerprints of a description, as `algorithm HEX` lines, sorted and without repetition:
-/// what identities sign and the verification code is made of (RFC 8122).
+/// The DTLS fingerprint of a description as `algorithm HEX`: what identities sign and the verification
+/// code is made of (RFC 8122).
 ///
 /// # Errors
 ///
-/// [`Error::Description`] when there is none, when one is malformed or weak, or when they differ.
+/// [`Error::Description`] when there is none, when one is malformed or weak, when they differ, and when
+/// a line of the description is malformed: a fingerprint could hide in it.
 pub fn fingerprint(sdp: &str) -> Result<String, Error> {
+    bounds(sdp)?;
     let mut found = BTreeSet::new();
     for line in sdp.lines() {
-        if let Some(value) = line.strip_prefix("a=fingerprint:") {
+        if let Some(("fingerprint", value)) = named(line) {
             found.insert(one_fingerprint(value)?);
         }
     }
@@ -132,7 +144,26 @@ fn bounds(sdp: &str) -> Result<(), Error> {
     if sdp.lines().nth(MAX_LINES).is_some() {
         return Err(wrong("it has too many lines"));
     }
+    if !sdp.lines().all(is_well_formed) {
+        return Err(wrong("a line of it is malformed"));
+    }
     Ok(())
+}
+
+/// Whether a line is `<type>=<value>` (RFC 8866, section 5) and reads the same to everybody.
+fn is_well_formed(line: &str) -> bool {
+    let Some((kind, value)) = line.split_once('=') else {
+        return false;
+    };
+    let plain = kind.len() == 1 && kind.bytes().all(|b| b.is_ascii_lowercase()) && !line.contains('\r');
+    plain && (kind != "a" || !value.starts_with(char::is_whitespace))
+}
+
+/// The name and the value of an attribute line, as the library keys them: by the exact name, in what is
+/// left of the line without the white space around it.
+fn named(line: &str) -> Option<(&str, &str)> {
+    let attribute = line.strip_prefix("a=")?.trim();
+    Some(attribute.split_once(':').unwrap_or((attribute, "")))
 }
 
 /// Reads the value of `m=`: kind, port, protocol, formats.
@@ -149,8 +180,7 @@ fn section(value: &str) -> Result<Section<'_>, Error> {
     Ok(Section { kind, port, ..Section::default() })
 }
 
-fn attribute<'a>(value: &'a str, section: &mut Section<'a>) -> Result<(), Error> {
-    let (name, value) = value.split_once(':').unwrap_or((value, ""));
+fn attribute<'a>(name: &str, value: &'a str, section: &mut Section<'a>) -> Result<(), Error> {
     match name {
         "mid" => once(&mut section.mid, value)?,
         "ice-ufrag" => once(&mut section.ufrag, value)?,

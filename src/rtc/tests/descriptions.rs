@@ -2,8 +2,10 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Runs, TestRunner};
+use webrtc::peer_connection::RTCSessionDescription;
 
 use super::support::{connected, loopback, negotiate, two};
+use crate::rtc::sdp::check;
 use crate::rtc::{Candidate, Error, Event, MAX_DESCRIPTION, MAX_EARLY_CANDIDATES, fingerprint};
 
 /// An offer of ours.
@@ -45,6 +47,13 @@ async fn what_no_call_can_be_made_of_is_refused_and_a_good_offer_works_afterward
                 1,
             ),
         ),
+        ("a fingerprint without a value", good.replacen("a=mid:0", "a=fingerprint\r\na=mid:0", 1)),
+        ("an empty line", good.replacen("a=mid:0", "\r\na=mid:0", 1)),
+        ("a line of an unknown shape", good.replacen("a=mid:0", "mid:0\r\na=mid:0", 1)),
+        ("an upper-case type", good.replacen("a=mid:0", "A=x\r\na=mid:0", 1)),
+        ("a space in the type", good.replacen("a=mid:0", "a =x\r\na=mid:0", 1)),
+        ("a return before the end of a line", good.replacen("a=mid:0\r", "a=mid:0\r\r", 1)),
+        ("a return at the end", format!("{good}a=x\r")),
         ("a short password", good.replace("a=ice-pwd:", "a=ice-pwd:x\r\na=ice-pwd:")),
         ("escape sequences", good.replace("s=-", "s=\u{1b}[2J")),
         ("a port that is none", good.replace("m=audio 9", "m=audio 99999999")),
@@ -67,6 +76,64 @@ async fn what_no_call_can_be_made_of_is_refused_and_a_good_offer_works_afterward
     }
     negotiate(&a, &b, false).await;
     tokio::join!(a.until(|event| *event == Event::Connected), b.until(|event| *event == Event::Connected));
+}
+
+/// How the library may be made to read a line that does not begin like an attribute's.
+const DISGUISES: [&str; 7] = ["a= ", "a=\u{a0}", "a=\u{85}", "a=\u{2003}", "a=\t", "\ra=", "\r\ra="];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fingerprint_or_a_candidate_in_disguise_is_refused_wherever_it_stands() {
+    let good = an_offer().await;
+    let of_mallory = format!("fingerprint:sha-256 {}", "AB:".repeat(31) + "CD");
+    let candidate = "candidate:1 1 udp 1 192.0.2.1 9 typ host";
+    for disguise in DISGUISES {
+        for hidden in [&of_mallory, candidate] {
+            for before in ["m=audio", "a=mid:0", "a=mid:1"] {
+                let sdp = good.replacen(before, &format!("{disguise}{hidden}\r\n{before}"), 1);
+                assert_ne!(sdp, good);
+                let said = format!("{disguise:?} {hidden} before {before}");
+                assert!(matches!(fingerprint(&sdp), Err(Error::Description(_))), "{said}");
+                assert!(matches!(check(&sdp), Err(Error::Description(_))), "{said}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_library_reads_the_fingerprint_that_was_verified_and_no_candidate() {
+    let good = an_offer().await;
+    let verified = fingerprint(&good).unwrap();
+    let line = format!("a=fingerprint:{verified}");
+    let in_each_section = good.replace("a=mid:", &format!("{line}\r\na=mid:"));
+    let in_sections_only =
+        without(&good, "a=fingerprint").replace("a=mid:", &format!("{line}\r\na=mid:"));
+    let (algorithm, digest) = verified.split_once(' ').unwrap();
+    let in_other_letters = good.replace(digest, &digest.to_ascii_lowercase()).replace(algorithm, "SHA-256");
+    let with_spaces = good.replace(&line, &format!("a=fingerprint:  {verified} \u{a0}"));
+    // The library keys attributes by their exact names: these two are no fingerprints to it.
+    let with_strangers = good.replacen("a=mid:0", "a=Fingerprint:x\r\na=fingerprint :x\r\na=mid:0", 1);
+    let with_candidates =
+        good.replacen("a=mid:0", "a=candidate:1 1 udp 1 192.0.2.1 9 typ host\u{a0}\r\na=mid:0", 1);
+    for sdp in [
+        good,
+        in_each_section,
+        in_sections_only,
+        in_other_letters,
+        with_spaces,
+        with_strangers,
+        with_candidates,
+    ] {
+        assert_eq!(fingerprint(&sdp).unwrap(), verified, "{sdp}");
+        let text = check(&sdp).unwrap().text;
+        let read = RTCSessionDescription::offer(text.clone()).unwrap().unmarshal().unwrap();
+        assert_eq!(read.attribute("fingerprint"), Some(&verified), "{text}");
+        for section in &read.media_descriptions {
+            assert_eq!(section.attribute("fingerprint"), None, "{text}");
+            assert!(!section.attributes.iter().any(|a| a.is_ice_candidate()), "{text}");
+        }
+        assert_eq!(text.matches("a=fingerprint:").count(), 1, "{text}");
+        assert_eq!(fingerprint(&text).unwrap(), verified);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
