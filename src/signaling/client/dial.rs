@@ -16,14 +16,11 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_conf
 use super::Config;
 use super::resolve::{Endpoint, Failure, find};
 use crate::signaling::protocol::{
-    ClientMessage, ErrorCode, Key, LOGIN_CONTEXT, Login, MAX_FRAME, ResumeToken, ServerMessage, Signature,
-    VERSION, login_message, parse_server,
+    ClientMessage, ErrorCode, Key, LOGIN_CONTEXT, Login, MAX_SERVER_FRAME, ResumeToken, ServerMessage,
+    Signature, VERSION, login_message, parse_server,
 };
 
 pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
-
-/// Bytes in a frame of the server: a relayed description may grow a little.
-const MAX_SERVER_FRAME: usize = 2 * MAX_FRAME;
 
 /// How a connection, or an attempt at one, ended.
 pub(super) enum Outcome {

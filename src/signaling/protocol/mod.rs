@@ -32,8 +32,10 @@ pub const VERSION: u32 = 1;
 pub const WS_PATH: &str = "/v1/ws";
 /// Where a server describes itself.
 pub const WELL_KNOWN_PATH: &str = "/.well-known/letsmeet";
-/// Bytes in one text frame; a longer one is answered `too-large` and ends the connection.
+/// Bytes in one text frame of a client; a longer one is answered `too-large` and ends the connection.
 pub const MAX_FRAME: usize = 64 * 1024;
+/// Bytes in one text frame of the server: what it relays may grow a little.
+pub const MAX_SERVER_FRAME: usize = 2 * MAX_FRAME;
 /// Bytes in one session description; a longer one is answered `bad-description`.
 pub const MAX_SDP: usize = 48 * 1024;
 /// Bytes in one candidate line; a longer one is answered `bad-candidate`.

@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 
 use super::{
     CallId, Candidate, ClientMessage, Description, DescriptionKind, ErrorCode, MAX_CANDIDATE, MAX_FRAME,
-    MAX_MID, MAX_SDP, ServerMessage, SessionId, Signature,
+    MAX_MID, MAX_SDP, MAX_SERVER_FRAME, ServerMessage, SessionId, Signature,
 };
 
 /// Why a frame is no message, with the `seq` it carried when that much could be read.
@@ -62,7 +62,9 @@ const SERVER_TYPES: [&str; 15] = [
 pub fn parse_client(text: &str) -> Result<ClientMessage, ParseError> {
     // The two types that make up nearly all traffic are read without a look ahead; when that fails, the
     // way below finds out what is wrong.
-    if text.starts_with(r#"{"type":"description""#) {
+    if text.len() > MAX_FRAME {
+        // No way at all, not even the quick one.
+    } else if text.starts_with(r#"{"type":"description""#) {
         if let Ok(message) = serde_json::from_str::<TaggedDescription>(text) {
             return Ok(ClientMessage::Description(message.into()));
         }
@@ -71,15 +73,15 @@ pub fn parse_client(text: &str) -> Result<ClientMessage, ParseError> {
     {
         return Ok(ClientMessage::Candidate(message.into()));
     }
-    parse(text, &CLIENT_TYPES)
+    parse(text, &CLIENT_TYPES, MAX_FRAME)
 }
 
-/// Parses a frame of the server.
+/// Parses a frame of the server, which may be twice as long as a client's: what it relays may grow.
 ///
 /// # Errors
 /// [`ParseError`] when the frame is no message of the protocol.
 pub fn parse_server(text: &str) -> Result<ServerMessage, ParseError> {
-    parse(text, &SERVER_TYPES)
+    parse(text, &SERVER_TYPES, MAX_SERVER_FRAME)
 }
 
 /// Whether a text has the shape of a session description (RFC 8866): its first line, its length, and no
@@ -131,7 +133,7 @@ pub fn check_candidate(candidate: &str, mid: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn parse<'a, T: Deserialize<'a>>(text: &'a str, types: &[&str]) -> Result<T, ParseError> {
+fn parse<'a, T: Deserialize<'a>>(text: &'a str, types: &[&str], longest: usize) -> Result<T, ParseError> {
     #[derive(Deserialize)]
     struct Head<'a> {
         #[serde(rename = "type", borrow)]
@@ -139,8 +141,8 @@ fn parse<'a, T: Deserialize<'a>>(text: &'a str, types: &[&str]) -> Result<T, Par
         #[serde(default)]
         seq: Option<u32>,
     }
-    if text.len() > MAX_FRAME {
-        let message = "the frame is longer than 64 KiB".to_owned();
+    if text.len() > longest {
+        let message = format!("the frame is longer than {} KiB", longest / 1024);
         return Err(ParseError { code: ErrorCode::TooLarge, message, re: None });
     }
     match serde_json::from_str(text) {

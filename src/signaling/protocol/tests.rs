@@ -104,6 +104,27 @@ fn the_quick_way_of_parsing_and_the_general_one_agree() {
 }
 
 #[test]
+fn a_frame_of_the_server_may_be_twice_as_long_as_one_of_a_client() {
+    let padded = |message: &str, length: usize| format!("{message}{}", " ".repeat(length - message.len()));
+    let (list, ok) = (r#"{"type":"list"}"#, r#"{"type":"ok","re":1}"#);
+    let description = format!(
+        r#"{{"type":"description","call":"{}","kind":"offer","sdp":"v=0\r\n","signature":"{}"}}"#,
+        "0".repeat(32),
+        "A".repeat(86)
+    );
+    for message in [list, &description] {
+        assert!(parse_client(&padded(message, MAX_FRAME)).is_ok());
+        let long = parse_client(&padded(message, MAX_FRAME + 1)).unwrap_err();
+        assert_eq!(long.code, ErrorCode::TooLarge);
+        assert_eq!(long.message, "the frame is longer than 64 KiB");
+    }
+    assert!(parse_server(&padded(ok, MAX_SERVER_FRAME)).is_ok());
+    let long = parse_server(&padded(ok, MAX_SERVER_FRAME + 1)).unwrap_err();
+    assert_eq!(long.code, ErrorCode::TooLarge);
+    assert_eq!(long.message, "the frame is longer than 128 KiB");
+}
+
+#[test]
 fn what_an_error_repeats_cannot_steer_a_terminal() {
     let wrong = parse_client("{\"type\":\"list\",\"\\u001b[31m\u{202e}\":1,\"seq\":5}").unwrap_err();
     assert_eq!(wrong.re, Some(5));
