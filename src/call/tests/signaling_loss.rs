@@ -65,6 +65,20 @@ fn ringing_waits_for_signaling_and_says_again_that_it_rings() {
 }
 
 #[test]
+fn a_call_that_ends_before_signaling_is_back_rings_on_nowhere() {
+    let lost = Event::Ended { call: OURS, reason: EndReason::SignalingLost };
+    let mut consenting = ringing();
+    drive(&mut consenting, [Event::SignalingDown, Event::Accept]);
+    for mut machine in [dialing(), ringing(), consenting] {
+        drive(&mut machine, [Event::SignalingDown]);
+        let ended = brief(&machine.handle(secs(6), lost.clone()));
+        assert!(ended.starts_with("close peer #5") && ended.ends_with("ended, signaling-lost"), "{ended}");
+        assert_eq!(machine.handle(secs(7), Event::SignalingUp), []);
+        assert_eq!(machine.deadline(), None);
+    }
+}
+
+#[test]
 fn an_acceptance_without_signaling_is_sent_when_it_is_back() {
     let mut machine = ringing();
     machine.handle(secs(5), Event::SignalingDown);

@@ -2,6 +2,11 @@
 //!
 //! Owns the socket and everything that must survive its loss: the resume token, the calls that are alive,
 //! the watched names. One task.
+//!
+//! Each call that a lost connection leaves in doubt has one owner. When the session is new, a call that
+//! was not accepted is over: `Ended` is told before `Up`. When it was resumed, an invite is repeated by
+//! call control, which waits for its answer; any other call that the server does not know any more ends here,
+//! after what had waited on the server. Accepted calls are rejoined by call control.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
@@ -82,11 +87,21 @@ struct Actor {
     held: VecDeque<Command>,
     endpoint: Option<Endpoint>,
     resume: Option<ResumeToken>,
-    /// Calls that the server knows of, and whether they are accepted.
-    live: HashMap<CallId, bool>,
+    /// Calls that the server knows of, as far as is known.
+    live: HashMap<CallId, Standing>,
     watched: BTreeSet<String>,
     state: Availability,
     attempt: u32,
+}
+
+/// How far a call is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Our invite has no answer yet.
+    Placed,
+    /// Theirs has none.
+    Incoming,
+    Accepted,
 }
 
 /// A connection that is logged in.
@@ -153,10 +168,14 @@ impl Actor {
             socket,
             waiting: HashMap::new(),
             seq: 0,
-            pending: VecDeque::from([Event::Up { name, session, resumed, ice_servers }]),
+            pending: VecDeque::new(),
             // A server that says 0 must not make the client reconnect without end.
             heartbeat: Duration::from_millis(heartbeat_ms.clamp(1_000, 300_000)),
         };
+        if !resumed {
+            link.pending.extend(self.forget_unaccepted());
+        }
+        link.pending.push_back(Event::Up { name, session, resumed, ice_servers });
         match self.serve(&mut link, resumed, &calls).await {
             Ok(never) => match never {},
             Err(outcome) => {
@@ -164,6 +183,12 @@ impl Actor {
                     if let Waiting::Request(answer) = waiting {
                         // Who asked may have given up.
                         let _ = answer.send(Err(Error::NoAnswer));
+                    }
+                }
+                if let Outcome::Lost { .. } = outcome {
+                    for event in link.pending.drain(..) {
+                        // The run ends by itself when nobody listens.
+                        let _ = self.events.send(event).await;
                     }
                 }
                 if let Outcome::Stop(_) = outcome {
@@ -186,18 +211,20 @@ impl Actor {
         resumed: bool,
         calls: &[CallId],
     ) -> Result<std::convert::Infallible, Outcome> {
-        let over: Vec<CallId> = if resumed {
-            self.live.keys().copied().filter(|id| !calls.contains(id)).collect()
-        } else {
-            self.live.iter().filter(|(_, accepted)| !**accepted).map(|(id, _)| *id).collect()
+        let in_doubt = |(id, standing): (&CallId, &Standing)| {
+            let gone = resumed && *standing != Standing::Placed && !calls.contains(id);
+            gone.then_some(*id)
         };
-        if !over.is_empty() || self.state == Availability::Away {
-            let state = ClientMessage::State { state: self.state, seq: None };
+        let over: Vec<CallId> = self.live.iter().filter_map(in_doubt).collect();
+        let state = ClientMessage::State { state: self.state, seq: None };
+        if !over.is_empty() {
             link.request(state, Waiting::Fence(over)).await?;
+        } else if self.state == Availability::Away {
+            link.send(&state).await?;
         }
         if !resumed && !self.watched.is_empty() {
             let names = self.watched.iter().cloned().collect();
-            link.request(ClientMessage::Watch { names, seq: None }, Waiting::Fence(Vec::new())).await?;
+            link.send(&ClientMessage::Watch { names, seq: None }).await?;
         }
         while let Some(command) = self.held.pop_front() {
             self.carry_out(link, command).await?;
@@ -232,16 +259,22 @@ impl Actor {
         }
     }
 
+    /// The ends of the calls that no new session can answer for.
+    fn forget_unaccepted(&mut self) -> Vec<Event> {
+        let unaccepted = self.live.extract_if(|_, standing| *standing != Standing::Accepted);
+        unaccepted.map(|(call, _)| lost_call(call)).collect()
+    }
+
     async fn carry_out(&mut self, link: &mut Link, command: Command) -> Result<(), Outcome> {
         match command {
             Command::Close(done) => Err(Outcome::Stop(Some(done))),
             Command::Send(message) => {
                 match &message {
                     ClientMessage::Invite { call, .. } => {
-                        self.live.insert(*call, false);
+                        self.live.insert(*call, Standing::Placed);
                     }
                     ClientMessage::Accept { call, .. } | ClientMessage::Rejoin { call, .. } => {
-                        self.live.insert(*call, true);
+                        self.live.insert(*call, Standing::Accepted);
                     }
                     ClientMessage::Decline { call, .. }
                     | ClientMessage::Cancel { call, .. }
@@ -293,11 +326,8 @@ impl Actor {
                     Some(Waiting::Request(answer)) => drop(answer.send(Ok(message))),
                     Some(Waiting::Fence(over)) => {
                         // Calls whose end came in time are not alive any more.
-                        for call in over.into_iter().filter(|id| self.live.remove(id).is_some()) {
-                            let reason = EndReason::SignalingLost;
-                            let sentence = reason.sentence().to_owned();
-                            link.pending.push_back(Event::Ended { call, reason, sentence });
-                        }
+                        let over = over.into_iter().filter(|id| self.live.remove(id).is_some());
+                        link.pending.extend(over.map(lost_call));
                     }
                     None => {}
                 }
@@ -327,12 +357,12 @@ impl Actor {
             }
             ServerMessage::Presence { changes } => Event::Presence(changes),
             ServerMessage::Incoming { call, from, from_key, from_session } => {
-                self.live.insert(call, false);
+                self.live.insert(call, Standing::Incoming);
                 Event::Incoming { call, from, from_key, from_session }
             }
             ServerMessage::Ringing { call } => Event::Ringing { call },
             ServerMessage::Accepted { call, by, key, session } => {
-                self.live.insert(call, true);
+                self.live.insert(call, Standing::Accepted);
                 Event::Accepted { call, by, key, session }
             }
             ServerMessage::Ended { call, reason, sentence } => {
@@ -376,7 +406,157 @@ impl Link {
     }
 }
 
+fn lost_call(call: CallId) -> Event {
+    let reason = EndReason::SignalingLost;
+    Event::Ended { call, reason, sentence: reason.sentence().to_owned() }
+}
+
 /// A number from 0 to 1. Without randomness the wait is the full one.
 fn chance() -> f64 {
     getrandom::u32().map_or(1.0, |n| f64::from(n) / f64::from(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio_tungstenite::{WebSocketStream, accept_async};
+
+    use super::super::{Client, Signer};
+    use super::*;
+    use crate::signaling::protocol::{Key, Name, SessionId};
+
+    /// A server whose every word is the test's, and its client, which is up.
+    struct Script {
+        listener: TcpListener,
+        socket: Option<WebSocketStream<TcpStream>>,
+        client: Client,
+        events: mpsc::Receiver<Event>,
+    }
+
+    struct NoKey;
+
+    impl Signer for NoKey {
+        fn public_key(&self) -> [u8; 32] {
+            [0; 32]
+        }
+        fn sign(&self, _: &str, _: &[u8]) -> [u8; 64] {
+            [0; 64]
+        }
+    }
+
+    impl Script {
+        async fn start() -> Script {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let server = format!("ws://{}/v1/ws", listener.local_addr().unwrap()).parse().unwrap();
+            let mut config = Config::new(server, Name::new("alice").unwrap(), Arc::new(NoKey));
+            config.backoff.first = Duration::from_millis(1);
+            let (client, events) = Client::spawn(config);
+            let mut script = Script { listener, socket: None, client, events };
+            script.log_in(false, &[]).await;
+            assert!(matches!(script.event().await, Event::Up { .. }));
+            script
+        }
+
+        /// Cuts the connection and takes the next one through its login.
+        async fn log_in(&mut self, resumed: bool, calls: &[CallId]) {
+            self.socket = None;
+            let (stream, _) = self.listener.accept().await.unwrap();
+            self.socket = Some(accept_async(stream).await.unwrap());
+            let limits = json!({
+                "frame_bytes": 65536, "sdp_bytes": 49152, "candidate_bytes": 1024, "name_bytes": 64,
+                "watched": 100, "page": 100, "messages_per_second": 50, "burst": 200, "pending_calls": 8,
+            });
+            let challenge = json!({
+                "type": "challenge", "protocol": 1, "nonce": "KioqKioqKioqKioqKioqKioqKioqKioqKioqKioqKio",
+                "server": "", "limits": limits,
+            });
+            self.say(challenge.to_string()).await;
+            assert_eq!(self.hear().await["type"], "login");
+            let registered = json!({
+                "type": "registered", "name": "alice", "session": "a".repeat(32), "resume": "b".repeat(32),
+                "resumed": resumed, "calls": calls, "ice_servers": [], "heartbeat_ms": 15000,
+            });
+            self.say(registered.to_string()).await;
+        }
+
+        /// One call that rings there, one that rings here and one that was accepted.
+        async fn three_calls(&mut self) -> [CallId; 3] {
+            let calls @ [placed, incoming, accepted] = [1, 2, 3].map(|byte| CallId::from_bytes([byte; 16]));
+            self.client.invite(placed, "bob").unwrap();
+            self.client.invite(accepted, "bob").unwrap();
+            assert_eq!(self.hear().await["call"], json!(placed));
+            assert_eq!(self.hear().await["call"], json!(accepted));
+            self.accept(accepted).await;
+            let (from, from_key) = (Name::new("carol").unwrap(), Key::from_bytes([2; 32]));
+            let from_session = SessionId::from_bytes([3; 16]);
+            let message = ServerMessage::Incoming { call: incoming, from, from_key, from_session };
+            self.say(message.to_json()).await;
+            assert!(matches!(self.event().await, Event::Incoming { .. }));
+            calls
+        }
+
+        async fn accept(&mut self, call: CallId) {
+            let (by, key) = (Name::new("bob").unwrap(), Key::from_bytes([1; 32]));
+            let session = SessionId::from_bytes([2; 16]);
+            self.say(ServerMessage::Accepted { call, by, key, session }.to_json()).await;
+            let event = self.event().await;
+            assert!(matches!(event, Event::Accepted { call: taken, .. } if taken == call), "{event:?}");
+        }
+
+        async fn say(&mut self, text: String) {
+            self.socket.as_mut().unwrap().send(Message::text(text)).await.unwrap();
+        }
+
+        async fn hear(&mut self) -> Value {
+            let message = self.socket.as_mut().unwrap().next().await.unwrap().unwrap();
+            serde_json::from_str(message.to_text().unwrap()).unwrap()
+        }
+
+        async fn event(&mut self) -> Event {
+            timeout(Duration::from_secs(20), self.events.recv()).await.unwrap().unwrap()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_new_session_ends_what_was_not_accepted_before_up_and_a_fresh_invite_lives() {
+        let mut script = Script::start().await;
+        let [placed, incoming, accepted] = script.three_calls().await;
+        script.log_in(false, &[]).await;
+        assert!(matches!(script.event().await, Event::Down { .. }));
+        let mut ended = Vec::new();
+        loop {
+            match script.event().await {
+                Event::Ended { call, reason: EndReason::SignalingLost, .. } => ended.push(call),
+                Event::Up { resumed: false, .. } => break,
+                event => panic!("{event:?}"),
+            }
+        }
+        ended.sort_unstable_by_key(|call| *call.bytes());
+        assert_eq!(ended, [placed, incoming]);
+
+        script.client.invite(placed, "bob").unwrap();
+        script.client.rejoin(accepted, "bob").unwrap();
+        assert_eq!(script.hear().await["type"], "invite", "nothing is asked before");
+        assert_eq!(script.hear().await["type"], "rejoin");
+        script.accept(placed).await;
+    }
+
+    #[tokio::test]
+    async fn a_resumed_session_leaves_our_invites_alone_and_ends_what_the_server_forgot() {
+        let mut script = Script::start().await;
+        let [placed, incoming, accepted] = script.three_calls().await;
+        script.log_in(true, &[accepted]).await;
+        assert!(matches!(script.event().await, Event::Down { .. }));
+        assert!(matches!(script.event().await, Event::Up { resumed: true, .. }));
+        script.client.invite(placed, "bob").unwrap();
+        let fence = script.hear().await;
+        assert_eq!(fence["type"], "state");
+        assert_eq!(script.hear().await["call"], json!(placed));
+        script.say(json!({ "type": "ok", "re": fence["seq"] }).to_string()).await;
+        assert_eq!(script.event().await, lost_call(incoming));
+        script.accept(placed).await;
+    }
 }
