@@ -31,7 +31,7 @@ use crate::signaling::protocol::{
 pub(super) type Socket = WebSocketStream<TcpStream>;
 
 /// Bytes read at once: most of what an idle connection costs. Longer frames take several reads.
-const READ_BUFFER: usize = 2048;
+const READ_BUFFER: usize = 1024;
 /// Frames are gathered up to this size before they are handed to the kernel.
 const WRITE_BUFFER: usize = 4096;
 /// Room kept in the batch between bursts, in frames.
