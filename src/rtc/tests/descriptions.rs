@@ -105,8 +105,7 @@ async fn the_library_reads_the_fingerprint_that_was_verified_and_no_candidate() 
     let verified = fingerprint(&good).unwrap();
     let line = format!("a=fingerprint:{verified}");
     let in_each_section = good.replace("a=mid:", &format!("{line}\r\na=mid:"));
-    let in_sections_only =
-        without(&good, "a=fingerprint").replace("a=mid:", &format!("{line}\r\na=mid:"));
+    let in_sections_only = without(&good, "a=fingerprint").replace("a=mid:", &format!("{line}\r\na=mid:"));
     let (algorithm, digest) = verified.split_once(' ').unwrap();
     let in_other_letters = good.replace(digest, &digest.to_ascii_lowercase()).replace(algorithm, "SHA-256");
     let with_spaces = good.replace(&line, &format!("a=fingerprint:  {verified} \u{a0}"));
