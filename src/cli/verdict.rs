@@ -29,10 +29,12 @@ pub(super) fn of_call(
     }
     report.expectations.extend(both_ways(ended, &json));
     let failed: Vec<&str> = report.expectations.iter().filter(|o| !o.held).map(|o| o.text.as_str()).collect();
-    if failed.is_empty() {
-        (Exit::Ok, sentence())
-    } else {
-        (Exit::Expectation, format!("did not hold: {}", failed.join(", ")))
+    if !failed.is_empty() {
+        return (Exit::Expectation, format!("did not hold: {}", failed.join(", ")));
+    }
+    match report.failures.first() {
+        Some(failure) => (Exit::Device, failure.clone()),
+        None => (Exit::Ok, sentence()),
     }
 }
 
@@ -50,4 +52,44 @@ fn both_ways(ended: &report::Report, json: &serde_json::Value) -> Vec<Outcome> {
         wanted.push(Expectation::at_least("receive.video.frames_shown", 1.0));
     }
     wanted.iter().map(|expectation| expectation.judge(json)).filter(|outcome| !outcome.held).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::pipeline::{Failure, Kind, Stats};
+
+    fn ended(failures: Vec<Failure>) -> report::Report {
+        let mut media = Stats { failures, ..Stats::default() };
+        media.video_received.frames_shown = 1;
+        media.audio_received.packets_received = 1;
+        report::Report {
+            id: "00112233445566778899aabbccddeeff".parse().unwrap(),
+            peer: "bob".into(),
+            peer_key: None,
+            verification_code: None,
+            direction: report::Direction::Outgoing,
+            reason: EndReason::HungUp,
+            detail: None,
+            duration: MEDIA_BY,
+            setup: report::Setup::default(),
+            remote_sends: report::RemoteSends::default(),
+            path: None,
+            media: Some(media),
+        }
+    }
+
+    fn judged(ended: &report::Report, expectations: &[Expectation]) -> (Exit, String) {
+        of_call(ended, true, expectations, &mut Report::of("call", ended))
+    }
+
+    #[test]
+    fn a_good_call_in_which_a_sink_failed_is_a_device_s_fault() {
+        let failure = Failure { kind: Kind::Video, sending: false, message: "the disk is full".into() };
+        assert_eq!(judged(&ended(Vec::new()), &[]).0, Exit::Ok);
+        let broken = ended(vec![failure]);
+        assert_eq!(judged(&broken, &[]), (Exit::Device, "receiving video: the disk is full".into()));
+        let wish = [Expectation::at_least("video.frames_shown", 2.0)];
+        assert_eq!(judged(&broken, &wish).0, Exit::Expectation);
+    }
 }

@@ -59,7 +59,8 @@ fn the_clip_arrives_as_picture_and_sound() {
     let report = bob.wait_for_report();
     let (video, audio) = (&report.receive.video, &report.receive.audio);
     assert!(video.fps.is_some_and(|fps| fps >= 24.0), "{report:#?}");
-    assert!(video.frames_shown >= 225 && video.longest_freeze_ms < 1_000.0, "{report:#?}");
+    assert!(video.frames_shown >= 225, "{report:#?}");
+    assert!(video.longest_freeze_ms.is_some_and(|longest| longest < 1_000.0), "{report:#?}");
     assert!(
         video.psnr_db.is_none() && video.latency_ms.p50.is_none(),
         "only the pattern can be measured so: {report:#?}"

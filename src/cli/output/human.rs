@@ -69,11 +69,11 @@ fn body(out: &mut String, report: &Report) -> std::fmt::Result {
         writeln!(
             out,
             "  picture  {} {width}x{height}, {} fps, {} kbit/s, {} frames shown, frozen {} s, latency {}",
-            receive.video.codec.as_deref().unwrap_or("-"),
+            clean(receive.video.codec.as_deref().unwrap_or("-")),
             number(receive.video.fps),
             number(receive.video.kbps),
             receive.video.frames_shown,
-            receive.video.frozen_ms / 1e3,
+            seconds(receive.video.frozen_ms),
             spread(&receive.video.latency_ms),
         )?;
         if let (Some(psnr), Some(ssim)) = (receive.video.psnr_db, receive.video.ssim) {
@@ -85,10 +85,11 @@ fn body(out: &mut String, report: &Report) -> std::fmt::Result {
     if let Some(codec) = &receive.audio.codec {
         writeln!(
             out,
-            "  sound    {codec}, {} kbit/s, {} packets, {} lost, {} % concealed, {} dBFS, latency {}",
+            "  sound    {}, {} kbit/s, {} packets, {} lost, {} % concealed, {} dBFS, latency {}",
+            clean(codec),
             number(receive.audio.kbps),
             receive.audio.packets_received,
-            receive.audio.packets_lost,
+            count(receive.audio.packets_lost),
             number(receive.audio.concealed_pct),
             number(receive.audio.level_dbfs),
             spread(&receive.audio.latency_ms),
@@ -100,10 +101,10 @@ fn body(out: &mut String, report: &Report) -> std::fmt::Result {
         writeln!(
             out,
             "  path     {} {} to {} {}, round trip {}",
-            local.kind,
-            local.protocol,
-            remote.kind,
-            remote.protocol,
+            clean(&local.kind),
+            clean(&local.protocol),
+            clean(&remote.kind),
+            clean(&remote.protocol),
             spread(&report.path.rtt_ms)
         )?;
     }
@@ -120,12 +121,24 @@ fn body(out: &mut String, report: &Report) -> std::fmt::Result {
     for expectation in &report.expectations {
         let actual = expectation.actual.map_or("nothing".to_owned(), |value| value.to_string());
         let word = if expectation.held { "held  " } else { "FAILED" };
-        writeln!(out, "  {word}   {} (was {actual})", expectation.text)?;
+        writeln!(out, "  {word}   {} (was {actual})", clean(&expectation.text))?;
     }
-    write!(out, "  result   {}: {}", report.result.name, report.result.message)
+    for failure in &report.failures {
+        writeln!(out, "  failed   {}", clean(failure))?;
+    }
+    write!(out, "  result   {}: {}", report.result.name, clean(&report.result.message))
 }
 
 fn number(value: Option<f64>) -> String {
+    value.map_or("-".to_owned(), |value| value.to_string())
+}
+
+/// Milliseconds as seconds.
+fn seconds(ms: Option<f64>) -> String {
+    number(ms.map(|ms| ms / 1e3))
+}
+
+fn count(value: Option<u64>) -> String {
     value.map_or("-".to_owned(), |value| value.to_string())
 }
 
@@ -150,6 +163,7 @@ fn is_invisible(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::report::Candidate;
     use super::*;
 
     #[test]
@@ -161,5 +175,18 @@ mod tests {
             assert!(!cleaned.chars().any(|c| c.is_control() || is_invisible(c)), "{hostile:?}");
         }
         assert_eq!(clean("Zoë 田中 🦀"), "Zoë 田中 🦀");
+    }
+
+    #[test]
+    fn no_remote_text_of_a_report_reaches_the_terminal_as_it_came() {
+        let hostile = "\x1b[2J\u{202e}".to_owned();
+        let mut report = Report::empty("call");
+        report.conclude(crate::cli::exit::Exit::Unexpected, &hostile);
+        report.failures = vec![hostile.clone()];
+        report.receive.audio.codec = Some(hostile.clone());
+        let end = Candidate { kind: hostile.clone(), protocol: hostile.clone(), address: hostile };
+        (report.path.local, report.path.remote) = (Some(end.clone()), Some(end));
+        let text = summary(&report);
+        assert!(!text.chars().any(|c| (c.is_control() && c != '\n') || is_invisible(c)), "{text:?}");
     }
 }

@@ -1,7 +1,8 @@
 //! The report as JSON: the serde twin of [`session::report::Report`](crate::session::report::Report).
 //!
 //! Owns the field names, which docs/scripting.md and docs/report.schema.json fix (a test compares
-//! the schema with these types). A number that this call did not produce is null, never 0.
+//! the schema with these types). What was judged or measured is null when there was nothing to judge or
+//! measure; a plain count is always a number, for then 0 is true.
 
 use std::time::Duration;
 
@@ -42,6 +43,8 @@ pub struct Report {
     pub process: Process,
     /// The expectations, as they came out.
     pub expectations: Vec<Outcome>,
+    /// Sources, sinks and codecs of this side that failed during the call, a sentence each.
+    pub failures: Vec<String>,
 }
 
 /// How the command came out.
@@ -221,24 +224,25 @@ pub struct ReceivedVideo {
     pub frames_decoded: u64,
     /// Pictures shown.
     pub frames_shown: u64,
-    /// Complete frames that were not decoded (one before them was missing) or not shown (too late).
-    pub frames_dropped: u64,
-    /// Frames that the sender numbered and that never came, or not whole.
-    pub frames_lost: u64,
+    /// Complete frames that were not decoded (one before them was missing) or not shown (too late);
+    /// null when nothing came.
+    pub frames_dropped: Option<u64>,
+    /// Frames that the sender numbered and that never came, or not whole; null when nothing came.
+    pub frames_lost: Option<u64>,
     /// Packets received, duplicates included.
     pub packets_received: u64,
-    /// Packets that never came.
-    pub packets_lost: u64,
-    /// Packets that came after they were missed, in time.
-    pub packets_recovered: u64,
+    /// Packets that never came; null when nothing came.
+    pub packets_lost: Option<u64>,
+    /// Packets that came after they were missed, in time; null when nothing came.
+    pub packets_recovered: Option<u64>,
     /// Keyframes asked for.
     pub keyframes_requested: u64,
-    /// Time in freezes: more than 200 ms between two shown pictures, counted whole.
-    pub frozen_ms: f64,
-    /// The longest freeze; 0 without any.
-    pub longest_freeze_ms: f64,
-    /// Seconds, counted from the first picture, that a freeze touches.
-    pub frozen_seconds: u64,
+    /// Time in freezes: more than 200 ms between two shown pictures, counted whole; null when none was shown.
+    pub frozen_ms: Option<f64>,
+    /// The longest freeze; 0 without any, null when no picture was shown.
+    pub longest_freeze_ms: Option<f64>,
+    /// Seconds, counted from the first picture, that a freeze touches; null without one.
+    pub frozen_seconds: Option<u64>,
     /// Pattern only: from capture to show.
     pub latency_ms: Spread,
     /// Pattern only: luma, against the regenerated original.
@@ -257,18 +261,19 @@ pub struct ReceivedAudio {
     pub kbps: Option<f64>,
     /// Packets received.
     pub packets_received: u64,
-    /// Packets that did not come in time.
-    pub packets_lost: u64,
-    /// Lost packets whose sound came back, by in-band FEC or by retransmission.
-    pub packets_recovered: u64,
-    /// Packets that came when their time was over.
-    pub packets_late: u64,
+    /// Packets that did not come in time; null when nothing came.
+    pub packets_lost: Option<u64>,
+    /// Lost packets whose sound came back, by in-band FEC or by retransmission; null when
+    /// nothing came.
+    pub packets_recovered: Option<u64>,
+    /// Packets that came when their time was over; null when nothing came.
+    pub packets_late: Option<u64>,
     /// Share of the played sound that was made up, percent.
     pub concealed_pct: Option<f64>,
     /// Share of the played sound below -60 dBFS, percent.
     pub silence_pct: Option<f64>,
-    /// Interruptions of the sound.
-    pub gaps: u64,
+    /// Audible holes in a tone; null when nothing came.
+    pub gaps: Option<u64>,
     /// Tone only: from capture to playout.
     pub latency_ms: Spread,
     /// Tone only: its frequency, Hz.
@@ -313,6 +318,7 @@ impl Report {
                 rss_peak_mb: rounded(usage.rss_peak as f64 / 1e6, 10.0),
             },
             expectations: Vec::new(),
+            failures: Vec::new(),
         }
     }
 
