@@ -10,7 +10,7 @@ use super::args::{Global, Serve};
 use super::exit::Exit;
 use super::failure::{Device, Signaling};
 use super::output::{Line, Output, Style};
-use super::setup::{Ground, secret};
+use super::setup::Ground;
 use super::signals::Signals;
 use crate::signaling::protocol::IceServer;
 use crate::signaling::server::{self, Admit, Server};
@@ -69,7 +69,7 @@ fn config(ground: &Ground, global: &Global, args: &Serve) -> Result<server::Conf
             .collect::<Result<_, _>>()
             .with_context(|| path.display().to_string())?,
     };
-    let token = global.token_file.as_deref().map(secret).transpose()?;
+    let token = ground.token(global)?;
     let ice_servers = ground
         .ice_servers(&args.ice)?
         .into_iter()

@@ -52,6 +52,17 @@ impl Ground {
         Profile::open(&self.folders.data, name)
     }
 
+    /// The server's shared token, of the flag, the settings file or LETSMEET_TOKEN, in this order.
+    ///
+    /// # Errors
+    /// The token file can't be read.
+    pub(super) fn token(&self, global: &Global) -> Result<Option<String>> {
+        match global.token_file.as_deref().or(self.settings.token_file.as_deref()) {
+            Some(path) => secret(path).map(Some),
+            None => Ok(env::var("LETSMEET_TOKEN").ok().filter(|token| !token.is_empty())),
+        }
+    }
+
     /// Where and how to sign in.
     ///
     /// # Errors
@@ -63,10 +74,7 @@ impl Ground {
         identity: &Arc<Identity>,
     ) -> Result<client::Config> {
         let server = global.server.as_deref().or(self.settings.server.as_deref()).unwrap_or(DEFAULT_SERVER);
-        let token = match global.token_file.as_deref().or(self.settings.token_file.as_deref()) {
-            Some(path) => Some(secret(path)?),
-            None => env::var("LETSMEET_TOKEN").ok().filter(|token| !token.is_empty()),
-        };
+        let token = self.token(global)?;
         let server = server.parse().map_err(|error| Usage::new(format!("--server: {error}")))?;
         let name = Name::new(&profile.name)
             .map_err(|error| Usage::new(format!("--name {:?}: {error}", profile.name)))?;
@@ -196,7 +204,7 @@ pub(super) fn signer(identity: &Arc<Identity>) -> Arc<dyn client::Signer> {
 ///
 /// # Errors
 /// The file can't be read, is too large or is empty.
-pub(super) fn secret(path: &Path) -> Result<String> {
+fn secret(path: &Path) -> Result<String> {
     let fail = |why: String| Device::new(format!("cannot read the secret in {}: {why}", path.display()));
     let about = fs::metadata(path).map_err(|error| fail(error.to_string()))?;
     if about.len() > LARGEST_SECRET {
