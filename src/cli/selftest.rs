@@ -14,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 use super::args::{Global, Selftest};
 use super::exit::Exit;
 use super::expect::{self, Expectation};
-use super::failure::Signaling;
+use super::failure::{Signaling, exit_of};
 use super::output::report::Report;
-use super::output::{self, Output, Style};
+use super::output::{self, Output, Style, human};
 use super::setup::signer;
 use super::signals::Signals;
 use super::verdict;
@@ -74,15 +74,20 @@ pub(super) async fn run(global: &Global, args: Selftest) -> Result<Exit> {
     let serving = tokio::spawn(server::serve(listener, server::Config::default(), shutdown.clone()));
     let mut signals = Signals::listen()?;
     let ended = tokio::select! {
-        ended = timeout(args.duration + OVERHEAD, call(&server, &args)) => ended,
-        signal = signals.next() => return Ok(signal),
+        ended = timeout(args.duration + OVERHEAD, call(&server, &args)) => Ok(ended),
+        signal = signals.next() => Err(signal),
     };
     shutdown.cancel();
-    let _ = serving.await;
+    tokio::select! {
+        _ = serving => {}
+        // Whoever asks now does not want to wait for the server's goodbyes.
+        _ = signals.next() => {}
+    }
     let (exit, document) = match ended {
-        Ok(Ok(ends)) => judge(&ends, &expectations),
-        Ok(Err(why)) => failed(&why.to_string()),
-        Err(_) => failed("the call did not come to its end in time"),
+        Ok(Ok(Ok(ends))) => judge(&ends, &expectations),
+        Ok(Ok(Err(why))) => failed(exit_of(&why), &format!("{why:#}")),
+        Ok(Err(_)) => failed(Exit::Unexpected, "the call did not come to its end in time"),
+        Err(signal) => failed(signal, "interrupted before the call came to its end"),
     };
     if global.json {
         output::document(&document)?;
@@ -96,7 +101,7 @@ pub(super) async fn run(global: &Global, args: Selftest) -> Result<Exit> {
     output.say(&format!(
         "\n{}: {}",
         if exit == Exit::Ok { "PASS" } else { "FAIL" },
-        document.result.message
+        human::clean(&document.result.message)
     ))?;
     Ok(exit)
 }
@@ -219,8 +224,8 @@ fn judge(ends: &[Box<report::Report>; 2], expectations: &[Expectation]) -> (Exit
     (worst, document(worst, &message, reports))
 }
 
-fn failed(why: &str) -> (Exit, Document) {
-    (Exit::Unexpected, document(Exit::Unexpected, why, Vec::new()))
+fn failed(exit: Exit, why: &str) -> (Exit, Document) {
+    (exit, document(exit, why, Vec::new()))
 }
 
 fn document(exit: Exit, message: &str, ends: Vec<Report>) -> Document {
