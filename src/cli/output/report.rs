@@ -23,7 +23,7 @@ pub const SCHEMA: &str = "letsmeet.report/1";
 pub struct Report {
     /// `letsmeet.report/1`.
     pub schema: String,
-    /// The command: `call`, `login` or `selftest`.
+    /// The command, as it was given: `call`, `login`, `selftest` …
     pub command: String,
     /// The version of letsmeet.
     pub version: String,
