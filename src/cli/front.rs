@@ -10,8 +10,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::exit::Exit;
 use super::input::{self, Input};
-use super::output::{Line, Output};
+use super::output::{Line, Output, human};
 use super::signals::Signals;
+use crate::media::spec::{AudioSpec, VideoSpec};
 use crate::session::{Command, Config, Event, Session};
 
 /// Outcomes waiting to be written. When full, the tasks that bring them wait.
@@ -53,6 +54,9 @@ impl Front {
     /// The signals can't be taken over.
     pub(super) fn start(config: Config, output: Output) -> Result<Self> {
         let signals = Signals::listen()?;
+        if config.media.video == VideoSpec::None && config.media.audio == AudioSpec::None {
+            output.say("You send neither picture nor sound (see --video and --audio); you see and hear the other side.")?;
+        }
         let (answered, replies) = mpsc::channel(REPLIES);
         let session = Session::start(config);
         Ok(Self { session, output, signals, lines: input::lines(), replies, answered, signalled: false })
@@ -128,7 +132,7 @@ impl Front {
 
     fn reply(&self, reply: Line) -> Result<()> {
         if let Line::Reply { error: Some(error), .. } = &reply {
-            self.output.say(&format!("Not done: {error}."))?;
+            self.output.say(&format!("Not done: {}.", human::clean(error)))?;
         }
         Ok(self.output.line(&reply)?)
     }
