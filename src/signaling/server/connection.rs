@@ -66,6 +66,10 @@ pub(super) async fn begin(stream: TcpStream, read: Vec<u8>, place: Place) {
 
 /// Runs a connection that is logged in to its end. Not an `async fn`: that would hold each argument twice,
 /// for as long as the connection lasts.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async fn would hold its arguments twice for the life of the task"
+)]
 fn run(mut socket: Socket, place: Place, attached: Attached) -> impl Future<Output = ()> + Send {
     async move {
         let end = session(&mut socket, place.app(), &attached).await;
