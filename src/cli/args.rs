@@ -2,6 +2,8 @@
 //!
 //! Help texts are written here and nowhere else; the manual pages and completions are made from them.
 
+#![allow(rustdoc::broken_intra_doc_links, rustdoc::bare_urls, reason = "help is printed as it stands here")]
+
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;

@@ -63,7 +63,7 @@ pub struct Media {
 pub(super) const SIGN_OFF: Duration = Duration::from_millis(500);
 
 impl Media {
-    /// What has no source, by [`Kind`](crate::media::Kind) as a number.
+    /// What has no source, by [`Kind`] as a number.
     pub(super) fn sourceless(&self) -> [bool; 2] {
         let mut off = [false; 2];
         off[Kind::Audio as usize] = self.audio == AudioSpec::None;

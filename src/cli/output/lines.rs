@@ -1,4 +1,4 @@
-//! Events as JSON lines: `{"event": NAME, "at_ms": N, ...}`, the serde twin of [`session::Event`](Event).
+//! Events as JSON lines: `{"event": NAME, "at_ms": N, ...}`, the serde twin of [`session::Event`].
 
 use serde::Serialize;
 
