@@ -28,6 +28,8 @@ mod exit_codes;
 mod fuzz_seeds;
 #[path = "fuzz/targets.rs"]
 mod fuzz_targets;
+#[path = "integration/hostile_server.rs"]
+mod hostile_server;
 #[path = "integration/layers/mod.rs"]
 mod layers;
 #[path = "integration/netns/mod.rs"]

@@ -11,9 +11,9 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::expect::Expectation;
-use crate::identity::PublicKey;
 use crate::media::spec::{AudioSpec, HearSpec, ShowSpec, VideoSpec};
 use crate::rtc::IcePolicy;
+use crate::session::ExpectedKey;
 
 /// Video calls that live in a terminal, and a connectivity test that a script can trust.
 #[derive(Debug, Parser)]
@@ -110,6 +110,12 @@ pub struct Serve {
     /// A web page's origin that may connect (repeatable); clients without an Origin always may
     #[arg(long, value_name = "ORIGIN")]
     pub allow_origin: Vec<String>,
+    /// The host under which clients reach this server, when a proxy stands in front (HOST or HOST:PORT)
+    #[arg(long, value_name = "HOST")]
+    pub public_host: Option<String>,
+    /// Believe the proxy's X-Forwarded-For: limits then count the clients' own addresses
+    #[arg(long)]
+    pub trust_forwarded: bool,
     /// STUN and TURN servers for clients
     #[command(flatten)]
     pub ice: IceServers,
@@ -139,16 +145,16 @@ pub struct IceServers {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Media")]
 pub struct Media {
-    /// The picture to send: camera[:ID], screen[:ID], pattern, file:PATH or none [headless: pattern]
+    /// The picture to send: camera[:ID], screen[:ID], pattern[:WxH[@FPS]], file:PATH or none [default: none; headless: pattern]
     #[arg(long, value_name = "SOURCE", env = "LETSMEET_VIDEO")]
     pub video: Option<VideoSpec>,
-    /// The sound to send: mic[:ID], tone[:HZ], file:PATH, silence or none [headless: tone]
+    /// The sound to send: mic[:ID], tone[:HZ], file:PATH, silence or none [default: none; headless: tone]
     #[arg(long, value_name = "SOURCE", env = "LETSMEET_AUDIO")]
     pub audio: Option<AudioSpec>,
-    /// Where the received picture goes: terminal, file:PATH (.y4m) or null [headless: null]
+    /// Where the received picture goes: terminal, file:PATH (.y4m, overwritten) or null [default: null]
     #[arg(long, value_name = "SINK", env = "LETSMEET_SHOW")]
     pub show: Option<ShowSpec>,
-    /// Where the received sound goes: speaker[:ID], file:PATH (.wav) or null [headless: null]
+    /// Where the received sound goes: speaker[:ID], file:PATH (.wav, overwritten) or null [default: null]
     #[arg(long, value_name = "SINK", env = "LETSMEET_HEAR")]
     pub hear: Option<HearSpec>,
     /// Size of the picture sent, in pixels [default: 640x360]
@@ -202,9 +208,9 @@ impl From<Policy> for IcePolicy {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Trust")]
 pub struct Trust {
-    /// Take part only if the other side's key is this one (base64url)
+    /// Take part only if the other side's key is this one (SHA256:... as shown, or the key in base64url)
     #[arg(long, value_name = "KEY")]
-    pub expect_key: Option<PublicKey>,
+    pub expect_key: Option<ExpectedKey>,
 }
 
 /// `login`.

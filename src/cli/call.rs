@@ -42,6 +42,9 @@ pub(super) async fn run(global: &Global, args: Call) -> Result<Exit> {
     let expectations = expectations(&args)?;
     let to = Name::new(&args.to).map_err(|error| Usage::new(format!("{:?}: {error}", args.to)))?;
     let profile = ground.profile(global)?;
+    if Name::new(&profile.name).is_ok_and(|me| me.fold() == to.fold()) {
+        return Err(Usage::new("you cannot call yourself").into());
+    }
     let mut config = ground.session(
         global,
         &profile,
@@ -53,7 +56,8 @@ pub(super) async fn run(global: &Global, args: Call) -> Result<Exit> {
     config.timing.ring = args.ring_timeout;
     let output = Output::new(Style::choose(global.json, args.headless));
     let mut front = Front::start(config, output)?;
-    let followed = follow(&mut front, &args, &to).await;
+    let remember = || profile.remember(&ground.folders.data);
+    let followed = follow(&mut front, &args, &to, remember).await;
     let (progress, ended) = match followed {
         Ok(followed) => followed,
         Err(error) => {
@@ -71,6 +75,7 @@ async fn follow(
     front: &mut Front,
     args: &Call,
     to: &Name,
+    remember: impl Fn() -> Result<()>,
 ) -> Result<(Progress, Option<Box<report::Report>>)> {
     let mut progress = Progress {
         registered: false,
@@ -86,6 +91,7 @@ async fn follow(
         match front.next(deadline).await? {
             Next::Event(Event::Registered { .. }) if !progress.registered => {
                 progress.registered = true;
+                remember()?;
                 match args.wait {
                     Some(_) => front.command(Command::Watch { names: vec![args.to.clone()] }).await,
                     None => dial(front, args, &mut progress).await,

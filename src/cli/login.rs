@@ -20,6 +20,7 @@ pub(super) async fn run(global: &Global, args: Login) -> Result<Exit> {
     let ground = Ground::read(global)?;
     let profile = ground.profile(global)?;
     let name = profile.name.clone();
+    let key = profile.identity.public_key().fingerprint();
     let config = ground.session(
         global,
         &profile,
@@ -31,6 +32,7 @@ pub(super) async fn run(global: &Global, args: Login) -> Result<Exit> {
     // A login has no single document to print at its end: its events are the document.
     let output = Output::new(Style::choose(false, args.headless || global.json));
     let mut front = Front::start(config, output)?;
+    front.output().say(&format!("Your key is {}.", key))?;
     let outcome = follow(&mut front, &args, || profile.remember(&ground.folders.data), &name).await;
     if outcome.is_err() {
         front.leave().await;

@@ -21,6 +21,8 @@ mod signals;
 mod users;
 mod verdict;
 
+use std::io::Write as _;
+
 use anyhow::Result;
 
 use args::{Cli, Command};
@@ -75,7 +77,8 @@ fn start(cli: Cli) -> Result<Exit> {
 /// promised.
 fn tell(style: Style, command: &str, exit: Exit, error: &anyhow::Error) {
     let message = format!("{error:#}");
-    tracing::error!("{message}");
+    // Stderr may be closed; the exit status still tells.
+    let _ = writeln!(std::io::stderr(), "error: {message}");
     if style != Style::Human {
         let mut report = Report::empty(command);
         report.conclude(exit, &message);

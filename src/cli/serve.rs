@@ -84,6 +84,8 @@ fn config(ground: &Ground, global: &Global, args: &Serve) -> Result<server::Conf
         allow,
         token,
         origins: args.allow_origin.clone(),
+        public_host: args.public_host.clone(),
+        trust_forwarded: args.trust_forwarded,
         ice_servers,
         ..server::Config::default()
     })

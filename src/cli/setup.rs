@@ -14,7 +14,7 @@ use crate::call::Timing;
 use crate::config::{DEFAULT_SERVER, Folders, Settings};
 use crate::identity::Identity;
 use crate::media::VideoFormat;
-use crate::media::spec::{AudioSpec, HearSpec, ShowSpec, VideoSpec};
+use crate::media::spec::{self, AudioSpec, HearSpec, ShowSpec, VideoSpec};
 use crate::rtc::IceServer;
 use crate::session;
 use crate::signaling::client;
@@ -49,6 +49,10 @@ impl Ground {
     /// As [`Profile::open`].
     pub(super) fn profile(&self, global: &Global) -> Result<Profile> {
         let name = global.name.as_deref().or(self.settings.name.as_deref());
+        if let Some(name) = name {
+            // Before a key is made for what no server takes.
+            Name::new(name).map_err(|error| Usage::new(format!("--name {name:?}: {error}")))?;
+        }
         Profile::open(&self.folders.data, name)
     }
 
@@ -100,7 +104,7 @@ impl Ground {
             identity,
             trust: session::Trust {
                 known_peers: Some(profile.known_peers.clone()),
-                expect_key: trust.expect_key,
+                expect_key: trust.expect_key.clone(),
             },
             media: self.media(media, headless)?,
             ice_servers: self.ice_servers(&path.servers)?,
@@ -128,11 +132,26 @@ impl Ground {
             fs::File::open(path)
                 .map_err(|error| Device::new(format!("cannot open {}: {error}", path.display())))?;
         }
+        let show = pick(&flags.show, &file.show, ShowSpec::Null)?;
+        let hear = pick(&flags.hear, &file.hear, HearSpec::Null)?;
+        // Opening what this build does not have costs nothing and says so.
+        if matches!(video, VideoSpec::Camera(_) | VideoSpec::Screen(_)) {
+            spec::open_video(&video, VideoFormat::DEFAULT)?;
+        }
+        if matches!(audio, AudioSpec::Mic(_)) {
+            spec::open_audio(&audio)?;
+        }
+        if matches!(show, ShowSpec::Terminal) {
+            spec::open_show(&show, VideoFormat::DEFAULT.fps)?;
+        }
+        if matches!(hear, HearSpec::Speaker(_)) {
+            spec::open_hear(&hear)?;
+        }
         Ok(session::Media {
             video,
             audio,
-            show: pick(&flags.show, &file.show, ShowSpec::Null)?,
-            hear: pick(&flags.hear, &file.hear, HearSpec::Null)?,
+            show,
+            hear,
             format: VideoFormat {
                 width: size.0,
                 height: size.1,

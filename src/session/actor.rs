@@ -24,6 +24,7 @@ use super::trust::Judge;
 use super::wire::Wire;
 use crate::call::{CallId, Event as CallEvent, Machine, State};
 use crate::media::pipeline::Kind;
+use crate::media::spec::{AudioSpec, VideoSpec};
 use crate::rtc::{self, IceServer};
 use crate::signaling::client::{Client, Event as ServerEvent};
 use crate::signaling::protocol::Name;
@@ -173,6 +174,12 @@ impl Actor {
             Command::Accept { .. } => self.pending.push_back(CallEvent::Accept),
             Command::Decline { busy, .. } => self.pending.push_back(CallEvent::Decline { busy }),
             Command::HangUp { .. } => self.pending.push_back(CallEvent::HangUp),
+            Command::Mute { kind: Kind::Audio, .. } if self.config.media.audio == AudioSpec::None => {
+                return Err("you send no sound (see --audio)".into());
+            }
+            Command::Mute { kind: Kind::Video, .. } if self.config.media.video == VideoSpec::None => {
+                return Err("you send no picture (see --video)".into());
+            }
             Command::Mute { kind, muted } => match live.filter(|call| self.has_leg(*call)) {
                 Some(call) => {
                     self.command_leg(call, LegCommand::Mute(kind, muted));

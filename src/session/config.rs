@@ -1,6 +1,8 @@
 //! What a session is started with: plain data, chosen by `cli`.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,8 +39,50 @@ pub struct Trust {
     /// Keys by name, pinned at first contact. `None` pins nothing (selftest).
     pub known_peers: Option<PathBuf>,
     /// If set, only this key.
-    pub expect_key: Option<PublicKey>,
+    pub expect_key: Option<ExpectedKey>,
 }
+
+/// A key, written whole or as its fingerprint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExpectedKey {
+    /// The key itself.
+    Key(PublicKey),
+    /// `SHA256:` and the digest, as reports and screens show it.
+    Fingerprint(String),
+}
+
+impl ExpectedKey {
+    pub(super) fn fits(&self, key: &PublicKey) -> bool {
+        match self {
+            Self::Key(expected) => expected == key,
+            Self::Fingerprint(expected) => *expected == key.fingerprint(),
+        }
+    }
+}
+
+impl FromStr for ExpectedKey {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.strip_prefix("SHA256:") {
+            Some(digest) if digest.len() == FINGERPRINT_DIGITS => Ok(Self::Fingerprint(text.to_owned())),
+            Some(_) => Err(format!("a fingerprint is SHA256: and {FINGERPRINT_DIGITS} characters")),
+            None => text.parse().map(Self::Key).map_err(|error| format!("{error} (or write SHA256:...)")),
+        }
+    }
+}
+
+impl fmt::Display for ExpectedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => f.write_str(&key.fingerprint()),
+            Self::Fingerprint(text) => f.write_str(text),
+        }
+    }
+}
+
+/// Base64 digits of a SHA-256 without padding.
+const FINGERPRINT_DIGITS: usize = 43;
 
 /// What is sent and where the received goes.
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
@@ -137,7 +137,11 @@ impl Leg {
         if let Some(commands) = &self.commands
             && let Err(error) = commands.try_send(command)
         {
-            tracing::warn!("a command did not reach the call's leg: {error}");
+            // A leg that ends by itself hears nothing more; a full queue is worth a warning.
+            match error {
+                TrySendError::Closed(_) => tracing::debug!("a command came after the end of the call's leg"),
+                TrySendError::Full(_) => tracing::warn!("the call's leg has too many commands waiting"),
+            }
         }
         if closing {
             self.commands = None;

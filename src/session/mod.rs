@@ -26,7 +26,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 pub use command::Command;
-pub use config::{Config, Media, Trust};
+pub use config::{Config, ExpectedKey, Media, Trust};
 pub use event::Event;
 
 pub use crate::media::measure::Distribution as Spread;

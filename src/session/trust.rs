@@ -34,13 +34,9 @@ impl Judge {
             return Judgement::Refused { why: format!("the server gave no valid key for {name}") };
         };
         if let Some(expected) = &self.trust.expect_key
-            && *expected != key
+            && !expected.fits(&key)
         {
-            let why = format!(
-                "{name} has the key {}, not the expected {}",
-                key.fingerprint(),
-                expected.fingerprint()
-            );
+            let why = format!("{name} has the key {}, not the expected {}", key.fingerprint(), expected);
             return Judgement::Refused { why };
         }
         let Some(path) = &self.trust.known_peers else {

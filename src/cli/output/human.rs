@@ -64,6 +64,22 @@ pub(super) fn summary(report: &Report) -> String {
 }
 
 fn body(out: &mut String, report: &Report) -> std::fmt::Result {
+    if report.setup.connected_ms.is_some() {
+        figures(out, report)?;
+    }
+    for expectation in &report.expectations {
+        let actual = expectation.actual.map_or("nothing".to_owned(), |value| value.to_string());
+        let word = if expectation.held { "held  " } else { "FAILED" };
+        writeln!(out, "  {word}   {} (was {actual})", clean(&expectation.text))?;
+    }
+    for failure in &report.failures {
+        writeln!(out, "  failed   {}", clean(failure))?;
+    }
+    write!(out, "  result   {}: {}", report.result.name, clean(&report.result.message))
+}
+
+/// What was measured of a call that was connected.
+fn figures(out: &mut String, report: &Report) -> std::fmt::Result {
     let receive = &report.receive;
     if let (Some(width), Some(height)) = (receive.video.width, receive.video.height) {
         writeln!(
@@ -117,16 +133,7 @@ fn body(out: &mut String, report: &Report) -> std::fmt::Result {
         step(report.setup.connected_ms),
         step(report.setup.first_audio_ms),
         step(report.setup.first_frame_ms),
-    )?;
-    for expectation in &report.expectations {
-        let actual = expectation.actual.map_or("nothing".to_owned(), |value| value.to_string());
-        let word = if expectation.held { "held  " } else { "FAILED" };
-        writeln!(out, "  {word}   {} (was {actual})", clean(&expectation.text))?;
-    }
-    for failure in &report.failures {
-        writeln!(out, "  failed   {}", clean(failure))?;
-    }
-    write!(out, "  result   {}: {}", report.result.name, clean(&report.result.message))
+    )
 }
 
 fn number(value: Option<f64>) -> String {

@@ -51,7 +51,7 @@ impl Actor {
             Notice::Incoming { from } => {
                 let Some(record) = record else { return };
                 record.rings(now);
-                let key = record.key.as_ref().map(ToString::to_string).unwrap_or_default();
+                let key = record.key.map(|key| key.fingerprint()).unwrap_or_default();
                 Event::Incoming { call, from, key, first_contact: record.first_contact }
             }
             Notice::Accepted => {
