@@ -3,6 +3,8 @@
 //! ```text
 //!   cli ───────────────► the composition root: flags, settings, output, exit codes
 //!    │
+//!   tui ───────────────► the screen: model, update, view, and pictures in cells or pixels
+//!    │
 //!   session ───────────► the one async owner of a call
 //!    │      │       │
 //!    │      │      rtc ─► the only place that names the WebRTC crates
@@ -26,3 +28,4 @@ pub mod media;
 pub mod rtc;
 pub mod session;
 pub mod signaling;
+pub mod tui;

@@ -59,6 +59,11 @@ pub(super) enum Input {
         /// Whom.
         to: String,
     },
+    /// Say something in writing.
+    Chat {
+        /// What.
+        text: String,
+    },
     /// Follow the presence of names.
     Watch {
         /// Which.
@@ -98,6 +103,9 @@ impl Input {
         if line.starts_with('{') {
             return serde_json::from_str(line).map_err(|error| error.to_string());
         }
+        if let Some(text) = line.strip_prefix("chat ") {
+            return Ok(Self::Chat { text: text.trim().to_owned() });
+        }
         let mut words = line.split_whitespace();
         let command = match (words.next(), words.next()) {
             (Some("accept"), None) => Self::Accept { call: None },
@@ -113,7 +121,7 @@ impl Input {
             (Some("quit"), None) => Self::Quit {},
             _ => {
                 return Err("known are accept, decline, busy, hangup, mute, unmute, camera off, camera on, \
-                            call NAME, watch NAME, quit"
+                            chat TEXT, call NAME, watch NAME, quit"
                     .into());
             }
         };
@@ -133,6 +141,7 @@ impl Input {
             Self::Mute { .. } => "mute",
             Self::Unmute { .. } => "unmute",
             Self::Call { .. } => "call",
+            Self::Chat { .. } => "chat",
             Self::Watch { .. } => "watch",
             Self::Quit {} => "quit",
         }
@@ -151,6 +160,7 @@ impl Input {
             Self::Mute { kind } => Command::Mute { kind: kind.into(), muted: true },
             Self::Unmute { kind } => Command::Mute { kind: kind.into(), muted: false },
             Self::Call { to } => Command::Dial { to },
+            Self::Chat { text } => Command::Chat { text },
             Self::Watch { names } => Command::Watch { names },
             Self::Quit {} => Command::Quit,
         })
@@ -202,6 +212,7 @@ mod tests {
             (r#"{"command":"mute"}"#, "mute"),
             (r#"{"command":"unmute","kind":"video"}"#, "camera on"),
             (r#"{"command":"call","to":"bob"}"#, "call bob"),
+            (r#"{"command":"chat","text":"see you  there"}"#, "chat see you  there"),
             (r#"{"command":"quit"}"#, " quit \n"),
         ] {
             assert_eq!(Input::parse(json).unwrap(), Input::parse(words).unwrap());

@@ -187,6 +187,13 @@ impl Actor {
                 }
                 None => return none(),
             },
+            Command::Chat { text } => {
+                super::chat::message(&text)?;
+                match live.filter(|call| self.has_leg(*call)) {
+                    Some(call) => self.command_leg(call, LegCommand::Chat(text)),
+                    None => return none(),
+                }
+            }
             Command::Watch { names } => self.wire.watch(names),
             Command::Users { query, after, reply } => self.wire.users(query, after, reply),
             Command::Quit => self.quit(),
@@ -230,6 +237,7 @@ impl Actor {
                 }
                 self.tell(Event::Media { call, remote: true, kind, muted }).await;
             }
+            LegEvent::Chat(remote, text) => self.tell(Event::Chat { call, remote, text }).await,
             LegEvent::Refused(why) => {
                 tracing::warn!(%call, "the other side's message was refused: {why}");
                 self.tell(Event::Notice { text: why }).await;

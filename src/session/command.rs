@@ -38,6 +38,12 @@ pub enum Command {
         /// True to mute, false to unmute.
         muted: bool,
     },
+    /// Say something to the other side of the present call, in writing. It comes back as
+    /// [`Event::Chat`](super::Event::Chat) once it is on its way.
+    Chat {
+        /// At most [`MAX_CHAT`](super::MAX_CHAT) bytes, not empty.
+        text: String,
+    },
     /// Follow the presence of these names from now on.
     Watch {
         /// Names as typed.

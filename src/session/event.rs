@@ -80,6 +80,15 @@ pub enum Event {
         /// True when it is muted now.
         muted: bool,
     },
+    /// A written message of this call.
+    Chat {
+        /// The call.
+        call: CallId,
+        /// True when the other side wrote it.
+        remote: bool,
+        /// The text, as it came: remote text. It may hold line breaks.
+        text: String,
+    },
     /// The path went silent or came back.
     Link {
         /// The call.

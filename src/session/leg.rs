@@ -12,6 +12,7 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
+use super::chat;
 use super::config::Media;
 use crate::call::{CallId, JsepRole};
 use crate::media;
@@ -51,6 +52,8 @@ pub(super) enum LegCommand {
     RestartIce,
     /// Send nothing of this kind, or send again.
     Mute(Kind, bool),
+    /// Send a message of [`chat`].
+    Chat(String),
     /// Say goodbye if asked, stop everything, flush the sinks, report.
     Close {
         /// Tell the other side over the data channel first.
@@ -82,6 +85,8 @@ pub(super) enum LegEvent {
     Goodbye,
     /// The other side muted or unmuted something.
     RemoteMute(Kind, bool),
+    /// Something was written; true for the other side's.
+    Chat(bool, String),
     /// A description or candidate of the other side made no sense; the call goes on without it.
     Refused(String),
     /// Worth a line; the call goes on.
@@ -328,8 +333,22 @@ impl Running<'_> {
                 // Told over the data channel; a side that is not connected yet learns it by the silence.
                 let _ = self.peer.send_data(mute_message(kind, muted).into()).await;
             }
+            LegCommand::Chat(text) => self.chat(text).await,
             LegCommand::Close { .. } => {}
         }
+    }
+
+    async fn chat(&self, text: String) {
+        let sent = match chat::message(&text) {
+            Ok(message) => self.peer.send_data(message.into()).await.map_err(|error| error.to_string()),
+            Err(why) => Err(why),
+        };
+        self.out
+            .send(match sent {
+                Ok(()) => LegEvent::Chat(false, text),
+                Err(why) => LegEvent::Notice(format!("the message was not sent: {why}")),
+            })
+            .await;
     }
 
     async fn start_if_ready(&mut self) {
@@ -360,7 +379,11 @@ impl Running<'_> {
                     }
                     LegEvent::RemoteMute(kind, muted)
                 }
-                None => return,
+                None => match chat::parse(&bytes) {
+                    Some(text) => LegEvent::Chat(true, text.to_owned()),
+                    // Of a later version, or nonsense; either way nothing that this side could act on.
+                    None => return tracing::debug!("a message of the other side is unknown and was dropped"),
+                },
             },
             rtc::Event::DataOpen => return self.tell_what_is_off().await,
             rtc::Event::GatheringDone => return,

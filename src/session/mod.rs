@@ -12,6 +12,7 @@
 //! ```
 
 mod actor;
+mod chat;
 mod command;
 mod config;
 mod event;
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+pub use chat::MAX_CHAT;
 pub use command::Command;
 pub use config::{Config, ExpectedKey, Media, Trust};
 pub use event::Event;

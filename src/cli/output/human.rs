@@ -42,6 +42,8 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
             kind_name(*kind),
             if *muted { "off" } else { "on" }
         ),
+        Event::Chat { remote: true, text, .. } => format!("They write: {}", clean_lines(text)),
+        Event::Chat { remote: false, text, .. } => format!("You wrote: {}", clean_lines(text)),
         Event::Link { up: true, .. } => "The connection is back.".into(),
         Event::Link { up: false, .. } => "Nothing is heard from the other side; trying to recover …".into(),
         Event::Missed { from } => format!("Missed call from {}.", clean(from)),
@@ -160,6 +162,11 @@ fn spread(spread: &Spread) -> String {
 /// characters that turn, join or hide text.
 pub(in crate::cli) fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() || is_invisible(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// The same for text that may have lines: each further one is set in, so that it can't pass for a line of ours.
+fn clean_lines(text: &str) -> String {
+    text.trim_end().lines().map(clean).collect::<Vec<_>>().join("\n    ")
 }
 
 fn is_invisible(c: char) -> bool {

@@ -63,6 +63,11 @@ pub enum Line {
         kind: &'static str,
         muted: bool,
     },
+    Chat {
+        call: String,
+        side: &'static str,
+        text: String,
+    },
     Link {
         call: String,
         state: &'static str,
@@ -137,6 +142,11 @@ impl Line {
                 side: if *remote { "remote" } else { "local" },
                 kind: kind_name(*kind),
                 muted: *muted,
+            },
+            Event::Chat { call, remote, text } => Self::Chat {
+                call: call.to_string(),
+                side: if *remote { "remote" } else { "local" },
+                text: text.clone(),
             },
             Event::Link { call, up } => {
                 Self::Link { call: call.to_string(), state: if *up { "up" } else { "recovering" } }

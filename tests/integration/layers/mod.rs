@@ -35,15 +35,33 @@ const ARROWS: &[Arrow] = &[
     arrow("signaling::server", &["signaling", "call", "identity"]),
     arrow("session", &["call", "identity", "media", "rtc", "signaling"]),
     arrow("config", &["call", "identity", "media", "rtc"]),
-    arrow("tui", &["session", "media::frame"]),
-    arrow("cli", &["call", "config", "identity", "logging", "media", "rtc", "session", "signaling", "tui"]),
-    arrow("cli::output", &["cli", "session", "call", "media"]),
+    arrow("text", &[]),
+    arrow("history", &["text"]),
+    arrow("tui", &["session", "call", "media::frame", "media::clock", "text", "history"]),
+    arrow(
+        "cli",
+        &[
+            "call",
+            "config",
+            "history",
+            "identity",
+            "logging",
+            "media",
+            "rtc",
+            "session",
+            "signaling",
+            "text",
+            "tui",
+        ],
+    ),
+    arrow("cli::output", &["cli", "session", "call", "media", "text"]),
     arrow("main", &["cli"]),
 ];
 
 /// Inside one room: what a part must not name although the room as a whole may.
 const APART: &[(&str, &[&str])] = &[
     ("signaling::protocol", &["signaling::client", "signaling::server", "call::machine", "call::Machine"]),
+    ("tui::render", &["session", "call", "history", "text", "tui::terminal"]),
     ("signaling::client", &["signaling::server", "call::machine", "call::Machine"]),
     ("signaling::server", &["signaling::client"]),
 ];
@@ -63,6 +81,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("anyhow", &["cli", "main"]),
     ("ratatui", &["tui"]),
     ("crossterm", &["tui"]),
+    ("vte", &["tui::terminal"]),
+    ("flate2", &["tui::render"]),
+    ("fast_image_resize", &["tui::render"]),
 ];
 
 /// A place and the crates it must not name.

@@ -1,0 +1,6 @@
+//! The terminal's screen: pictures, keys, and everything a person sees of a call.
+//!
+//! Owns the terminal while it is open. Must not know the command line, signaling or the WebRTC crates: it gives
+//! [`crate::session::Command`]s and is told [`crate::session::Event`]s, as every front end is.
+
+pub mod render;
