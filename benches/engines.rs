@@ -195,7 +195,7 @@ fn main() {
     };
     let seconds = number("--seconds", "10");
     let prepare = || {
-        let parts = Engine::prepare(Sinks { video: Box::new(Null), audio: Box::new(Null) });
+        let parts = Engine::prepare(Sinks { video: Box::new(Null), audio: Box::new(Null), monitor: None });
         let (engine, inlet) = parts.unwrap();
         let sources = Sources {
             video: Some(Box::new(Pattern::new(format).unwrap())),

@@ -14,6 +14,7 @@ use super::expect::Expectation;
 use crate::media::spec::{AudioSpec, HearSpec, ShowSpec, VideoSpec};
 use crate::rtc::IcePolicy;
 use crate::session::ExpectedKey;
+use crate::tui::render::Mode;
 
 /// Video calls that live in a terminal, and a connectivity test that a script can trust.
 #[derive(Debug, Parser)]
@@ -58,6 +59,9 @@ pub struct Global {
     /// One JSON document on stdout, and nothing else there
     #[arg(long, global = true)]
     pub json: bool,
+    /// Lines of text instead of the screen: for screen readers, dumb terminals and pipes
+    #[arg(long, global = true, env = "LETSMEET_PLAIN")]
+    pub plain: bool,
     /// Say nothing on stderr but errors
     #[arg(short, long, global = true)]
     pub quiet: bool,
@@ -166,6 +170,9 @@ pub struct Media {
     /// Video bitrate in kbit/s [default: by size]
     #[arg(long, value_name = "KBPS", value_parser = clap::value_parser!(u32).range(10..=20_000))]
     pub video_bitrate: Option<u32>,
+    /// How pictures are drawn in the terminal [default: the best that the terminal shows]
+    #[arg(long, value_name = "MODE", env = "LETSMEET_RENDER")]
+    pub render: Option<Mode>,
     /// Audio bitrate in kbit/s [default: 24]
     #[arg(long, value_name = "KBPS", value_parser = clap::value_parser!(u32).range(6..=256))]
     pub audio_bitrate: Option<u32>,
@@ -222,6 +229,16 @@ pub struct Login {
     /// What to do with an incoming call [headless: ask, by a command on stdin]
     #[arg(long, value_enum, default_value = "ask", value_name = "HOW")]
     pub answer: Answer,
+    /// Run the signaling server too, for two people and no server [without an address: 0.0.0.0:7880]
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        num_args = 0..=1,
+        default_missing_value = "0.0.0.0:7880",
+        require_equals = true,
+        conflicts_with = "server"
+    )]
+    pub host: Option<std::net::SocketAddr>,
     /// Leave after this long
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub duration: Option<Duration>,

@@ -8,29 +8,35 @@ use tokio::time::Instant;
 use super::args::{Call, Global};
 use super::exit::Exit;
 use super::expect::{self, Expectation};
+use super::face::{Face, Scene};
 use super::failure::{Device, Usage};
-use super::front::{Front, Next};
 use super::output::report::Report;
 use super::output::{Output, Style};
 use super::setup::Ground;
 use super::verdict;
 use crate::call::EndReason;
-use crate::session::{Command, Event, PresenceState, report};
+use crate::session::{Attendant, Change, Command, Event, Interruption, PresenceState, report};
 use crate::signaling::protocol::Name;
 
 /// The largest file of expectations that is read, bytes.
 const LARGEST: u64 = 1 << 20;
 
-/// Where the command stands.
-#[derive(Debug)]
-struct Progress {
+/// Dials, by the flags, and keeps what the verdict needs.
+struct Caller<'a> {
+    args: &'a Call,
+    to: Name,
+    remember: Box<dyn Fn() -> Result<()> + Send + 'a>,
     registered: bool,
     dialed: bool,
     connected: bool,
-    signal: Option<Exit>,
+    deadline: Option<Instant>,
+    interrupted: Option<Exit>,
     refused: Option<String>,
     /// Why it ended before there was a call.
     failed: Option<(Exit, String)>,
+    ended: Option<report::Report>,
+    /// What went wrong on this machine beside the call.
+    broken: Option<anyhow::Error>,
 }
 
 /// Runs the command.
@@ -38,6 +44,7 @@ struct Progress {
 /// # Errors
 /// Flags, settings, files: what is wrong before the call.
 pub(super) async fn run(global: &Global, args: Call) -> Result<Exit> {
+    let face = Face::choose(global, args.headless);
     let ground = Ground::read(global)?;
     let expectations = expectations(&args)?;
     let to = Name::new(&args.to).map_err(|error| Usage::new(format!("{:?}: {error}", args.to)))?;
@@ -45,144 +52,145 @@ pub(super) async fn run(global: &Global, args: Call) -> Result<Exit> {
     if Name::new(&profile.name).is_ok_and(|me| me.fold() == to.fold()) {
         return Err(Usage::new("you cannot call yourself").into());
     }
-    let mut config = ground.session(
-        global,
-        &profile,
-        &args.media,
-        &args.path,
-        &args.trust,
-        args.headless || global.json,
-    )?;
+    let mut config = ground.session(global, &profile, &args.media, &args.path, &args.trust, face)?;
     config.timing.ring = args.ring_timeout;
-    let output = Output::new(Style::choose(global.json, args.headless));
-    let mut front = Front::start(config, output)?;
-    let remember = || profile.remember(&ground.folders.data);
-    let followed = follow(&mut front, &args, &to, remember).await;
-    let (progress, ended) = match followed {
-        Ok(followed) => followed,
-        Err(error) => {
-            front.leave().await;
-            return Err(error);
-        }
-    };
-    let (exit, report) = judge(&progress, ended, &expectations);
-    front.output().report(&report)?;
-    Ok(exit)
-}
-
-/// From the first moment to the session's end.
-async fn follow(
-    front: &mut Front,
-    args: &Call,
-    to: &Name,
-    remember: impl Fn() -> Result<()>,
-) -> Result<(Progress, Option<Box<report::Report>>)> {
-    let mut progress = Progress {
+    let mut caller = Caller {
+        args: &args,
+        to,
+        remember: Box::new(|| profile.remember(&ground.folders.data)),
         registered: false,
         dialed: false,
         connected: false,
-        signal: None,
+        deadline: args.wait.map(|wait| Instant::now() + wait),
+        interrupted: None,
         refused: None,
         failed: None,
+        ended: None,
+        broken: None,
     };
-    let mut ended = None;
-    let mut deadline = args.wait.map(|wait| Instant::now() + wait);
-    loop {
-        match front.next(deadline).await? {
-            Next::Event(Event::Registered { .. }) if !progress.registered => {
-                progress.registered = true;
-                remember()?;
-                match args.wait {
-                    Some(_) => front.command(Command::Watch { names: vec![args.to.clone()] }).await,
-                    None => dial(front, args, &mut progress).await,
-                }
+    let output = Output::new(Style::choose(global.json, args.headless));
+    let scene = Scene {
+        ground: &ground,
+        profile: &profile,
+        config,
+        output,
+        dial: Some(&args.to),
+        render: args.media.render,
+    };
+    face.attend(scene, &mut caller).await?;
+    if let Some(error) = caller.broken.take() {
+        return Err(error);
+    }
+    let (exit, report) = caller.judge(&expectations);
+    output.report(&report)?;
+    Ok(exit)
+}
+
+impl Attendant for Caller<'_> {
+    fn event(&mut self, event: &Event) -> Option<Command> {
+        match event {
+            Event::Registered { .. } if !self.registered => self.registered(),
+            Event::Presence(changes) if !self.dialed => {
+                let online = |change: &Change| {
+                    change.name.fold() == self.to.fold() && change.state != PresenceState::Offline
+                };
+                changes.iter().any(online).then(|| self.dial())
             }
-            Next::Event(Event::Presence(changes)) if !progress.dialed => {
-                if changes
-                    .iter()
-                    .any(|change| change.name.fold() == to.fold() && change.state != PresenceState::Offline)
-                {
-                    deadline = None;
-                    dial(front, args, &mut progress).await;
-                }
+            Event::SignalingDown { reason, .. } if !self.registered && self.args.wait.is_none() => {
+                self.fail(Exit::Signaling, reason.clone())
             }
-            Next::Event(Event::SignalingDown { reason, .. })
-                if !progress.registered && args.wait.is_none() =>
-            {
-                progress.failed = Some((Exit::Signaling, reason));
-                front.command(Command::Quit).await;
+            Event::Refused { message, .. } => {
+                self.refused = Some(message.clone());
+                None
             }
-            Next::Event(Event::Refused { message, .. }) => progress.refused = Some(message),
-            Next::Event(Event::Connected { .. }) => {
-                progress.connected = true;
-                deadline = args.duration.map(|duration| Instant::now() + duration);
+            Event::Connected { .. } => {
+                self.connected = true;
+                self.deadline = self.args.duration.map(|duration| Instant::now() + duration);
+                None
             }
             // Glare may change the id of our call; whatever this command dialed or answered by it is ours.
-            Next::Event(Event::Incoming { call, from, .. }) if !progress.dialed => {
-                if Name::new(&from).is_ok_and(|from| from.fold() == to.fold()) {
-                    // The one whom this command waits for calls first.
-                    dial(front, args, &mut progress).await;
+            Event::Incoming { call, from, .. } if !self.dialed => {
+                // When the one whom this command waits for calls first, dialing is answering.
+                if Name::new(from).is_ok_and(|from| from.fold() == self.to.fold()) {
+                    Some(self.dial())
                 } else {
-                    front.command(Command::Decline { call: Some(call), busy: true }).await;
+                    Some(Command::Decline { call: Some(*call), busy: true })
                 }
             }
-            Next::Event(Event::Ended { .. }) if !progress.dialed => {}
-            Next::Event(Event::Ended { report, .. }) => {
-                ended = Some(report);
-                deadline = None;
-                front.command(Command::Quit).await;
+            Event::Ended { report, .. } if self.dialed => {
+                self.ended.get_or_insert_with(|| report.as_ref().clone());
+                self.deadline = None;
+                Some(Command::Quit)
             }
-            Next::Event(_) => {}
-            Next::Signal(signal) => {
-                progress.signal = Some(signal);
-                front.command(Command::Quit).await;
-            }
-            Next::Deadline if progress.dialed => {
-                deadline = None;
-                front.command(Command::HangUp { call: None }).await;
-            }
-            Next::Deadline => {
-                deadline = None;
-                progress.failed = Some(if progress.registered {
-                    (Exit::NotAnswered, format!("{} did not come online in time", args.to))
-                } else {
-                    (Exit::Signaling, "the server could not be reached in time".into())
-                });
-                front.command(Command::Quit).await;
-            }
-            Next::Closed => return Ok((progress, ended)),
+            _ => None,
         }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    fn due(&mut self) -> Option<Command> {
+        self.deadline = None;
+        if self.dialed {
+            Some(Command::HangUp { call: None })
+        } else if self.registered {
+            self.fail(Exit::NotAnswered, format!("{} did not come online in time", self.args.to))
+        } else {
+            self.fail(Exit::Signaling, "the server could not be reached in time".into())
+        }
+    }
+
+    fn interrupted(&mut self, by: Interruption) -> Option<Command> {
+        self.interrupted = Some(by.into());
+        Some(Command::Quit)
     }
 }
 
-async fn dial(front: &Front, args: &Call, progress: &mut Progress) {
-    progress.dialed = true;
-    front.command(Command::Dial { to: args.to.clone() }).await;
-}
-
-/// Which exit it is, and the sentence beside it.
-fn judge(
-    progress: &Progress,
-    ended: Option<Box<report::Report>>,
-    expectations: &[Expectation],
-) -> (Exit, Report) {
-    let mut report =
-        ended.as_deref().map_or_else(|| Report::empty("call"), |ended| Report::of("call", ended));
-    let (exit, message) = match (&ended, progress.signal) {
-        (_, Some(signal)) if !progress.connected => {
-            (signal, "interrupted before the call was established".into())
+impl Caller<'_> {
+    fn registered(&mut self) -> Option<Command> {
+        self.registered = true;
+        if let Err(error) = (self.remember)() {
+            self.broken = Some(error);
+            return Some(Command::Quit);
         }
-        (Some(ended), _) => verdict::of_call(ended, progress.connected, expectations, &mut report),
-        (None, _) => match (&progress.failed, &progress.refused) {
-            (_, Some(refused)) => (Exit::Signaling, refused.clone()),
-            (Some((exit, why)), None) => (*exit, why.clone()),
-            (None, None) => {
-                (Exit::from(EndReason::SignalingLost), "the session ended before there was a call".into())
+        match self.args.wait {
+            Some(_) => Some(Command::Watch { names: vec![self.args.to.clone()] }),
+            None => Some(self.dial()),
+        }
+    }
+
+    fn dial(&mut self) -> Command {
+        self.dialed = true;
+        self.deadline = None;
+        Command::Dial { to: self.args.to.clone() }
+    }
+
+    fn fail(&mut self, exit: Exit, why: String) -> Option<Command> {
+        self.failed = Some((exit, why));
+        Some(Command::Quit)
+    }
+
+    /// Which exit it is, and the report that says so.
+    fn judge(&self, expectations: &[Expectation]) -> (Exit, Report) {
+        let ended = self.ended.as_ref();
+        let mut report = ended.map_or_else(|| Report::empty("call"), |ended| Report::of("call", ended));
+        let (exit, message) = match (ended, self.interrupted) {
+            (_, Some(signal)) if !self.connected => {
+                (signal, "interrupted before the call was established".into())
             }
-        },
-    };
-    report.conclude(exit, &message);
-    (exit, report)
+            (Some(ended), _) => verdict::of_call(ended, self.connected, expectations, &mut report),
+            (None, _) => match (&self.failed, &self.refused) {
+                (_, Some(refused)) => (Exit::Signaling, refused.clone()),
+                (Some((exit, why)), None) => (*exit, why.clone()),
+                (None, None) => {
+                    (Exit::from(EndReason::SignalingLost), "the session ended before there was a call".into())
+                }
+            },
+        };
+        report.conclude(exit, &message);
+        (exit, report)
+    }
 }
 
 /// The expectations of the flags and of the file, each checked against what a report can hold.

@@ -4,6 +4,7 @@
 //! number never changes its meaning. `docs/scripting.md` repeats this table for people.
 
 use crate::call::EndReason;
+use crate::session::Interruption;
 
 /// How a command ended, as the shell sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -99,6 +100,15 @@ impl From<EndReason> for Exit {
             EndReason::SignalingLost | EndReason::Refused => Self::Signaling,
             EndReason::IdentityMismatch => Self::Identity,
             EndReason::MediaFailed => Self::Device,
+        }
+    }
+}
+
+impl From<Interruption> for Exit {
+    fn from(by: Interruption) -> Self {
+        match by {
+            Interruption::Interrupt => Self::Interrupted,
+            Interruption::Terminate => Self::Terminated,
         }
     }
 }

@@ -13,7 +13,7 @@ use super::input::{self, Input};
 use super::output::{Line, Output, human};
 use super::signals::Signals;
 use crate::media::spec::{AudioSpec, VideoSpec};
-use crate::session::{Command, Config, Event, Session};
+use crate::session::{Attendant, Command, Config, Event, Interruption, Session};
 
 /// Outcomes waiting to be written. When full, the tasks that bring them wait.
 const REPLIES: usize = 16;
@@ -23,11 +23,11 @@ const GOODBYES: Duration = Duration::from_secs(1);
 
 /// What happened next.
 #[derive(Debug)]
-pub(super) enum Next {
+enum Next {
     /// The session told something; it has been written already.
     Event(Event),
     /// SIGINT or SIGTERM.
-    Signal(Exit),
+    Signal(Interruption),
     /// The instant passed to [`Front::next`] has come.
     Deadline,
     /// The session is over.
@@ -62,22 +62,37 @@ impl Front {
         Ok(Self { session, output, signals, lines: input::lines(), replies, answered, signalled: false })
     }
 
-    /// Where things are written.
-    #[must_use]
-    pub(super) fn output(&self) -> &Output {
-        &self.output
+    /// Runs the session to its end, with an attendant.
+    ///
+    /// # Errors
+    /// Stdout is broken; the session has been left then.
+    pub(super) async fn attend(mut self, attendant: &mut dyn Attendant) -> Result<()> {
+        let outcome = self.follow(attendant).await;
+        if outcome.is_err() {
+            self.leave().await;
+        }
+        outcome
     }
 
-    /// Gives a command.
-    pub(super) async fn command(&self, command: Command) {
-        self.session.command(command).await;
+    async fn follow(&mut self, attendant: &mut dyn Attendant) -> Result<()> {
+        loop {
+            let command = match self.next(attendant.deadline()).await? {
+                Next::Event(event) => attendant.event(&event),
+                Next::Signal(signal) => attendant.interrupted(signal),
+                Next::Deadline => attendant.due(),
+                Next::Closed => return Ok(()),
+            };
+            if let Some(command) = command {
+                self.session.command(command).await;
+            }
+        }
     }
 
     /// Waits for what happens next, and writes it. Commands from stdin are carried out in here.
     ///
     /// # Errors
     /// Stdout is broken.
-    pub(super) async fn next(&mut self, deadline: Option<Instant>) -> Result<Next> {
+    async fn next(&mut self, deadline: Option<Instant>) -> Result<Next> {
         loop {
             tokio::select! {
                 event = self.session.next() => return match event {
@@ -90,7 +105,7 @@ impl Front {
                 signal = self.signals.next() => {
                     if std::mem::replace(&mut self.signalled, true) {
                         // Asked twice: whoever asks does not want to wait for goodbyes.
-                        std::process::exit(signal.code().into());
+                        std::process::exit(Exit::from(signal).code().into());
                     }
                     return Ok(Next::Signal(signal));
                 }
@@ -103,8 +118,8 @@ impl Front {
 
     /// Ends the session after a failure of our own, with a moment for goodbyes: the other side should not have
     /// to wait for the silence.
-    pub(super) async fn leave(&mut self) {
-        self.command(Command::Quit).await;
+    async fn leave(&mut self) {
+        self.session.command(Command::Quit).await;
         let goodbyes = async { while self.session.next().await.is_some() {} };
         let _ = timeout(GOODBYES, goodbyes).await;
     }

@@ -5,94 +5,142 @@ use tokio::time::Instant;
 
 use super::args::{Answer, Global, Login};
 use super::exit::Exit;
-use super::front::{Front, Next};
+use super::face::{Face, Scene};
+use super::host::Host;
 use super::output::report::Report;
 use super::output::{Output, Style};
 use super::setup::Ground;
 use super::verdict;
-use crate::session::{Command, Event};
+use crate::session::{Attendant, Command, Event, Interruption, report};
+
+/// Answers by the flags, and reports each call.
+struct Receptionist<'a> {
+    args: &'a Login,
+    name: &'a str,
+    /// `None` under the screen, which shows how a call ended by itself.
+    output: Option<Output>,
+    remember: Box<dyn Fn() -> Result<()> + Send + 'a>,
+    registered: bool,
+    connected: bool,
+    deadline: Option<Instant>,
+    exit: Exit,
+    /// What the server said when it would not have us.
+    refused: Option<String>,
+    /// What went wrong on this machine.
+    broken: Option<anyhow::Error>,
+}
 
 /// Runs the command.
 ///
 /// # Errors
 /// Flags, settings, files: what is wrong before signing in.
 pub(super) async fn run(global: &Global, args: Login) -> Result<Exit> {
+    let face = Face::choose(global, args.headless);
     let ground = Ground::read(global)?;
     let profile = ground.profile(global)?;
-    let name = profile.name.clone();
-    let key = profile.identity.public_key().fingerprint();
-    let config = ground.session(
-        global,
-        &profile,
-        &args.media,
-        &args.path,
-        &args.trust,
-        args.headless || global.json,
-    )?;
     // A login has no single document to print at its end: its events are the document.
     let output = Output::new(Style::choose(false, args.headless || global.json));
-    let mut front = Front::start(config, output)?;
-    front.output().say(&format!("Your key is {}.", key))?;
-    let outcome = follow(&mut front, &args, || profile.remember(&ground.folders.data), &name).await;
-    if outcome.is_err() {
-        front.leave().await;
+    let mut config = ground.session(global, &profile, &args.media, &args.path, &args.trust, face)?;
+    let host = match args.host {
+        Some(address) => Some(Host::start(&ground, global, address).await?),
+        None => None,
+    };
+    if let Some(host) = &host {
+        config.signaling.server = host.local()?;
+        host.announce(&output, &profile.name)?;
     }
-    outcome
+    if face != Face::Screen {
+        output.say(&format!("Your key is {}.", profile.identity.public_key().fingerprint()))?;
+    }
+    let mut receptionist = Receptionist {
+        args: &args,
+        name: &profile.name,
+        output: (face != Face::Screen).then_some(output),
+        remember: Box::new(|| profile.remember(&ground.folders.data)),
+        registered: false,
+        connected: false,
+        deadline: args.duration.map(|duration| Instant::now() + duration),
+        exit: Exit::Ok,
+        refused: None,
+        broken: None,
+    };
+    let scene =
+        Scene { ground: &ground, profile: &profile, config, output, dial: None, render: args.media.render };
+    let outcome = face.attend(scene, &mut receptionist).await;
+    let (broken, exit) = (receptionist.broken.take(), receptionist.exit);
+    if let Some(refused) = receptionist.refused.take() {
+        tracing::error!("{refused}");
+    }
+    if let Some(host) = host {
+        host.stop().await?;
+    }
+    outcome?;
+    broken.map_or(Ok(exit), Err)
 }
 
-/// From the first moment to the session's end. `remember` is called when the name is known to be ours.
-async fn follow(
-    front: &mut Front,
-    args: &Login,
-    remember: impl Fn() -> Result<()>,
-    name: &str,
-) -> Result<Exit> {
-    let mut registered = false;
-    let mut connected = false;
-    let mut exit = Exit::Ok;
-    let mut deadline = args.duration.map(|duration| Instant::now() + duration);
-    loop {
-        match front.next(deadline).await? {
-            Next::Event(Event::Registered { .. }) => {
-                if !std::mem::replace(&mut registered, true) {
-                    remember()?;
-                }
+impl Attendant for Receptionist<'_> {
+    fn event(&mut self, event: &Event) -> Option<Command> {
+        match event {
+            Event::Registered { .. } if !self.registered => {
+                self.registered = true;
+                (self.remember)().err().map(|error| self.fail(error))
             }
-            Next::Event(Event::SignalingDown { reason, .. }) if !registered => {
-                tracing::error!("the server could not be used: {reason}");
-                exit = Exit::Signaling;
-                front.command(Command::Quit).await;
+            Event::SignalingDown { reason, .. } if !self.registered => {
+                self.refused = Some(format!("the server could not be used: {reason}"));
+                self.exit = Exit::Signaling;
+                Some(Command::Quit)
             }
-            Next::Event(Event::Refused { message, .. }) => {
-                tracing::error!("the server refused \"{name}\": {message}");
-                exit = Exit::Signaling;
+            Event::Refused { message, .. } => {
+                self.refused = Some(format!("the server refused \"{}\": {message}", self.name));
+                self.exit = Exit::Signaling;
+                None
             }
-            Next::Event(Event::Incoming { call, .. }) => match args.answer {
-                Answer::Accept => front.command(Command::Accept { call: Some(call) }).await,
-                Answer::Decline => front.command(Command::Decline { call: Some(call), busy: false }).await,
-                Answer::Busy => front.command(Command::Decline { call: Some(call), busy: true }).await,
-                Answer::Ask => {}
+            Event::Incoming { call, .. } => match self.args.answer {
+                Answer::Accept => Some(Command::Accept { call: Some(*call) }),
+                Answer::Decline => Some(Command::Decline { call: Some(*call), busy: false }),
+                Answer::Busy => Some(Command::Decline { call: Some(*call), busy: true }),
+                Answer::Ask => None,
             },
-            Next::Event(Event::Connected { .. }) => connected = true,
-            Next::Event(Event::Ended { report, .. }) => {
-                let mut json = Report::of("login", &report);
-                let (exit, message) =
-                    verdict::of_call(&report, std::mem::take(&mut connected), &[], &mut json);
-                json.conclude(exit, &message);
-                front.output().report(&json)?;
+            Event::Connected { .. } => {
+                self.connected = true;
+                None
             }
-            Next::Event(_) => {}
-            Next::Signal(signal) => {
-                if !registered {
-                    exit = signal;
-                }
-                front.command(Command::Quit).await;
-            }
-            Next::Deadline => {
-                deadline = None;
-                front.command(Command::Quit).await;
-            }
-            Next::Closed => return Ok(exit),
+            Event::Ended { report, .. } => self.report(report).err().map(|error| self.fail(error)),
+            _ => None,
         }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    fn due(&mut self) -> Option<Command> {
+        self.deadline = None;
+        Some(Command::Quit)
+    }
+
+    fn interrupted(&mut self, by: Interruption) -> Option<Command> {
+        if !self.registered {
+            self.exit = by.into();
+        }
+        Some(Command::Quit)
+    }
+}
+
+impl Receptionist<'_> {
+    fn report(&mut self, ended: &report::Report) -> Result<()> {
+        let connected = std::mem::take(&mut self.connected);
+        if let Some(output) = &self.output {
+            let mut json = Report::of("login", ended);
+            let (exit, message) = verdict::of_call(ended, connected, &[], &mut json);
+            json.conclude(exit, &message);
+            output.report(&json)?;
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, error: anyhow::Error) -> Command {
+        self.broken = Some(error);
+        Command::Quit
     }
 }

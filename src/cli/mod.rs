@@ -6,8 +6,10 @@ pub mod args;
 mod call;
 pub mod exit;
 pub mod expect;
+mod face;
 mod failure;
 mod front;
+mod host;
 mod input;
 mod login;
 mod man;
@@ -25,10 +27,15 @@ use std::io::Write as _;
 
 use anyhow::Result;
 
-use args::{Cli, Command};
+use args::{Cli, Command, Global};
 use exit::Exit;
+use face::Face;
+use failure::Device;
 use output::report::Report;
 use output::{Output, Style};
+
+use crate::config::Folders;
+use crate::logging::{self, Target};
 
 /// Threads of the async runtime. Media has threads of its own; what is left is sockets and timers.
 const WORKERS: usize = 2;
@@ -36,10 +43,9 @@ const WORKERS: usize = 2;
 /// Runs one command to its end and says how it came out. Errors are printed here, in the way the flags ask for.
 #[must_use]
 pub fn run(cli: Cli) -> Exit {
-    crate::logging::start(cli.global.verbose, cli.global.quiet);
     let style = Style::choose(cli.global.json, cli.command.is_headless());
     let name = cli.command.name();
-    match start(cli) {
+    match log(&cli).and_then(|()| start(cli)) {
         Ok(exit) => exit,
         Err(error) => {
             let exit = failure::exit_of(&error);
@@ -47,6 +53,16 @@ pub fn run(cli: Cli) -> Exit {
             exit
         }
     }
+}
+
+/// Diagnostics go to a file while the screen has the terminal.
+fn log(cli: &Cli) -> Result<()> {
+    let target = match cli.command.face(&cli.global) {
+        Some(Face::Screen) => Target::File(Folders::find()?.data.join("letsmeet.log")),
+        _ => Target::Stderr,
+    };
+    logging::start(cli.global.verbose, cli.global.quiet, &target)
+        .map_err(|error| Device::new(format!("cannot log to {target}: {error}")).into())
 }
 
 fn start(cli: Cli) -> Result<Exit> {
@@ -95,6 +111,15 @@ impl Command {
             Self::Login(args) => args.headless,
             Self::Call(args) => args.headless,
             _ => false,
+        }
+    }
+
+    /// The face of a command that has one.
+    fn face(&self, global: &Global) -> Option<Face> {
+        match self {
+            Self::Login(args) => Some(Face::choose(global, args.headless)),
+            Self::Call(args) => Some(Face::choose(global, args.headless)),
+            _ => None,
         }
     }
 

@@ -87,7 +87,7 @@ pub(super) async fn run(global: &Global, args: Selftest) -> Result<Exit> {
         Ok(Ok(Ok(ends))) => judge(&ends, &expectations),
         Ok(Ok(Err(why))) => failed(exit_of(&why), &format!("{why:#}")),
         Ok(Err(_)) => failed(Exit::Unexpected, "the call did not come to its end in time"),
-        Err(signal) => failed(signal, "interrupted before the call came to its end"),
+        Err(signal) => failed(signal.into(), "interrupted before the call came to its end"),
     };
     if global.json {
         output::document(&document)?;
@@ -194,6 +194,7 @@ fn config(server: &str, name: &str, args: &Selftest) -> Result<Config> {
             format: VideoFormat { width: args.size.width, height: args.size.height, fps: args.fps },
             video_bitrate: None,
             audio_bitrate: 24_000,
+            monitor: None,
         },
         ice_servers: Vec::new(),
         ice_policy: crate::rtc::IcePolicy::Host,

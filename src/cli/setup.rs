@@ -8,6 +8,7 @@ use std::{env, fs};
 use anyhow::Result;
 
 use super::args::{Global, IceServers, Media, Trust};
+use super::face::Face;
 use super::failure::{Device, Usage};
 use super::profile::Profile;
 use crate::call::Timing;
@@ -96,7 +97,7 @@ impl Ground {
         media: &Media,
         path: &super::args::Path,
         trust: &Trust,
-        headless: bool,
+        face: Face,
     ) -> Result<session::Config> {
         let identity = Arc::clone(&profile.identity);
         Ok(session::Config {
@@ -106,7 +107,7 @@ impl Ground {
                 known_peers: Some(profile.known_peers.clone()),
                 expect_key: trust.expect_key.clone(),
             },
-            media: self.media(media, headless)?,
+            media: self.media(media, face)?,
             ice_servers: self.ice_servers(&path.servers)?,
             ice_policy: path.ice.into(),
             timing: Timing::default(),
@@ -115,8 +116,9 @@ impl Ground {
 
     /// Media by flag, then file, then what fits: a pattern and a tone for a machine, nothing for a person whose
     /// devices this build does not open.
-    fn media(&self, flags: &Media, headless: bool) -> Result<session::Media> {
+    fn media(&self, flags: &Media, face: Face) -> Result<session::Media> {
         let file = &self.settings.media;
+        let headless = face == Face::Headless;
         let size = flags
             .size
             .map_or((VideoFormat::DEFAULT.width, VideoFormat::DEFAULT.height), |s| (s.width, s.height));
@@ -132,7 +134,8 @@ impl Ground {
             fs::File::open(path)
                 .map_err(|error| Device::new(format!("cannot open {}: {error}", path.display())))?;
         }
-        let show = pick(&flags.show, &file.show, ShowSpec::Null)?;
+        let otherwise = if face == Face::Screen { ShowSpec::Terminal } else { ShowSpec::Null };
+        let show = pick(&flags.show, &file.show, otherwise)?;
         let hear = pick(&flags.hear, &file.hear, HearSpec::Null)?;
         // Opening what this build does not have costs nothing and says so.
         if matches!(video, VideoSpec::Camera(_) | VideoSpec::Screen(_)) {
@@ -141,8 +144,8 @@ impl Ground {
         if matches!(audio, AudioSpec::Mic(_)) {
             spec::open_audio(&audio)?;
         }
-        if matches!(show, ShowSpec::Terminal) {
-            spec::open_show(&show, VideoFormat::DEFAULT.fps)?;
+        if matches!(show, ShowSpec::Terminal) && face != Face::Screen {
+            return Err(Device::new("pictures can be shown in the terminal only by the screen: leave out --headless, --json and --plain").into());
         }
         if matches!(hear, HearSpec::Speaker(_)) {
             spec::open_hear(&hear)?;
@@ -159,6 +162,7 @@ impl Ground {
             },
             video_bitrate: flags.video_bitrate.map(|kbps| kbps * 1000),
             audio_bitrate: flags.audio_bitrate.unwrap_or(24) * 1000,
+            monitor: None,
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::exit::Exit;
+use crate::session::Interruption;
 
 /// Waits for signals.
 #[derive(Debug)]
@@ -33,20 +33,20 @@ impl Signals {
         Ok(Self {})
     }
 
-    /// The next signal, as the exit it stands for.
+    /// The next signal.
     #[cfg(unix)]
-    pub(super) async fn next(&mut self) -> Exit {
+    pub(super) async fn next(&mut self) -> Interruption {
         tokio::select! {
-            _ = self.interrupt.recv() => Exit::Interrupted,
-            _ = self.terminate.recv() => Exit::Terminated,
+            _ = self.interrupt.recv() => Interruption::Interrupt,
+            _ = self.terminate.recv() => Interruption::Terminate,
         }
     }
 
-    /// The next signal, as the exit it stands for.
+    /// The next signal.
     #[cfg(not(unix))]
-    pub(super) async fn next(&mut self) -> Exit {
+    pub(super) async fn next(&mut self) -> Interruption {
         match tokio::signal::ctrl_c().await {
-            Ok(()) => Exit::Interrupted,
+            Ok(()) => Interruption::Interrupt,
             Err(_) => std::future::pending().await,
         }
     }

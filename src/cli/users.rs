@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 
 use super::args::{Global, Media, Policy, Trust, Users};
 use super::exit::Exit;
+use super::face::Face;
 use super::failure::Signaling;
 use super::output::{self, human};
 use super::setup::Ground;
@@ -29,7 +30,8 @@ pub(super) async fn run(global: &Global, args: Users) -> Result<Exit> {
     let ground = Ground::read(global)?;
     let profile = ground.profile(global)?;
     let path = super::args::Path { ice: Policy::Host, servers: Default::default() };
-    let config = ground.session(global, &profile, &Media::default(), &path, &Trust::default(), true)?;
+    let config =
+        ground.session(global, &profile, &Media::default(), &path, &Trust::default(), Face::Headless)?;
     let mut session = Session::start(config);
     loop {
         match session.next().await {

@@ -233,15 +233,15 @@ pub fn open_audio(spec: &AudioSpec) -> Result<Box<dyn AudioSource>, Error> {
     }
 }
 
-/// Opens a place to show pictures that come `fps` times a second.
+/// Opens a place to show pictures that come `fps` times a second. Those for the terminal need none: its owner
+/// watches them through a [`super::Monitor`].
 ///
 /// # Errors
-/// [`Error::Open`] when the file cannot be made, and for the terminal, which its owner opens.
+/// [`Error::Open`] when the file cannot be made.
 pub fn open_show(spec: &ShowSpec, fps: u32) -> Result<Box<dyn VideoSink>, Error> {
     match spec {
-        ShowSpec::Terminal => Err(no_device("terminal", None)),
         ShowSpec::File(path) => Ok(Box::new(sink::Film::create(path, fps)?)),
-        ShowSpec::Null => Ok(Box::new(sink::Null)),
+        ShowSpec::Terminal | ShowSpec::Null => Ok(Box::new(sink::Null)),
     }
 }
 
@@ -422,7 +422,6 @@ mod tests {
         assert!(matches!(said, Error::Open { .. }));
         assert_eq!(said.to_string(), "cannot open camera \"3\": this build has no camera support yet");
         assert!(open_audio(&AudioSpec::Mic(None)).is_err());
-        assert!(open_show(&ShowSpec::Terminal, 25).is_err());
         assert!(open_hear(&HearSpec::Speaker(None)).is_err());
     }
 

@@ -27,8 +27,11 @@ impl ToSocketAddrs for Bind {
     }
 }
 
-/// The addresses of all interfaces that a candidate can be made of.
-fn local_addresses() -> io::Result<Vec<IpAddr>> {
+/// The addresses of this machine under which others may reach it: those that a candidate can be made of.
+///
+/// # Errors
+/// The system does not list its interfaces.
+pub fn local_addresses() -> io::Result<Vec<IpAddr>> {
     let found = ::rtc::shared::ifaces::ifaces()?;
     Ok(choose(found.into_iter().filter_map(|i| i.addr).map(|a| a.ip())))
 }

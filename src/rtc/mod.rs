@@ -31,6 +31,7 @@ pub use config::{
 };
 pub use error::Error;
 pub use inbound::Inbound;
+pub use interfaces::local_addresses;
 pub use path::{Distribution, MediumStats, PathEnd, PathStats, RemoteReport};
 pub use peer::Peer;
 pub use sdp::fingerprint;

@@ -10,7 +10,7 @@ use crate::call::Timing;
 use crate::identity::{Identity, PublicKey};
 use crate::media::pipeline::{Kind, Sinks, Sources};
 use crate::media::spec::{self, AudioSpec, HearSpec, ShowSpec, VideoSpec};
-use crate::media::{Error, VideoFormat};
+use crate::media::{Error, Monitor, VideoFormat};
 use crate::rtc::{IcePolicy, IceServer};
 use crate::signaling::client;
 
@@ -101,6 +101,8 @@ pub struct Media {
     pub video_bitrate: Option<u32>,
     /// Audio bitrate in bit/s.
     pub audio_bitrate: u32,
+    /// The screen that shows both sides' pictures and levels, if there is one.
+    pub monitor: Option<Arc<Monitor>>,
 }
 
 /// How long an ended session waits for the server to take its goodbye.
@@ -123,6 +125,7 @@ impl Media {
         Ok(Sinks {
             video: spec::open_show(&self.show, self.format.fps)?,
             audio: spec::open_hear(&self.hear)?,
+            monitor: self.monitor.clone(),
         })
     }
 

@@ -15,8 +15,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use super::chat;
 use super::config::Media;
 use crate::call::{CallId, JsepRole};
-use crate::media;
 use crate::media::pipeline::{Engine, Kind, Stats};
+use crate::media::{self, Monitor};
 use crate::rtc::{self, Candidate, PathStats, Peer};
 
 /// Commands waiting for a leg. Descriptions and candidates of one call fit many times over. When it is full,
@@ -203,6 +203,7 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
                 sources: Sources::Opening(opening),
                 wanted: false,
                 failures_told: 0,
+                monitor: setup.media.monitor,
                 sourceless,
                 off: sourceless,
                 remote_off: [false; 2],
@@ -266,6 +267,8 @@ struct Running<'a> {
     /// Media may flow as soon as the sources are open.
     wanted: bool,
     failures_told: usize,
+    /// The screen, if there is one.
+    monitor: Option<Arc<Monitor>>,
     /// What has no source in this call, by kind.
     sourceless: [bool; 2],
     /// What is not sent now, by kind.
@@ -302,7 +305,19 @@ impl Running<'_> {
         let path = Some(Box::new(self.peer.stats()));
         // The goodbye leaves before the sinks are flushed, so that the other side is not kept waiting.
         self.peer.close(goodbye).await;
-        (stop(self.engine).await, path)
+        let monitor = self.monitor.take();
+        let figures = stop(self.engine).await;
+        if let Some(monitor) = monitor {
+            monitor.clear();
+        }
+        (figures, path)
+    }
+
+    /// Takes pictures off the screen that nobody sends any more.
+    fn unwatch(&self, forget: impl Fn(&Monitor)) {
+        if let Some(monitor) = &self.monitor {
+            forget(monitor);
+        }
     }
 
     async fn command(&mut self, command: LegCommand) {
@@ -330,6 +345,9 @@ impl Running<'_> {
             LegCommand::Mute(kind, muted) => {
                 self.engine.set_muted(kind, muted);
                 self.off[kind as usize] = muted || self.sourceless[kind as usize];
+                if kind == Kind::Video && muted {
+                    self.unwatch(|monitor| monitor.own.clear());
+                }
                 // Told over the data channel; a side that is not connected yet learns it by the silence.
                 let _ = self.peer.send_data(mute_message(kind, muted).into()).await;
             }
@@ -376,6 +394,7 @@ impl Running<'_> {
                     }
                     if kind == Kind::Video && muted {
                         self.engine.pictures_are_off();
+                        self.unwatch(|monitor| monitor.remote.clear());
                     }
                     LegEvent::RemoteMute(kind, muted)
                 }

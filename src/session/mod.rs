@@ -12,6 +12,7 @@
 //! ```
 
 mod actor;
+mod attendant;
 mod chat;
 mod command;
 mod config;
@@ -26,12 +27,14 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+pub use attendant::{Attendant, Interruption};
 pub use chat::MAX_CHAT;
 pub use command::Command;
 pub use config::{Config, ExpectedKey, Media, Trust};
 pub use event::Event;
 
 pub use crate::media::measure::Distribution as Spread;
+pub use crate::media::monitor::Monitor;
 pub use crate::media::pipeline::{Kind, Stats};
 pub use crate::rtc::{Distribution as PathDistribution, PathEnd, PathStats};
 pub use crate::signaling::client::Page;

@@ -40,7 +40,7 @@ impl Style {
 }
 
 /// Stdout, written in one style.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Output {
     style: Style,
     began: Instant,

@@ -137,6 +137,9 @@ impl Receiver {
     fn play(&mut self, due: Instant) -> usize {
         self.decode_next(due);
         let played = WallTime::now();
+        if let Some(monitor) = &self.shared.monitor {
+            monitor.remote.heard(&self.block);
+        }
         if let Some(sink) = &mut self.sink
             && let Err(error) = sink.play(&self.block)
         {

@@ -64,6 +64,9 @@ impl Sender {
                 if orders.muted {
                     block.fill(0.0);
                 }
+                if let Some(monitor) = &shared.monitor {
+                    monitor.own.heard(&block);
+                }
                 self.encoder.encode(&block)
             })();
             match encoded {

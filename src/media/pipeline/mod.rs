@@ -30,7 +30,7 @@ use self::control::Control;
 use self::mailbox::Mailbox;
 use super::rtp::packet::RtpPacket;
 use super::rtp::sync::Sync;
-use super::{AudioSink, AudioSource, Error, VideoSink, VideoSource};
+use super::{AudioSink, AudioSource, Error, Monitor, VideoSink, VideoSource};
 
 /// RTP payload type of Opus (48,000/2, RFC 7587).
 pub const OPUS_PAYLOAD_TYPE: u8 = 111;
@@ -65,6 +65,8 @@ pub struct Sinks {
     pub video: Box<dyn VideoSink>,
     /// Where received sound goes.
     pub audio: Box<dyn AudioSink>,
+    /// Who watches both sides beside the sinks.
+    pub monitor: Option<Arc<Monitor>>,
 }
 
 /// What is sent.
@@ -103,6 +105,7 @@ struct Shared {
     video_received: Mutex<video_receive::Measured>,
     audio_received: Mutex<audio_receive::Measured>,
     failures: Mutex<Vec<Failure>>,
+    monitor: Option<Arc<Monitor>>,
 }
 
 impl Shared {
@@ -205,6 +208,7 @@ impl Engine {
             video_received: Mutex::default(),
             audio_received: Mutex::default(),
             failures: Mutex::default(),
+            monitor: sinks.monitor,
         });
         let engine = Self { shared: shared.clone(), senders: Mutex::default(), threads: Mutex::default() };
         let receiver = video_receive::Receiver::new(shared.clone(), sinks.video)?;

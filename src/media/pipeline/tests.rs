@@ -149,8 +149,12 @@ fn format() -> VideoFormat {
 
 fn end() -> End {
     let (video, audio) = (Recorder::default(), Recorder::default());
-    let (engine, inlet) =
-        Engine::prepare(Sinks { video: Box::new(video.clone()), audio: Box::new(audio.clone()) }).unwrap();
+    let (engine, inlet) = Engine::prepare(Sinks {
+        video: Box::new(video.clone()),
+        audio: Box::new(audio.clone()),
+        monitor: None,
+    })
+    .unwrap();
     let sources = Sources {
         video: Some(Box::new(Pattern::new(format()).unwrap())),
         audio: Some(Box::new(Tone::new(440).unwrap())),
@@ -314,7 +318,8 @@ fn an_end_without_sources_receives_and_a_sink_that_fails_is_told() {
     let a = end();
     let audio = Recorder::default();
     let (engine, inlet) =
-        Engine::prepare(Sinks { video: Box::new(Broken), audio: Box::new(audio.clone()) }).unwrap();
+        Engine::prepare(Sinks { video: Box::new(Broken), audio: Box::new(audio.clone()), monitor: None })
+            .unwrap();
     let (wire, thread) = Wire::new(inlet, 0.0, 1);
     let (back, back_thread) = Wire::new(a.inlet.clone(), 0.0, 1);
     a.engine.start_sending(wire.clone()).unwrap();

@@ -195,6 +195,10 @@ impl Receiver {
             measured.shown += 1;
             measured.first_shown.get_or_insert(now);
             measured.meter.shown(&picture, shown);
+            drop(measured);
+            if let Some(monitor) = &self.shared.monitor {
+                monitor.show(|monitor| &monitor.remote, Arc::new(picture));
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! The thread that sends pictures: waits for the source's beat, encodes, cuts into packets.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::control::Orders;
@@ -85,6 +86,9 @@ impl Sender {
         }
         let keyframe = orders.keyframe && !too_soon;
         let frame = self.encoder.encode(&picture, timestamp, keyframe)?;
+        if let Some(monitor) = &shared.monitor {
+            monitor.show(|monitor| &monitor.own, Arc::new(picture));
+        }
         if frame.keyframe {
             self.last_forced = Some(now);
         }

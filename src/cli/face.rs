@@ -1,0 +1,86 @@
+//! Which face a command shows: the screen, plain lines, or lines for a machine.
+//!
+//! The attendant of a command is the same under each of them.
+
+use std::env;
+use std::io::{self, IsTerminal as _};
+
+use anyhow::Result;
+
+use super::args::Global;
+use super::front::Front;
+use super::output::Output;
+use super::profile::Profile;
+use super::setup::Ground;
+use crate::session::{Attendant, Config};
+use crate::tui::render::Mode;
+
+/// What a person or a script sees of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Face {
+    /// JSON, for a script.
+    Headless,
+    /// Sentences, one a line.
+    Plain,
+    /// The whole terminal.
+    Screen,
+}
+
+/// Everything that a face needs beside the attendant.
+pub(super) struct Scene<'a> {
+    pub(super) ground: &'a Ground,
+    pub(super) profile: &'a Profile,
+    pub(super) config: Config,
+    pub(super) output: Output,
+    /// Whom the command calls, if it does.
+    pub(super) dial: Option<&'a str>,
+    /// How pictures are to be drawn, when a person says so.
+    pub(super) render: Option<Mode>,
+}
+
+impl Face {
+    /// By the flags, and by what stdin and stdout are.
+    pub(super) fn choose(global: &Global, headless: bool) -> Self {
+        let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+        let name = env::var("TERM").unwrap_or_default();
+        Self::of(headless || global.json, global.plain, terminal, &name)
+    }
+
+    fn of(headless: bool, plain: bool, terminal: bool, name: &str) -> Self {
+        match headless {
+            true => Self::Headless,
+            // A dumb terminal can neither move its cursor nor clear itself.
+            false if plain || !terminal || matches!(name, "" | "dumb") => Self::Plain,
+            false => Self::Screen,
+        }
+    }
+
+    /// Runs the session to its end.
+    ///
+    /// # Errors
+    /// Stdout or the terminal is broken.
+    pub(super) async fn attend(self, scene: Scene<'_>, attendant: &mut dyn Attendant) -> Result<()> {
+        match self {
+            Self::Headless | Self::Plain | Self::Screen => {
+                Front::start(scene.config, scene.output)?.attend(attendant).await
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_screen_is_for_terminals_that_can_move_their_cursor() {
+        assert_eq!(Face::of(false, false, true, "xterm"), Face::Screen);
+        for (plain, terminal, name) in
+            [(true, true, "xterm"), (false, false, "xterm"), (false, true, "dumb"), (false, true, "")]
+        {
+            assert_eq!(Face::of(false, plain, terminal, name), Face::Plain);
+            assert_eq!(Face::of(true, plain, terminal, name), Face::Headless);
+        }
+        assert_eq!(Face::of(true, false, true, "xterm"), Face::Headless);
+    }
+}
