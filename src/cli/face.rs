@@ -61,8 +61,9 @@ impl Face {
     /// Stdout or the terminal is broken.
     pub(super) async fn attend(self, scene: Scene<'_>, attendant: &mut dyn Attendant) -> Result<()> {
         match self {
-            Self::Headless | Self::Plain | Self::Screen => {
-                Front::start(scene.config, scene.output)?.attend(attendant).await
+            Self::Headless => Front::start(scene.config, scene.output, false)?.attend(attendant).await,
+            Self::Plain | Self::Screen => {
+                Front::start(scene.config, scene.output, scene.dial.is_none())?.attend(attendant).await
             }
         }
     }

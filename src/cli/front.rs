@@ -5,21 +5,28 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::exit::Exit;
-use super::input::{self, Input};
-use super::output::{Line, Output, human};
+use super::input::{self, Input, WORDS, Wish};
+use super::output::{Line, Output, Style, User, human};
 use super::signals::Signals;
 use crate::media::spec::{AudioSpec, VideoSpec};
-use crate::session::{Attendant, Command, Config, Event, Interruption, Session};
+use crate::session::{Attendant, Command, Config, Event, Interruption, Page, Session};
 
 /// Outcomes waiting to be written. When full, the tasks that bring them wait.
 const REPLIES: usize = 16;
 
 /// How long a front end that failed waits for its session to say goodbye.
 const GOODBYES: Duration = Duration::from_secs(1);
+
+/// What a task has found out.
+enum Answer {
+    /// A command's name and why it was not carried out, if so.
+    Outcome(&'static str, Option<String>),
+    Users(Page),
+}
 
 /// What happened next.
 #[derive(Debug)]
@@ -42,24 +49,38 @@ pub(super) struct Front {
     signals: Signals,
     lines: mpsc::Receiver<Result<String, String>>,
     /// Outcomes of commands from stdin, on their way to stdout.
-    replies: mpsc::Receiver<Line>,
-    answered: mpsc::Sender<Line>,
+    replies: mpsc::Receiver<Answer>,
+    answered: mpsc::Sender<Answer>,
+    /// Who is online is listed at first, and changes of those who were listed last are told.
+    follows: bool,
+    /// The server was lost, and a person was told.
+    down: bool,
     signalled: bool,
 }
 
 impl Front {
-    /// Starts the session and begins to listen.
+    /// Starts the session and begins to listen. `follows` tells a person who is online, and what changes about that.
     ///
     /// # Errors
     /// The signals can't be taken over.
-    pub(super) fn start(config: Config, output: Output) -> Result<Self> {
+    pub(super) fn start(config: Config, output: Output, follows: bool) -> Result<Self> {
         let signals = Signals::listen()?;
         if config.media.video == VideoSpec::None && config.media.audio == AudioSpec::None {
             output.say("You send neither picture nor sound (see --video and --audio); you see and hear the other side.")?;
         }
         let (answered, replies) = mpsc::channel(REPLIES);
         let session = Session::start(config);
-        Ok(Self { session, output, signals, lines: input::lines(), replies, answered, signalled: false })
+        Ok(Self {
+            session,
+            output,
+            signals,
+            lines: input::lines(),
+            replies,
+            answered,
+            follows,
+            down: false,
+            signalled: false,
+        })
     }
 
     /// Runs the session to its end, with an attendant.
@@ -97,7 +118,7 @@ impl Front {
             tokio::select! {
                 event = self.session.next() => return match event {
                     Some(event) => {
-                        self.output.event(&event)?;
+                        self.tell(&event)?;
                         Ok(Next::Event(event))
                     }
                     None => Ok(Next::Closed),
@@ -110,7 +131,7 @@ impl Front {
                     return Ok(Next::Signal(signal));
                 }
                 Some(line) = self.lines.recv() => self.line(line)?,
-                Some(reply) = self.replies.recv() => self.reply(reply)?,
+                Some(answer) = self.replies.recv() => self.answer(answer)?,
                 () = at(deadline) => return Ok(Next::Deadline),
             }
         }
@@ -130,26 +151,88 @@ impl Front {
             Ok(line) if line.trim().is_empty() => return Ok(()),
             line => line.and_then(|line| Input::parse(&line)),
         };
-        match input.and_then(|input| Ok((input.name(), input.into_command()?))) {
-            Ok((name, command)) => {
+        match input.and_then(|input| Ok((input.name(), input.into_wish()?))) {
+            Ok((name, Wish::Command(command))) => {
                 let (commander, answered) = (self.session.commander().clone(), self.answered.clone());
                 tokio::spawn(async move {
                     let error = commander.ask(command).await.err();
-                    let reply = Line::Reply { command: name.to_owned(), ok: error.is_none(), error };
                     // Nobody listens any more once the command has ended.
-                    let _ = answered.send(reply).await;
+                    let _ = answered.send(Answer::Outcome(name, error)).await;
                 });
                 Ok(())
             }
-            Err(error) => self.reply(Line::Reply { command: String::new(), ok: false, error: Some(error) }),
+            Ok((name, Wish::Users(query))) => {
+                self.ask_who_is_online(Some(name), query);
+                Ok(())
+            }
+            Ok((name, Wish::Help)) => {
+                self.output.say(&format!("You can type: {WORDS}."))?;
+                self.answer(Answer::Outcome(name, None))
+            }
+            Err(error) => self.answer(Answer::Outcome("", Some(error))),
         }
     }
 
-    fn reply(&self, reply: Line) -> Result<()> {
-        if let Line::Reply { error: Some(error), .. } = &reply {
-            self.output.say(&format!("Not done: {}.", human::clean(error)))?;
+    /// Asks the server; the answer comes through `replies`, together with the outcome of the command, if it was one.
+    fn ask_who_is_online(&self, command: Option<&'static str>, query: Option<String>) {
+        let follow = self.follows;
+        let (commander, answered) = (self.session.commander().clone(), self.answered.clone());
+        tokio::spawn(async move {
+            let (reply, page) = oneshot::channel();
+            let asked = commander.ask(Command::Users { query, after: None, reply }).await;
+            let page = match asked {
+                Ok(()) => page.await.unwrap_or_else(|_| Err("the server is not connected".into())),
+                Err(why) => Err(why),
+            };
+            let error = match page {
+                Ok(page) => {
+                    let names = page.users.iter().map(|user| user.name.to_string()).collect();
+                    if follow {
+                        commander.give(Command::Watch { names }).await;
+                    }
+                    let _ = answered.send(Answer::Users(page)).await;
+                    None
+                }
+                Err(error) => Some(error),
+            };
+            if let Some(command) = command {
+                let _ = answered.send(Answer::Outcome(command, error)).await;
+            }
+        });
+    }
+
+    fn answer(&self, answer: Answer) -> Result<()> {
+        match answer {
+            Answer::Users(page) => {
+                let users = page.users.iter().map(User::from).collect();
+                Ok(self.output.users(users, page.next.is_some())?)
+            }
+            Answer::Outcome(command, error) => {
+                if let Some(error) = &error {
+                    self.output.say(&format!("Not done: {}.", human::clean(error)))?;
+                }
+                let (command, ok) = (command.to_owned(), error.is_none());
+                Ok(self.output.line(&Line::Reply { command, ok, error })?)
+            }
         }
-        Ok(self.output.line(&reply)?)
+    }
+
+    /// Writes an event, unless a person was told already.
+    fn tell(&mut self, event: &Event) -> Result<()> {
+        let down = matches!(event, Event::SignalingDown { .. });
+        let again = down && self.down;
+        match event {
+            Event::SignalingDown { .. } => self.down = true,
+            Event::Registered { .. } => self.down = false,
+            _ => {}
+        }
+        if !(again && self.output.style() == Style::Human) {
+            self.output.event(event)?;
+        }
+        if self.follows && matches!(event, Event::Registered { resumed: false, .. }) {
+            self.ask_who_is_online(None, None);
+        }
+        Ok(())
     }
 }
 

@@ -69,8 +69,31 @@ pub(super) enum Input {
         /// Which.
         names: Vec<String>,
     },
+    /// Who is online.
+    Users {
+        /// Only names that contain this.
+        #[serde(default)]
+        query: Option<String>,
+    },
+    /// What can be typed.
+    Help {},
     /// Hang up and leave.
     Quit {},
+}
+
+/// The words that can be typed, for whoever typed another one.
+pub(super) const WORDS: &str = "accept, decline, busy, call NAME, hangup, mute, unmute, camera off, camera on, chat TEXT, \
+                                users, users TEXT, watch NAME, help, quit";
+
+/// What a line asks for.
+#[derive(Debug)]
+pub(super) enum Wish {
+    /// Something of the session.
+    Command(session::Command),
+    /// The list of who is online.
+    Users(Option<String>),
+    /// The list of words.
+    Help,
 }
 
 /// Sound or picture.
@@ -118,12 +141,10 @@ impl Input {
             (Some("camera"), Some("on")) => Self::Unmute { kind: Kind::Video },
             (Some("call"), Some(to)) => Self::Call { to: to.to_owned() },
             (Some("watch"), Some(name)) => Self::Watch { names: vec![name.to_owned()] },
+            (Some("users"), query) => Self::Users { query: query.map(str::to_owned) },
+            (Some("help"), None) => Self::Help {},
             (Some("quit"), None) => Self::Quit {},
-            _ => {
-                return Err("known are accept, decline, busy, hangup, mute, unmute, camera off, camera on, \
-                            chat TEXT, call NAME, watch NAME, quit"
-                    .into());
-            }
+            _ => return Err(format!("known are {WORDS}")),
         };
         match words.next() {
             None => Ok(command),
@@ -143,17 +164,21 @@ impl Input {
             Self::Call { .. } => "call",
             Self::Chat { .. } => "chat",
             Self::Watch { .. } => "watch",
+            Self::Users { .. } => "users",
+            Self::Help {} => "help",
             Self::Quit {} => "quit",
         }
     }
 
-    /// The same for the session.
+    /// The same for the session, or for the front end itself.
     ///
     /// # Errors
     /// What is no call id.
-    pub(super) fn into_command(self) -> Result<session::Command, String> {
+    pub(super) fn into_wish(self) -> Result<Wish, String> {
         use session::Command;
-        Ok(match self {
+        Ok(Wish::Command(match self {
+            Self::Users { query } => return Ok(Wish::Users(query)),
+            Self::Help {} => return Ok(Wish::Help),
             Self::Accept { call } => Command::Accept { call: id(call)? },
             Self::Decline { call, busy } => Command::Decline { call: id(call)?, busy },
             Self::Hangup { call } => Command::HangUp { call: id(call)? },
@@ -163,7 +188,7 @@ impl Input {
             Self::Chat { text } => Command::Chat { text },
             Self::Watch { names } => Command::Watch { names },
             Self::Quit {} => Command::Quit,
-        })
+        }))
     }
 }
 

@@ -4,9 +4,9 @@
 
 use std::fmt::Write as _;
 
-use super::lines::{kind_name, state_name};
+use super::lines::{User, state_name};
 use super::report::{Report, Spread};
-use crate::session::Event;
+use crate::session::{Event, Kind};
 
 /// The sentence for an event; `None` for what would only be noise in lines of text.
 pub(super) fn sentence(event: &Event) -> Option<String> {
@@ -34,14 +34,20 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
         Event::Ringing { .. } => "It rings.".into(),
         Event::Accepted { .. } => "Accepted; connecting …".into(),
         Event::Connected { verification_code, .. } => {
-            format!("Connected. Verification code: {verification_code}. Type hangup to end, mute or unmute.")
+            format!(
+                "Connected. Verification code: {verification_code}. Type mute, chat TEXT or hangup; help lists all words."
+            )
         }
-        Event::Media { remote, kind, muted, .. } => format!(
-            "{} {} {}.",
-            if *remote { "The other side turned its" } else { "You turned your" },
-            kind_name(*kind),
-            if *muted { "off" } else { "on" }
-        ),
+        Event::Media { remote, kind, muted, .. } => {
+            let side = if *remote { "The other side sends" } else { "You send" };
+            let (no, what) = match (*muted, *kind) {
+                (true, Kind::Audio) => ("no ", "sound"),
+                (true, Kind::Video) => ("no ", "picture"),
+                (false, Kind::Audio) => ("", "sound again"),
+                (false, Kind::Video) => ("", "a picture again"),
+            };
+            format!("{side} {no}{what}.")
+        }
         Event::Chat { remote: true, text, .. } => format!("They write: {}", clean_lines(text)),
         Event::Chat { remote: false, text, .. } => format!("You wrote: {}", clean_lines(text)),
         Event::Link { up: true, .. } => "The connection is back.".into(),
@@ -55,6 +61,17 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
         },
         Event::Stats { .. } | Event::Closed => return None,
     })
+}
+
+/// Who is online, in one sentence.
+pub(super) fn online(users: &[User], more: bool) -> String {
+    if users.is_empty() {
+        return "Nobody else is online.".to_owned();
+    }
+    let names: Vec<String> =
+        users.iter().map(|user| format!("{} ({})", clean(&user.name), user.state)).collect();
+    let more = if more { ", and more (type users TEXT for names that contain it)" } else { "" };
+    format!("Online: {}{more}.", names.join(", "))
 }
 
 /// The figures of a report in a few lines.

@@ -81,6 +81,10 @@ pub enum Line {
     Missed {
         from: String,
     },
+    Users {
+        users: Vec<User>,
+        more: bool,
+    },
     Notice {
         text: String,
     },

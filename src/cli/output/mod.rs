@@ -8,7 +8,7 @@ pub(super) mod human;
 mod lines;
 pub mod report;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::time::Instant;
 
 pub use lines::{Line, User};
@@ -66,6 +66,10 @@ impl Output {
     pub fn event(&self, event: &Event) -> io::Result<()> {
         match self.style {
             Style::Human => match human::sentence(event) {
+                // A call must be noticed by whoever looks elsewhere.
+                Some(text) if matches!(event, Event::Incoming { .. }) && io::stdout().is_terminal() => {
+                    write_line(&format!("\u{7}{text}"))
+                }
                 Some(text) => write_line(&text),
                 None => Ok(()),
             },
@@ -86,6 +90,15 @@ impl Output {
             return Ok(());
         }
         write_json(&lines::Stamped { at_ms: self.began.elapsed().as_millis(), line })
+    }
+
+    /// Tells who is online, as a line or a sentence.
+    ///
+    /// # Errors
+    /// Stdout is closed or broken.
+    pub fn users(&self, users: Vec<User>, more: bool) -> io::Result<()> {
+        self.say(&human::online(&users, more))?;
+        self.line(&Line::Users { users, more })
     }
 
     /// Tells a person something, in sentences only.
