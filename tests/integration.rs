@@ -36,6 +36,8 @@ mod layers;
 mod netns;
 #[path = "integration/peer_kill.rs"]
 mod peer_kill;
+#[path = "integration/plain.rs"]
+mod plain;
 #[path = "integration/schema.rs"]
 mod schema;
 #[path = "integration/selftest.rs"]

@@ -27,6 +27,9 @@ const COMMANDS: usize = 256;
 /// How often figures are read and fed back to the encoder.
 const TICK: Duration = Duration::from_secs(1);
 
+/// Written messages that may wait for the control channel to open; one more is refused.
+const UNSENT: usize = 16;
+
 /// The data-channel message by which a side tells that it muted or unmuted something.
 const MUTE_PREFIX: &str = "media ";
 
@@ -203,6 +206,8 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
                 sources: Sources::Opening(opening),
                 wanted: false,
                 failures_told: 0,
+                data_open: false,
+                unsent: Vec::new(),
                 monitor: setup.media.monitor,
                 sourceless,
                 off: sourceless,
@@ -267,6 +272,10 @@ struct Running<'a> {
     /// Media may flow as soon as the sources are open.
     wanted: bool,
     failures_told: usize,
+    /// The control channel carries messages.
+    data_open: bool,
+    /// Written messages that wait for it.
+    unsent: Vec<String>,
     /// The screen, if there is one.
     monitor: Option<Arc<Monitor>>,
     /// What has no source in this call, by kind.
@@ -356,7 +365,11 @@ impl Running<'_> {
         }
     }
 
-    async fn chat(&self, text: String) {
+    /// What is written before the channel is open goes out when it is.
+    async fn chat(&mut self, text: String) {
+        if !self.data_open && self.unsent.len() < UNSENT {
+            return self.unsent.push(text);
+        }
         let sent = match chat::message(&text) {
             Ok(message) => self.peer.send_data(message.into()).await.map_err(|error| error.to_string()),
             Err(why) => Err(why),
@@ -404,7 +417,14 @@ impl Running<'_> {
                     None => return tracing::debug!("a message of the other side is unknown and was dropped"),
                 },
             },
-            rtc::Event::DataOpen => return self.tell_what_is_off().await,
+            rtc::Event::DataOpen => {
+                self.data_open = true;
+                self.tell_what_is_off().await;
+                for text in std::mem::take(&mut self.unsent) {
+                    self.chat(text).await;
+                }
+                return;
+            }
             rtc::Event::GatheringDone => return,
         };
         self.out.send(told).await;

@@ -219,6 +219,31 @@ impl Process {
         }
     }
 
+    /// The next line of plain text that contains `text`; earlier ones are skipped for good.
+    pub(crate) fn wait_for_text(&mut self, text: &str, within: Duration) -> String {
+        let deadline = Instant::now() + within;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(line) => {
+                    self.seen.push(line.clone());
+                    if line.contains(text) {
+                        return line;
+                    }
+                }
+                Err(_) => self.fail(&format!("no line with \"{text}\" within {within:?}")),
+            }
+        }
+    }
+
+    /// Types a line of words.
+    pub(crate) fn type_line(&mut self, words: &str) {
+        let stdin = self.stdin.as_mut().expect("stdin is open");
+        if let Err(error) = writeln!(stdin, "{words}").and_then(|()| stdin.flush()) {
+            self.fail(&format!("does not read its stdin: {error}"));
+        }
+    }
+
     /// True when no event called `name` comes within `within`; other events are kept.
     pub(crate) fn stays_without(&mut self, name: &str, within: Duration) -> bool {
         let deadline = Instant::now() + within;
