@@ -4,3 +4,4 @@
 //! [`crate::session::Command`]s and is told [`crate::session::Event`]s, as every front end is.
 
 pub mod render;
+pub mod terminal;
