@@ -112,9 +112,27 @@ impl Media {
     /// What has no source, by [`Kind`] as a number.
     pub(super) fn sourceless(&self) -> [bool; 2] {
         let mut off = [false; 2];
-        off[Kind::Audio as usize] = self.audio == AudioSpec::None;
-        off[Kind::Video as usize] = self.video == VideoSpec::None;
+        off[Kind::Audio as usize] = !self.sends_audio();
+        off[Kind::Video as usize] = !self.sends_video();
         off
+    }
+
+    /// Whether there is sound to send.
+    #[must_use]
+    pub fn sends_audio(&self) -> bool {
+        self.audio != AudioSpec::None
+    }
+
+    /// Whether there is a picture to send.
+    #[must_use]
+    pub fn sends_video(&self) -> bool {
+        self.video != VideoSpec::None
+    }
+
+    /// Whether a screen is to show pictures.
+    #[must_use]
+    pub fn shows(&self) -> bool {
+        self.show != ShowSpec::Null
     }
 
     /// Makes the places where received media goes.

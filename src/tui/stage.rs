@@ -1,0 +1,231 @@
+//! Puts one update of the screen together: cells, pictures, and what has to go around them.
+//!
+//! Owns ratatui's terminal, the painters of the two pictures and the order of bytes within an update. Must not know calls or
+//! keys: what is drawn where comes from a view. Driven by whoever runs the screen, whenever the writer has room for
+//! another update.
+//!
+//! ```text
+//!   view ──► cells, panes ─┐
+//!   frames ──► painters ───┴──► remove │ cells │ graphics ──► Writer      (inside one synchronized update)
+//! ```
+
+use std::sync::Arc;
+
+use ratatui::Frame;
+use ratatui::layout::{Rect, Size};
+
+use super::render::{self, Backend, Mode, Painter, Quality};
+use super::terminal::Capabilities;
+use super::terminal::writer::Writer;
+use crate::media::frame::VideoFrame;
+
+/// Begin and end of a synchronized update (mode 2026): the terminal shows all of it at once.
+const TOGETHER: (&[u8], &[u8]) = (b"\x1b[?2026h", b"\x1b[?2026l");
+
+/// The pictures that a screen may hold.
+pub const PICTURES: usize = 2;
+
+/// Where pictures lie, the lower one first; `None` where none is to be seen.
+pub type Places = [Option<Rect>; PICTURES];
+
+/// The latest frame of each picture.
+pub type Frames = [Option<Arc<VideoFrame>>; PICTURES];
+
+/// The screen, as far as it is drawn.
+pub struct Stage {
+    terminal: ratatui::Terminal<Backend>,
+    writer: Writer,
+    capabilities: Capabilities,
+    mode: Mode,
+    pictures: [Picture; PICTURES],
+}
+
+impl Stage {
+    /// A screen of this size, of whose content nothing is known; pictures are drawn in `mode`, or else in the best one.
+    #[must_use]
+    pub fn new(size: Size, writer: Writer, capabilities: Capabilities, mode: Option<Mode>) -> Self {
+        let mode = mode.unwrap_or_else(|| capabilities.best());
+        let backend = Backend::new(size, capabilities.depth);
+        let Ok(terminal) = ratatui::Terminal::new(backend);
+        let pictures = pictures(&capabilities, mode);
+        Self { terminal, writer, capabilities, mode, pictures }
+    }
+
+    /// How pictures are drawn now.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// True when pictures lie over cells rather than being made of them: two of them must not share a place.
+    #[must_use]
+    pub fn draws_pixels(&self) -> bool {
+        self.mode.is_pixels()
+    }
+
+    /// Draws pictures in the next of the ways that this terminal shows.
+    pub fn next_mode(&mut self) {
+        let modes = self.capabilities.modes();
+        let at = modes.iter().position(|mode| *mode == self.mode).map_or(0, |at| at + 1);
+        if let Some(mode) = modes.get(at % modes.len().max(1)) {
+            self.set_mode(*mode);
+        }
+    }
+
+    fn set_mode(&mut self, mode: Mode) {
+        let mut out = Vec::new();
+        for picture in &mut self.pictures {
+            picture.painter.remove(&mut out);
+        }
+        self.writer.urgent(out);
+        self.mode = mode;
+        self.pictures = pictures(&self.capabilities, mode);
+        self.forget();
+    }
+
+    /// The terminal has another size now.
+    pub fn resize(&mut self, size: Size) {
+        self.terminal.backend_mut().resize(size);
+        self.forget();
+    }
+
+    /// What the terminal shows is not known any more: everything is drawn anew.
+    pub fn forget(&mut self) {
+        self.terminal.backend_mut().forget();
+        let Ok(()) = self.terminal.clear();
+        for picture in &mut self.pictures {
+            picture.forget();
+        }
+        self.writer.repaint();
+    }
+
+    /// Composes an update and hands it to the writer. `view` draws everything but the pictures and says where those are to
+    /// lie; without `anew` they stay the ones that are shown, wherever there are any. Nothing is written when nothing has changed.
+    pub fn compose(&mut self, frames: &Frames, anew: bool, view: impl FnOnce(&mut Frame) -> Places) {
+        self.writer.begin();
+        let quality = self.writer.quality();
+        let (mut out, mut graphics) = (Vec::new(), Vec::new());
+        let pictures = &mut self.pictures;
+        let mut fresh = false;
+        let Ok(_) = self.terminal.draw(|canvas| {
+            let places = view(canvas);
+            for ((picture, place), frame) in pictures.iter_mut().zip(places).zip(frames) {
+                let frame = frame.as_ref().map(|latest| picture.choose(latest, anew));
+                fresh |= picture.update(place, frame.as_ref(), quality, &mut out);
+                picture.place(canvas);
+            }
+        });
+        let cells = self.terminal.backend_mut().take();
+        self.graphics(&mut graphics);
+        if !graphics.is_empty() {
+            // They move the cursor and may change the pen.
+            self.terminal.backend_mut().forget();
+        }
+        if out.is_empty() && cells.is_empty() && graphics.is_empty() {
+            return;
+        }
+        let (begin, end) = if self.capabilities.synchronized { TOGETHER } else { (&b""[..], &b""[..]) };
+        let update = [begin, &out, &cells, &graphics, end].concat();
+        self.writer.frame(update, fresh);
+    }
+
+    /// What pixel modes write, the lower picture first. Where a picture lies on one that has changed, it is drawn again.
+    fn graphics(&mut self, out: &mut Vec<u8>) {
+        let mut covered = Rect::ZERO;
+        for picture in &mut self.pictures {
+            if picture.shown.is_none() {
+                continue;
+            }
+            let area = picture.painter.area();
+            if self.mode != Mode::Kitty && area.intersects(covered) {
+                picture.painter.forget();
+            }
+            let before = out.len();
+            picture.painter.graphics(out);
+            if out.len() > before {
+                covered = covered.union(area);
+            }
+        }
+    }
+
+    /// Takes the pictures off the screen, before it is left.
+    pub fn leave(&mut self) {
+        let mut out = Vec::new();
+        for picture in &mut self.pictures {
+            picture.painter.remove(&mut out);
+        }
+        self.writer.urgent(out);
+    }
+}
+
+fn pictures(capabilities: &Capabilities, mode: Mode) -> [Picture; PICTURES] {
+    [1, 2].map(|number| Picture::new(capabilities, mode, number))
+}
+
+/// A painter, and what it was last asked for.
+struct Picture {
+    painter: Box<dyn Painter>,
+    shown: Option<Shown>,
+}
+
+struct Shown {
+    frame: Arc<VideoFrame>,
+    place: Rect,
+    quality: Quality,
+}
+
+impl Picture {
+    fn new(capabilities: &Capabilities, mode: Mode, number: u32) -> Self {
+        Self { painter: render::painter(&capabilities.settings(Some(mode), number)), shown: None }
+    }
+
+    /// The latest frame, or the one that is shown.
+    fn choose(&self, latest: &Arc<VideoFrame>, anew: bool) -> Arc<VideoFrame> {
+        match &self.shown {
+            Some(shown) if !anew => Arc::clone(&shown.frame),
+            _ => Arc::clone(latest),
+        }
+    }
+
+    /// Takes a new frame or a new place; true when the picture is another one then.
+    fn update(
+        &mut self,
+        place: Option<Rect>,
+        frame: Option<&Arc<VideoFrame>>,
+        quality: Quality,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let (Some(place), Some(frame)) = (place, frame) else {
+            if self.shown.take().is_some() {
+                self.painter.remove(out);
+                self.painter.forget();
+            }
+            return false;
+        };
+        let same = self.shown.as_ref().is_some_and(|shown| {
+            Arc::ptr_eq(&shown.frame, frame) && shown.place == place && shown.quality.scale == quality.scale
+        });
+        if same {
+            return false;
+        }
+        if self.shown.as_ref().is_some_and(|shown| shown.place != place) {
+            self.painter.remove(out);
+            self.painter.forget();
+        }
+        self.painter.update(frame, place, quality);
+        self.shown = Some(Shown { frame: Arc::clone(frame), place, quality });
+        true
+    }
+
+    fn place(&self, canvas: &mut Frame) {
+        if self.shown.is_some() {
+            self.painter.place(canvas.buffer_mut());
+        }
+    }
+
+    fn forget(&mut self) {
+        self.painter.forget();
+        // Asked for again, though neither frame nor place is another one.
+        self.shown = None;
+    }
+}
