@@ -4,6 +4,7 @@
 
 pub mod args;
 mod call;
+mod doctor;
 pub mod exit;
 pub mod expect;
 mod failure;
@@ -12,6 +13,7 @@ mod input;
 mod login;
 mod man;
 pub mod output;
+mod preview;
 mod process;
 mod profile;
 mod selftest;
@@ -64,6 +66,8 @@ fn start(cli: Cli) -> Result<Exit> {
             Command::Call(args) => call::run(&global, args).await,
             Command::Users(args) => users::run(&global, args).await,
             Command::Selftest(args) => selftest::run(&global, args).await,
+            Command::Preview(args) => preview::run(&global, args).await,
+            Command::Doctor(args) => doctor::run(&global, args).await,
             Command::Completions { shell } => man::completions(shell),
             Command::Man { folder } => man::pages(folder.as_deref()),
         }
@@ -107,6 +111,8 @@ impl Command {
             Self::Call(_) => "call",
             Self::Users(_) => "users",
             Self::Selftest(_) => "selftest",
+            Self::Preview(_) => "preview",
+            Self::Doctor(_) => "doctor",
             Self::Completions { .. } => "completions",
             Self::Man { .. } => "man",
         }
