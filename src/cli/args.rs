@@ -83,6 +83,10 @@ pub enum Command {
     Users(Users),
     /// A server and both ends of a call in one process: does media flow on this machine?
     Selftest(Selftest),
+    /// What a source looks like to the other side, in this terminal
+    Preview(Preview),
+    /// What this machine can do for a call
+    Doctor(Doctor),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -324,6 +328,34 @@ pub struct Selftest {
     /// What must hold at both ends beside the command's own minimum (repeatable)
     #[arg(long = "expect", value_name = "EXPECTATION")]
     pub expectations: Vec<Expectation>,
+}
+
+/// `preview`.
+#[derive(Debug, Args)]
+pub struct Preview {
+    /// The picture: camera[:ID], screen[:ID], pattern[:WxH[@FPS]] or file:PATH
+    #[arg(long, value_name = "SOURCE", env = "LETSMEET_VIDEO", default_value = "camera")]
+    pub video: VideoSpec,
+    /// The way to draw: kitty, iterm2, sixel, octant, sextant, quadrant, half, braille or ascii [default: the best]
+    #[arg(long, value_name = "MODE", env = "LETSMEET_RENDER")]
+    pub render: Option<Mode>,
+    /// Size of the picture, in pixels [default: 640x360]
+    #[arg(long, value_name = "WxH")]
+    pub size: Option<Size>,
+    /// Frames a second [default: 25]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=60))]
+    pub fps: Option<u32>,
+}
+
+/// `doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Ask the terminal what it can do, and show a test card in each way to draw that it has
+    #[arg(long)]
+    pub terminal: bool,
+    /// Show the test card in this way only
+    #[arg(long, value_name = "MODE", requires = "terminal")]
+    pub render: Option<Mode>,
 }
 
 /// Width and height in pixels.

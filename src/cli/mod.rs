@@ -4,6 +4,7 @@
 
 pub mod args;
 mod call;
+mod doctor;
 pub mod exit;
 pub mod expect;
 mod face;
@@ -14,6 +15,7 @@ mod input;
 mod login;
 mod man;
 pub mod output;
+mod preview;
 mod process;
 mod profile;
 mod selftest;
@@ -80,6 +82,8 @@ fn start(cli: Cli) -> Result<Exit> {
             Command::Call(args) => call::run(&global, args).await,
             Command::Users(args) => users::run(&global, args).await,
             Command::Selftest(args) => selftest::run(&global, args).await,
+            Command::Preview(args) => preview::run(&global, args).await,
+            Command::Doctor(args) => doctor::run(&global, args).await,
             Command::Completions { shell } => man::completions(shell),
             Command::Man { folder } => man::pages(folder.as_deref()),
         }
@@ -132,6 +136,8 @@ impl Command {
             Self::Call(_) => "call",
             Self::Users(_) => "users",
             Self::Selftest(_) => "selftest",
+            Self::Preview(_) => "preview",
+            Self::Doctor(_) => "doctor",
             Self::Completions { .. } => "completions",
             Self::Man { .. } => "man",
         }

@@ -1,6 +1,6 @@
 //! The one picture format and the one sound format that cross every seam of media.
 //!
-//! Pictures are I420 with tight planes, sound is 48 kHz mono `f32` in -1 to 1. Whoever has something else
+//! Pictures are I420 with tight planes, BT.601 in limited range (luma 16 to 235), sound is 48 kHz mono `f32` in -1 to 1. Whoever has something else
 //! converts it at the edge.
 
 use super::{Error, WallTime};

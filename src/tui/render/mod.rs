@@ -10,8 +10,10 @@
 //! ```
 
 mod settings;
+mod stand_in;
 
 pub use settings::{CellSize, Depth, Mode, Quality, Settings};
+pub use stand_in::painter;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

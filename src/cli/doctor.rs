@@ -1,0 +1,125 @@
+//! `letsmeet doctor`: what this machine can do for a call. So far: the terminal.
+
+use std::io::{self, Write as _};
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use super::args::{Doctor, Global};
+use super::exit::Exit;
+use super::failure::{Device, Usage};
+use super::output;
+use crate::tui::card;
+use crate::tui::render::{Depth, Mode};
+use crate::tui::terminal::{self, Capabilities, Finding, Options, Terminal};
+
+/// The document that `--json` prints.
+#[derive(Debug, Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    terminal: About<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct About<'a> {
+    /// The terminal's own name and version.
+    name: Option<&'a str>,
+    /// The way to draw that is chosen.
+    mode: &'static str,
+    /// Why it is that one.
+    why: &'static str,
+    /// All ways that the terminal shows, best first.
+    modes: Vec<&'static str>,
+    columns: u16,
+    rows: u16,
+    cell_width: Option<u16>,
+    cell_height: Option<u16>,
+    /// 24, 8, 4 or 0 bits of colour.
+    colour_bits: u8,
+    utf8: bool,
+    answers: bool,
+    answered_after_ms: Option<f64>,
+    findings: Vec<Found<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Found<'a> {
+    what: &'a str,
+    value: &'a str,
+    how: &'a str,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// No check was asked for, or there is no terminal.
+pub(super) async fn run(global: &Global, args: Doctor) -> Result<Exit> {
+    if !args.terminal {
+        return Err(Usage::new(
+            "so far doctor checks the terminal only: letsmeet doctor --terminal (does media flow? letsmeet selftest)",
+        )
+        .into());
+    }
+    // Given back before anything is printed: nothing is read here but answers.
+    let terminal = Terminal::open(Options::LINES).await.map_err(unusable)?;
+    let (capabilities, findings, size) =
+        (terminal.capabilities().clone(), terminal.findings().to_vec(), terminal.size());
+    terminal.close();
+    if global.json {
+        output::document(&document(&capabilities, &findings, size))?;
+        return Ok(Exit::Ok);
+    }
+    let widest = findings.iter().map(|found| found.what.len()).max().unwrap_or(0);
+    for found in &findings {
+        output::write_line(&format!("{:widest$}  {}  ({})", found.what, found.value, found.how))?;
+    }
+    let (mode, why) = capabilities.choice();
+    output::write_line(&format!("{:widest$}  {mode}  ({why})", "draws in"))?;
+    let modes = args.render.map_or_else(|| capabilities.modes(), |mode| vec![mode]);
+    for (number, mode) in (1..).zip(modes) {
+        output::write_line(&format!("\n{mode}:"))?;
+        let bytes = card::draw(&capabilities, mode, size, number);
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(&bytes).and_then(|()| stdout.flush()).context("cannot write the test card")?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// What a terminal that can't be used means for a command that needs one.
+pub(super) fn unusable(error: terminal::Error) -> anyhow::Error {
+    Device::new(format!("{error}; this command needs a terminal")).into()
+}
+
+fn document<'a>(
+    capabilities: &'a Capabilities,
+    findings: &'a [Finding],
+    size: terminal::Size,
+) -> Document<'a> {
+    let (mode, why) = capabilities.choice();
+    Document {
+        schema: "letsmeet.doctor/1",
+        terminal: About {
+            name: capabilities.name.as_deref(),
+            mode: mode.name(),
+            why,
+            modes: capabilities.modes().into_iter().map(Mode::name).collect(),
+            columns: size.columns,
+            rows: size.rows,
+            cell_width: capabilities.cell.map(|cell| cell.width),
+            cell_height: capabilities.cell.map(|cell| cell.height),
+            colour_bits: match capabilities.depth {
+                Depth::Truecolor => 24,
+                Depth::Indexed256 => 8,
+                Depth::Indexed16 => 4,
+                Depth::Monochrome => 0,
+            },
+            utf8: capabilities.utf8,
+            answers: capabilities.answers,
+            answered_after_ms: capabilities.link.map(|link| link.as_secs_f64() * 1000.0),
+            findings: findings
+                .iter()
+                .map(|found| Found { what: found.what, value: &found.value, how: found.how })
+                .collect(),
+        },
+    }
+}

@@ -1,0 +1,54 @@
+//! `letsmeet preview`: a source's picture as the other side would see it.
+
+use anyhow::Result;
+
+use super::args::{Global, Preview};
+use super::doctor::unusable;
+use super::exit::Exit;
+use super::failure::{Device, Usage};
+use super::output::human;
+use crate::media::spec::{self, VideoSpec};
+use crate::media::{VideoFormat, WallTime};
+use crate::tui::preview::{self, End};
+use crate::tui::terminal::{Options, Signal, Terminal};
+
+/// Runs the command.
+///
+/// # Errors
+/// The source can't be opened or breaks, or there is no terminal.
+pub(super) async fn run(global: &Global, args: Preview) -> Result<Exit> {
+    if global.json {
+        return Err(Usage::new("preview draws in the terminal and has nothing to say in JSON").into());
+    }
+    if args.video == VideoSpec::None {
+        return Err(Usage::new("--video none: there is nothing to see").into());
+    }
+    let format = VideoFormat {
+        width: args.size.map_or(VideoFormat::DEFAULT.width, |size| size.width),
+        height: args.size.map_or(VideoFormat::DEFAULT.height, |size| size.height),
+        fps: args.fps.unwrap_or(VideoFormat::DEFAULT.fps),
+    };
+    let name = human::clean(&args.video.to_string());
+    // Before the terminal is taken: what is wrong with a source is said on the screen that stays.
+    let mut source = tokio::task::spawn_blocking(move || spec::open_video(&args.video, format)).await??;
+    let fps = source.format().fps;
+    let mut terminal = Terminal::open(Options::SCREEN).await.map_err(unusable)?;
+    let end = preview::run(
+        &mut terminal,
+        preview::Preview {
+            name,
+            pictures: Box::new(move |number| source.frame(number, WallTime::now())),
+            fps,
+            mode: args.render,
+        },
+    )
+    .await;
+    terminal.close();
+    match end {
+        End::Left => Ok(Exit::Ok),
+        End::Signal(Signal::Interrupt) => Ok(Exit::Interrupted),
+        End::Signal(Signal::Terminate | Signal::Hangup) => Ok(Exit::Terminated),
+        End::Gone => Err(Device::new("the terminal is gone").into()),
+        End::Source(error) => Err(error.into()),
+    }
+}
