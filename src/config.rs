@@ -3,6 +3,7 @@
 //! Owns where letsmeet keeps its things and what may stand in `config.toml`. Flags and environment are clap's;
 //! a command merges them over what is read here.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -30,6 +31,11 @@ pub struct Settings {
     /// STUN and TURN servers.
     #[serde(default)]
     pub ice: Ice,
+    /// `--render`.
+    pub render: Option<String>,
+    /// Keys of the screen: a command's name and the key for it.
+    #[serde(default)]
+    pub keys: BTreeMap<String, String>,
 }
 
 /// `[media]`.

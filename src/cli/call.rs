@@ -72,6 +72,7 @@ pub(super) async fn run(global: &Global, args: Call) -> Result<Exit> {
     let scene = Scene {
         ground: &ground,
         profile: &profile,
+        server: config.signaling.server.to_string(),
         config,
         output,
         dial: Some(&args.to),

@@ -8,11 +8,13 @@ use std::io::{self, IsTerminal as _};
 use anyhow::Result;
 
 use super::args::Global;
+use super::failure::{Device, Usage};
 use super::front::Front;
 use super::output::Output;
 use super::profile::Profile;
 use super::setup::Ground;
 use crate::session::{Attendant, Config};
+use crate::tui;
 use crate::tui::render::Mode;
 
 /// What a person or a script sees of a session.
@@ -34,6 +36,8 @@ pub(super) struct Scene<'a> {
     pub(super) output: Output,
     /// Whom the command calls, if it does.
     pub(super) dial: Option<&'a str>,
+    /// The server, as a person knows it.
+    pub(super) server: String,
     /// How pictures are to be drawn, when a person says so.
     pub(super) render: Option<Mode>,
 }
@@ -62,10 +66,36 @@ impl Face {
     pub(super) async fn attend(self, scene: Scene<'_>, attendant: &mut dyn Attendant) -> Result<()> {
         match self {
             Self::Headless => Front::start(scene.config, scene.output, false)?.attend(attendant).await,
-            Self::Plain | Self::Screen => {
+            Self::Plain => {
                 Front::start(scene.config, scene.output, scene.dial.is_none())?.attend(attendant).await
             }
+            Self::Screen => screen(scene, attendant).await,
         }
+    }
+}
+
+async fn screen(scene: Scene<'_>, attendant: &mut dyn Attendant) -> Result<()> {
+    let settings = &scene.ground.settings;
+    let render = match (scene.render, &settings.render) {
+        (Some(mode), _) => Some(mode),
+        (None, Some(name)) => Some(
+            name.parse().map_err(|error| Usage::new(format!("in the settings file: render: {error}")))?,
+        ),
+        (None, None) => None,
+    };
+    let setup = tui::run::Setup {
+        me: scene.profile.name.clone(),
+        server: scene.server,
+        dial: scene.dial.map(str::to_owned),
+        keys: settings.keys.clone(),
+        history: scene.profile.history.clone(),
+        render,
+        session: scene.config,
+    };
+    match tui::run::run(setup, attendant).await {
+        Err(error @ tui::run::Error::Keys(_)) => Err(Usage::new(format!("in the settings file: {error}")).into()),
+        Err(error) => Err(Device::new(error.to_string()).into()),
+        Ok(()) => Ok(()),
     }
 }
 

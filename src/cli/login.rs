@@ -64,8 +64,19 @@ pub(super) async fn run(global: &Global, args: Login) -> Result<Exit> {
         refused: None,
         broken: None,
     };
-    let scene =
-        Scene { ground: &ground, profile: &profile, config, output, dial: None, render: args.media.render };
+    let server = match &host {
+        Some(host) => host.urls().into_iter().next().unwrap_or_default(),
+        None => config.signaling.server.to_string(),
+    };
+    let scene = Scene {
+        ground: &ground,
+        profile: &profile,
+        config,
+        output,
+        dial: None,
+        server,
+        render: args.media.render,
+    };
     let outcome = face.attend(scene, &mut receptionist).await;
     let (broken, exit) = (receptionist.broken.take(), receptionist.exit);
     if let Some(refused) = receptionist.refused.take() {

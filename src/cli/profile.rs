@@ -24,6 +24,8 @@ pub(super) struct Profile {
     pub(super) identity: Arc<Identity>,
     /// Keys of others, pinned at first contact.
     pub(super) known_peers: PathBuf,
+    /// Earlier calls.
+    pub(super) history: PathBuf,
 }
 
 impl Profile {
@@ -41,7 +43,7 @@ impl Profile {
         }
         let folder = data.join("profiles").join(folder_name(&name));
         let identity = Arc::new(Identity::load_or_create(&folder)?);
-        Ok(Self { name, identity, known_peers: folder.join("known_peers") })
+        Ok(Self { name, identity, known_peers: folder.join("known_peers"), history: folder.join("calls.jsonl") })
     }
 
     /// Makes this the profile that commands take when no name is given.
