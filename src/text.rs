@@ -273,18 +273,22 @@ fn is_mark(c: char) -> bool {
     is_combining_mark(c) || c.width() == Some(0) || matches!(c, '\u{1f3fb}'..='\u{1f3ff}')
 }
 
+/// Makes one cluster with any letter after it (UAX 29, GB9b): a few signs of numbers and old scripts.
+fn is_prefix(c: char) -> bool {
+    [c, 'a'].iter().collect::<String>().graphemes(true).count() == 1
+}
+
 /// Chooses between shapes of one character. Terminals disagree on the width of what has one, so they are left out.
 fn is_variation(c: char) -> bool {
     matches!(c, '\u{180b}'..='\u{180d}' | '\u{180f}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
 }
 
-/// Acts on a terminal, turns the direction of text, or is not seen.
+/// Acts on a terminal, turns the direction of text, is not seen, or joins whatever comes next.
 fn is_hidden(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}'
-            | '\u{890}' | '\u{891}' | '\u{8e2}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}'
+        || c >= '\u{600}' && is_prefix(c)
+        || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}'
             | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}'
-            | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}'
-            | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
             | '\u{e0000}'..='\u{e0fff}')
 }
