@@ -14,6 +14,8 @@
 //!    │   signaling ─────► protocol, client, server
 //!    │      │
 //!   call ◄──┘             pure call control: std only, no clock
+//!   text                  the one gate for remote text, and how wide text is
+//!   history               the calls of a profile, on disk
 //!   identity              keys, known peers, verification code
 //! ```
 //!
@@ -22,10 +24,12 @@
 pub mod call;
 pub mod cli;
 pub mod config;
+pub mod history;
 pub mod identity;
 pub mod logging;
 pub mod media;
 pub mod rtc;
 pub mod session;
 pub mod signaling;
+pub mod text;
 pub mod tui;

@@ -6,5 +6,6 @@
 pub mod card;
 mod composition;
 pub mod preview;
+pub mod app;
 pub mod render;
 pub mod terminal;

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use super::lines::{User, state_name};
 use super::report::{Report, Spread};
 use crate::session::{Event, Kind};
+use crate::text::{self, Shown};
 
 /// The sentence for an event; `None` for what would only be noise in lines of text.
 pub(super) fn sentence(event: &Event) -> Option<String> {
@@ -53,7 +54,7 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
         Event::Link { up: true, .. } => "The connection is back.".into(),
         Event::Link { up: false, .. } => "Nothing is heard from the other side; trying to recover …".into(),
         Event::Missed { from } => format!("Missed call from {}.", clean(from)),
-        Event::Notice { text } => clean(text),
+        Event::Notice { text } => clean(text).to_string(),
         Event::Rejected { reason } => format!("Not possible: {}.", clean(reason)),
         Event::Ended { reason, report } => match &report.detail {
             Some(detail) => format!("The call is over: {} ({}).", reason.sentence(), clean(detail)),
@@ -175,21 +176,14 @@ fn spread(spread: &Spread) -> String {
     }
 }
 
-/// Remote text without anything that a terminal would act on: control characters, and the invisible
-/// characters that turn, join or hide text.
-pub(in crate::cli) fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() || is_invisible(c) { '\u{fffd}' } else { c }).collect()
+/// Remote text as it may be shown: the one gate.
+pub(in crate::cli) fn clean(text: &str) -> Shown {
+    Shown::new(text)
 }
 
 /// The same for text that may have lines: each further one is set in, so that it can't pass for a line of ours.
 fn clean_lines(text: &str) -> String {
-    text.trim_end().lines().map(clean).collect::<Vec<_>>().join("\n    ")
-}
-
-fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+    text::lines(text).iter().map(Shown::as_str).collect::<Vec<_>>().join("\n    ")
 }
 
 #[cfg(test)]
@@ -197,15 +191,19 @@ mod tests {
     use super::super::report::Candidate;
     use super::*;
 
+    fn is_hostile(c: char) -> bool {
+        c.is_control() || matches!(c, '\u{200b}' | '\u{202e}' | '\u{e0041}')
+    }
+
     #[test]
     fn nothing_that_a_terminal_acts_on_survives() {
         for hostile in
             ["\x1b[2J", "\x1b]52;c;AAAA\x07", "\u{9b}31m", "a\u{202e}b", "z\u{200b}w", "x\ry\n", "\u{e0041}"]
         {
-            let cleaned = clean(hostile);
-            assert!(!cleaned.chars().any(|c| c.is_control() || is_invisible(c)), "{hostile:?}");
+            let notice = sentence(&Event::Notice { text: hostile.to_owned() }).unwrap();
+            assert!(!notice.chars().any(is_hostile), "{hostile:?}");
         }
-        assert_eq!(clean("Zoë 田中 🦀"), "Zoë 田中 🦀");
+        assert_eq!(clean("Zoë 田中 🦀").as_str(), "Zoë 田中 🦀");
     }
 
     #[test]
@@ -218,6 +216,6 @@ mod tests {
         let end = Candidate { kind: hostile.clone(), protocol: hostile.clone(), address: hostile };
         (report.path.local, report.path.remote) = (Some(end.clone()), Some(end));
         let text = summary(&report);
-        assert!(!text.chars().any(|c| (c.is_control() && c != '\n') || is_invisible(c)), "{text:?}");
+        assert!(!text.chars().any(|c| is_hostile(c) && c != '\n'), "{text:?}");
     }
 }

@@ -1,0 +1,216 @@
+//! Commands, by key or by button.
+
+use super::super::conversation::{Phase, Sent};
+use super::super::editor::Editor;
+use super::super::keymap::{Command, Context};
+use super::super::model::{Corner, Model, Pane, Prompt, Purpose, Reading};
+use super::super::view::page_of;
+use super::super::{Action, Now};
+use crate::session::{self, Kind};
+
+/// Bytes of a name or a search; the server takes no more.
+const NAME: usize = 64;
+
+impl Model {
+    pub(super) fn command(&mut self, context: Context, command: Command, now: Now) {
+        match command {
+            Command::Accept => self.answer(|call| session::Command::Accept { call }),
+            Command::Decline => self.answer(|call| session::Command::Decline { call, busy: false }),
+            Command::Busy => self.answer(|call| session::Command::Decline { call, busy: true }),
+            Command::Select => self.call_selected(now),
+            Command::Dial => {
+                self.prompt = Some(Prompt { purpose: Purpose::Dial, editor: Editor::line(NAME) })
+            }
+            Command::Search => {
+                self.pane = Pane::People;
+                let mut editor = Editor::line(NAME);
+                editor.insert(self.users.query());
+                self.prompt = Some(Prompt { purpose: Purpose::Search, editor });
+            }
+            Command::Everybody => self.end_search(),
+            Command::Sort => self.users.resort(),
+            Command::OtherPane => self.other_pane(),
+            Command::Up => self.step(context, -1),
+            Command::Down => self.step(context, 1),
+            Command::PageUp => self.step(context, -page_of(self)),
+            Command::PageDown => self.step(context, page_of(self)),
+            Command::First => self.step(context, isize::MIN / 2),
+            Command::Last => self.step(context, isize::MAX / 2),
+            Command::Refresh => self.refresh(now),
+            Command::Confirm => self.confirm(now),
+            Command::GiveUp if context == Context::Chat => self.close_chat(),
+            Command::GiveUp => {
+                if self.prompt.take().is_some_and(|prompt| prompt.purpose == Purpose::Search) {
+                    self.end_search();
+                }
+            }
+            Command::Cancel | Command::HangUp => self.hang_up(now),
+            Command::Mute => self.mute(Kind::Audio, now),
+            Command::Camera => self.mute(Kind::Video, now),
+            Command::Chat => {
+                if let Some(call) = &mut self.call {
+                    (call.chat.open, call.chat.typing, call.chat.unread) = (true, true, 0);
+                    self.full = false;
+                }
+            }
+            Command::LeaveChat => self.call.iter_mut().for_each(|call| call.chat.typing = false),
+            Command::CloseChat => {
+                self.full = false;
+                self.close_chat();
+            }
+            Command::Send => self.send(),
+            Command::NewLine => self.call.iter_mut().for_each(|call| call.chat.editor.insert("\n")),
+            Command::SelfView => self.self_view = !self.self_view,
+            Command::Corner => self.corner = next_corner(self.corner),
+            Command::FullScreen => self.full = !self.full,
+            Command::RenderMode => self.out.push(Action::NextMode),
+            Command::Figures => self.read(Reading::Figures),
+            Command::Messages => self.read(Reading::Log),
+            Command::Help if self.reading == Some(Reading::Help) => self.reading = None,
+            Command::Help => self.read(Reading::Help),
+            Command::Close => self.reading = None,
+            Command::Back => self.dismiss(now),
+            Command::Quit => self.quit(),
+            Command::Interrupt => self.interrupt(now),
+            Command::Redraw => self.out.push(Action::Redraw),
+            Command::Suspend => self.out.push(Action::Suspend),
+        }
+    }
+
+    /// Puts the card of a call away: back to the dashboard, or out when that was the one call.
+    pub(super) fn dismiss(&mut self, now: Now) {
+        if self.one_call {
+            return self.quit();
+        }
+        self.call = None;
+        self.drawing = None;
+        self.next_refresh = now.since_start;
+    }
+
+    pub(super) fn call_selected(&mut self, now: Now) {
+        let name = match self.pane {
+            Pane::People => self.users.chosen().map(|row| row.name.clone()),
+            Pane::Calls => self.calls.get(self.selected_call).map(|entry| entry.peer.clone()),
+        };
+        if let Some(name) = name {
+            self.dial(&name, now);
+        }
+    }
+
+    /// Goes to a pane; looking at the calls is having seen them, on leaving.
+    pub(super) fn other_pane(&mut self) {
+        self.pane = match self.pane {
+            Pane::People => Pane::Calls,
+            Pane::Calls => Pane::People,
+        };
+        if self.pane == Pane::People && self.missed() > 0 {
+            self.calls.iter_mut().for_each(|entry| entry.seen = true);
+            self.out.push(Action::Seen);
+        }
+    }
+
+    fn answer(&mut self, command: impl FnOnce(Option<crate::call::CallId>) -> session::Command) {
+        if let Some(incoming) = self.incoming.as_mut().filter(|incoming| !incoming.answered) {
+            incoming.answered = true;
+            self.out.push(Action::Command(command(Some(incoming.call))));
+        }
+    }
+
+    fn end_search(&mut self) {
+        if !self.users.query().is_empty() {
+            let ask = self.users.search("");
+            self.out.push(ask);
+        }
+    }
+
+    /// Moves in whatever list has the keys.
+    pub(super) fn step(&mut self, context: Context, by: isize) {
+        match context {
+            // The view knows how many lines there are and stops at the last page.
+            Context::Reading => {
+                self.top = self.top.min(super::super::view::last_top(self)).saturating_add_signed(by)
+            }
+            Context::Call | Context::Chat => {
+                if let Some(call) = &mut self.call {
+                    call.chat.back = call.chat.back.saturating_add_signed(-by).min(call.chat.said.len() * 8);
+                }
+            }
+            _ if self.pane == Pane::Calls && self.prompt.is_none() => {
+                let last = self.calls.len().saturating_sub(1);
+                self.selected_call = self.selected_call.saturating_add_signed(by).min(last);
+            }
+            _ => self.users.select(self.users.selected().saturating_add_signed(by)),
+        }
+    }
+
+    fn confirm(&mut self, now: Now) {
+        let Some(prompt) = self.prompt.take() else { return };
+        match prompt.purpose {
+            Purpose::Dial => self.dial(prompt.editor.text(), now),
+            Purpose::Search => {}
+        }
+    }
+
+    fn hang_up(&mut self, now: Now) {
+        let Some(call) = &mut self.call else { return };
+        match (&call.phase, call.id) {
+            (Phase::Waiting, _) => self.dismiss(now),
+            (_, id) => {
+                call.hanging_up = true;
+                self.out.push(Action::Command(session::Command::HangUp { call: id }));
+            }
+        }
+    }
+
+    fn mute(&mut self, kind: Kind, now: Now) {
+        let Some(call) = &mut self.call else { return };
+        match *call.own.of(kind) {
+            Sent::Never => {
+                let what = if kind == Kind::Audio { "microphone" } else { "camera" };
+                self.say(&format!("this side sends without a {what}"), false, now);
+            }
+            sent => {
+                let muted = sent == Sent::On;
+                self.out.push(Action::Command(session::Command::Mute { kind, muted }));
+            }
+        }
+    }
+
+    fn close_chat(&mut self) {
+        if let Some(call) = &mut self.call {
+            (call.chat.open, call.chat.typing) = (false, false);
+        }
+    }
+
+    fn send(&mut self) {
+        if let Some(call) = self.call.as_mut().filter(|call| !call.chat.editor.text().trim().is_empty()) {
+            let text = call.chat.editor.take();
+            call.chat.back = 0;
+            self.out.push(Action::Command(session::Command::Chat { text }));
+        }
+    }
+
+    fn read(&mut self, what: Reading) {
+        self.reading = Some(what);
+        // The log is read from its end.
+        self.top = if what == Reading::Log { usize::MAX } else { 0 };
+    }
+
+    /// Ends what is going on: a call first, then the screen. Asked for again while the call is still ending, leaves at
+    /// once. An incoming call is left to other screens of this name.
+    fn interrupt(&mut self, now: Now) {
+        match &mut self.call {
+            Some(call) if !call.is_over() && !call.hanging_up && self.incoming.is_none() => self.hang_up(now),
+            _ => self.quit(),
+        }
+    }
+}
+
+fn next_corner(corner: Corner) -> Corner {
+    match corner {
+        Corner::BottomRight => Corner::BottomLeft,
+        Corner::BottomLeft => Corner::TopLeft,
+        Corner::TopLeft => Corner::TopRight,
+        Corner::TopRight => Corner::BottomRight,
+    }
+}

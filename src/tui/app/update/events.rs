@@ -1,0 +1,258 @@
+//! Events of the session.
+//!
+//! Everything in them that came from elsewhere passes the gate here, once.
+
+use super::super::conversation::{Call, Phase, Sent};
+use super::super::model::{BELL, Incoming, Model, Server};
+use super::super::{Action, Now};
+use crate::call::{CallId, EndReason};
+use crate::history::{self, Entry};
+use crate::session::report::{Direction, Report};
+use crate::session::{Event, Kind, PathStats, Stats};
+use crate::text::Shown;
+
+impl Model {
+    pub(super) fn event(&mut self, event: Event, now: Now) {
+        match event {
+            Event::Registered { name, resumed } => self.registered(&name, resumed, now),
+            Event::SignalingDown { reason, retry_in } => {
+                let reason = Shown::new(&reason);
+                self.note(Shown::new(&format!("the server is not reached: {reason}")), now);
+                self.server = Server::Down { reason, retry: now.since_start.saturating_add(retry_in) };
+            }
+            Event::Refused { message, .. } => {
+                self.say(&format!("the server refused: {message}"), true, now);
+                self.server = Server::Refused { message: Shown::new(&message) };
+            }
+            Event::Presence(changes) => self.users.presence(changes),
+            Event::Calling { call, to } => {
+                if let Some(ours) = self.call.as_mut().filter(|ours| ours.is_dialing()) {
+                    ours.id = Some(call);
+                    ours.peer = Shown::new(&to);
+                }
+            }
+            Event::Incoming { call, from, key, first_contact } => {
+                self.incoming(call, from, &key, first_contact, now)
+            }
+            Event::Ringing { call } => {
+                if let Some(ours) = self.call.as_mut().filter(|ours| ours.is(call) && ours.is_dialing()) {
+                    ours.enter(Phase::Ringing, now.since_start);
+                }
+            }
+            Event::Accepted { call } => self.accepted(call, now),
+            Event::Connected { call, verification_code } => self.connected(call, &verification_code, now),
+            Event::Media { call, remote, kind, muted } => self.media(call, remote, kind, muted, now),
+            Event::Chat { call, remote, text } => {
+                if let Some(ours) = self.call.as_mut().filter(|ours| ours.is(call)) {
+                    ours.chat.add(remote, &text);
+                    if remote && !ours.chat.open {
+                        let first = Shown::new(text.trim().lines().next().unwrap_or_default());
+                        let line = format!("{} writes: {first}", ours.peer);
+                        if !self.focused {
+                            let (title, body) = ("letsmeet".to_owned(), line.clone());
+                            self.out.push(Action::Notify { title, body });
+                        }
+                        self.say(&line, false, now);
+                    }
+                }
+            }
+            Event::Link { call, up } => {
+                if let Some(ours) = self.call.as_mut().filter(|ours| ours.is(call)) {
+                    ours.recovering = !up;
+                    let text =
+                        if up { "the connection is back" } else { "nothing is heard from the other side" };
+                    self.note(Shown::new(text), now);
+                }
+            }
+            Event::Stats { call, media, path } => self.figures(call, &media, &path, now),
+            Event::Missed { from } => self.missed_call(&from, now),
+            Event::Notice { text } => self.say(&text, true, now),
+            Event::Rejected { reason } => self.rejected(&reason, now),
+            Event::Ended { reason, report } => self.ended(reason, report, now),
+            Event::Closed => self.out.push(Action::Quit),
+        }
+    }
+
+    fn registered(&mut self, name: &str, resumed: bool, now: Now) {
+        self.me = Shown::new(name);
+        self.users.iam(name);
+        if matches!(self.server, Server::Down { .. }) {
+            self.note(Shown::new(if resumed { "the server is back" } else { "online again" }), now);
+        }
+        self.server = Server::Online;
+        self.next_refresh = now.since_start;
+        if let Some(call) = self.call.as_mut().filter(|call| matches!(call.phase, Phase::Waiting)) {
+            call.enter(Phase::Calling, now.since_start);
+            let to = call.name.clone();
+            self.out.push(Action::Command(crate::session::Command::Dial { to }));
+        }
+    }
+
+    fn incoming(&mut self, call: CallId, name: String, key: &str, first_contact: bool, now: Now) {
+        let from = Shown::new(&name);
+        self.note(Shown::new(&format!("{from} calls")), now);
+        self.out.push(Action::Notify { title: "letsmeet".into(), body: format!("{from} is calling") });
+        self.incoming = Some(Incoming {
+            call,
+            name,
+            from,
+            key: Shown::new(key),
+            first_contact,
+            since: now.since_start,
+            at: now.unix(),
+            next_bell: now.since_start,
+            answered: false,
+        });
+    }
+
+    /// Rings the bell when it is time.
+    pub(super) fn ring(&mut self, now: Now) {
+        if let Some(incoming) = &mut self.incoming
+            && !incoming.answered
+            && incoming.next_bell <= now.since_start
+        {
+            incoming.next_bell = now.since_start + BELL;
+            self.out.push(Action::Bell);
+        }
+    }
+
+    fn accepted(&mut self, id: CallId, now: Now) {
+        let own = self.own();
+        if let Some(incoming) = self.incoming.take_if(|incoming| incoming.call == id) {
+            let mut call = Call::new(&incoming.name, Phase::Connecting, now.since_start, incoming.at, own);
+            call.id = Some(id);
+            call.key = Some(incoming.key);
+            self.call = Some(call);
+        } else if let Some(call) = self.call.as_mut().filter(|call| call.is_dialing()) {
+            // Both sides may have dialed: then the call that goes on is the other side's.
+            call.id = Some(id);
+            call.enter(Phase::Connecting, now.since_start);
+        }
+        self.prompt = None;
+        self.reading = None;
+    }
+
+    fn connected(&mut self, id: CallId, code: &str, now: Now) {
+        let Some(call) = self.call.as_mut().filter(|call| call.is(id)) else { return };
+        call.enter(Phase::Active { since: now.since_start }, now.since_start);
+        let code = Shown::new(code);
+        let hint = format!("code {code}: read it to each other, it must be the same");
+        call.code = Some(code);
+        self.connected = true;
+        self.say(&hint, false, now);
+    }
+
+    fn media(&mut self, id: CallId, remote: bool, kind: Kind, muted: bool, now: Now) {
+        let Some(call) = self.call.as_mut().filter(|call| call.is(id)) else { return };
+        let side = if remote { &mut call.remote } else { &mut call.own };
+        let sent = side.of(kind);
+        if remote || *sent != Sent::Never {
+            *sent = if muted { Sent::Off } else { Sent::On };
+        }
+        let who = if remote { call.peer.to_string() } else { "you".to_owned() };
+        let (what, state) = match kind {
+            Kind::Audio => ("microphone", if muted { "off" } else { "on" }),
+            Kind::Video => ("camera", if muted { "off" } else { "on" }),
+        };
+        self.note(Shown::new(&format!("{who}: {what} {state}")), now);
+    }
+
+    fn figures(&mut self, id: CallId, media: &Stats, path: &PathStats, now: Now) {
+        let Some(call) = self.call.as_mut().filter(|call| call.is(id)) else { return };
+        call.meter.take(now.since_start, media, path);
+        let mut facts = Vec::new();
+        if let (Some(local), Some(remote)) = (&path.local, &path.remote) {
+            let path = format!("{} {} to {}", local.candidate_type, local.protocol, remote.candidate_type);
+            facts.push(("path", Shown::new(&path)));
+        }
+        let codecs = [media.video_received.codec, media.audio_received.codec];
+        let codecs: Vec<&str> = codecs.into_iter().flatten().collect();
+        if !codecs.is_empty() {
+            facts.push(("codecs", Shown::new(&codecs.join(", "))));
+        }
+        let lost = media.video_received.packets_lost + media.audio_received.packets_lost;
+        let again = media.video_received.packets_recovered + media.audio_received.packets_recovered;
+        facts.push(("packets lost", Shown::new(&format!("{lost}, and {again} recovered"))));
+        let frozen = format!("{:.1} s", media.video_received.frozen_ms / 1e3);
+        facts.push(("picture frozen", Shown::new(&frozen)));
+        if media.audio_received.delay_ms > 0.0 {
+            facts.push(("sound delay", Shown::new(&format!("{:.0} ms", media.audio_received.delay_ms))));
+        }
+        call.facts = facts;
+    }
+
+    fn missed_call(&mut self, from: &str, now: Now) {
+        self.say(&format!("missed call from {from}"), true, now);
+        if self.incoming.take_if(|incoming| incoming.name == from).is_none() {
+            // It never rang on this screen, so that no end of it is told.
+            self.remember(Entry {
+                peer: from.to_owned(),
+                direction: history::Direction::Incoming,
+                outcome: history::Outcome::Missed,
+                at: now.unix(),
+                seen: false,
+            });
+        }
+    }
+
+    /// A command came to nothing; a call that was only wished for is over with it.
+    pub(super) fn rejected(&mut self, reason: &str, now: Now) {
+        if let Some(incoming) = &mut self.incoming {
+            incoming.answered = false;
+        }
+        match self.call.as_mut().filter(|call| call.id.is_none() && !call.is_over()) {
+            Some(call) => {
+                let reason = Shown::new(reason);
+                call.enter(Phase::Ended { reason, detail: None, lasted: None }, now.since_start);
+            }
+            None => self.say(&format!("not possible: {reason}"), true, now),
+        }
+    }
+
+    fn ended(&mut self, reason: EndReason, report: Box<Report>, now: Now) {
+        if reason != EndReason::AnsweredElsewhere {
+            self.remember(entry(&report, now));
+        }
+        let detail = report.detail.as_deref().map(Shown::new);
+        let rang = self.incoming.take_if(|incoming| incoming.call == report.id).is_some();
+        let ours =
+            self.call.as_mut().filter(|call| !call.is_over() && call.id.is_none_or(|id| id == report.id));
+        if let Some(call) = ours {
+            let lasted = report.setup.connected.map(|_| report.duration);
+            let sentence = Shown::new(reason.sentence());
+            call.enter(Phase::Ended { reason: sentence, detail, lasted }, now.since_start);
+            call.recovering = false;
+            self.reading = None;
+            self.report = Some(report);
+        } else if rang || reason != EndReason::HungUp {
+            let peer = Shown::new(&report.peer);
+            let more = detail.map_or_else(String::new, |detail| format!(" ({detail})"));
+            self.say(&format!("{peer}: {}{more}", reason.sentence()), false, now);
+        }
+    }
+}
+
+/// The line of history that a report makes.
+fn entry(report: &Report, now: Now) -> Entry {
+    use history::Outcome;
+    let outgoing = report.direction == Direction::Outgoing;
+    let sentence = || report.reason.sentence().to_owned();
+    let outcome = match report.reason {
+        _ if report.setup.connected.is_some() => Outcome::Answered { seconds: report.duration.as_secs() },
+        EndReason::Declined | EndReason::Busy if !outgoing => Outcome::Declined,
+        EndReason::Declined => Outcome::Declined,
+        EndReason::NoAnswer | EndReason::Cancelled if !outgoing => Outcome::Missed,
+        EndReason::NoAnswer
+        | EndReason::Busy
+        | EndReason::Unavailable
+        | EndReason::Cancelled
+        | EndReason::UnknownName
+        | EndReason::AnsweredElsewhere => Outcome::NotAnswered { reason: sentence() },
+        EndReason::SignalingLost if !outgoing && report.setup.accepted.is_none() => Outcome::Missed,
+        _ => Outcome::Failed { reason: sentence() },
+    };
+    let direction = if outgoing { history::Direction::Outgoing } else { history::Direction::Incoming };
+    let seen = outcome != Outcome::Missed;
+    let at = now.unix().saturating_sub(report.duration.as_secs());
+    Entry { peer: report.peer.clone(), direction, outcome, at, seen }
+}

@@ -1,0 +1,173 @@
+//! The call: status above, the picture, both sides and the hints beneath.
+
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+
+use super::super::conversation::{Call, Phase, Sending, Sent};
+use super::super::model::Model;
+use super::super::{Now, Panes};
+use super::parts::{Canvas, Piece, clock, columns, footer, meter, phase, row, verdict};
+use super::{cards, chat, layout};
+use crate::text::Shown;
+
+/// Steps of a level meter.
+const STEPS: usize = 8;
+
+pub(super) fn draw(
+    model: &Model,
+    call: &Call,
+    now: Now,
+    area: Rect,
+    canvas: &mut Canvas,
+) -> (Panes, Option<Position>) {
+    let places = layout::call(model, call, area);
+    if let Some(place) = places.status {
+        status(model, call, now, place, canvas);
+    }
+    if let Some(place) = places.sides {
+        sides(model, call, place, canvas);
+    }
+    let cursor = places.chat.and_then(|place| chat::draw(model, call, place, canvas));
+    if let Some(place) = places.footer {
+        bottom(model, call, now, place, canvas);
+    }
+    (pictures(call, &places, canvas), cursor)
+}
+
+/// Where pictures go; where there are none, a card says why.
+fn pictures(call: &Call, places: &layout::Calling, canvas: &mut Canvas) -> Panes {
+    let theme = canvas.theme;
+    let mut panes = Panes::default();
+    let reason = match (&call.phase, call.remote.video) {
+        (Phase::Active { .. }, Sent::On) if call.meter.figures.size_in.is_none() => Some("no picture yet"),
+        (Phase::Active { .. }, Sent::On) => None,
+        (Phase::Active { .. }, Sent::Off | Sent::Never) => Some("camera off"),
+        _ => Some(phase(call)),
+    };
+    let picture = places.picture;
+    if picture.height == 0 {
+        return panes;
+    }
+    if let Some(reason) = reason {
+        let name = call.peer.truncate(usize::from(picture.width.saturating_sub(4))).to_string();
+        cards::lines(picture, &[(name, theme.strong), (reason.to_owned(), theme.quiet)], canvas);
+    }
+    // The first picture may come before the first figures: then it is drawn over the card.
+    if matches!(call.phase, Phase::Active { .. }) && call.remote.video == Sent::On {
+        panes.remote = Some(picture);
+    }
+    if let Some(own) = places.own {
+        match call.own.video {
+            Sent::On if matches!(call.phase, Phase::Active { .. }) => {
+                canvas.clear(own);
+                panes.own = Some(own);
+            }
+            // A card on top of a picture would be painted over.
+            Sent::Off if panes.remote.is_none() => {
+                cards::lines(own, &[("your camera is off".to_owned(), theme.quiet)], canvas);
+            }
+            _ => {}
+        }
+    }
+    panes
+}
+
+/// Who, how long, how good; then as many figures as fit, most wanted first.
+fn status(model: &Model, call: &Call, now: Now, area: Rect, canvas: &mut Canvas) {
+    let theme = model.theme;
+    let figures = &call.meter.figures;
+    let since = match call.phase {
+        Phase::Active { since } => clock(now.since_start.saturating_sub(since)),
+        _ => phase(call).to_owned(),
+    };
+    let code = call.code.as_ref().map(|code| format!("code {code} ")).unwrap_or_default();
+    let room = area.width.saturating_sub(2);
+    let mut items: Vec<Vec<Piece>> = vec![vec![(since, Style::new())]];
+    if let Some(known) = figures.verdict() {
+        let (bars, word, style) = verdict(known, theme);
+        items.push(vec![(format!("{bars} {word}"), style)]);
+    }
+    let plain = |text: String| vec![(text, Style::new())];
+    items.extend(figures.rtt.map(|rtt| plain(format!("{} ms", rtt.as_millis()))));
+    items.extend(figures.loss.map(|loss| plain(format!("{loss:.1} % lost"))));
+    if let (Some(kbps_in), Some(kbps_out)) = (figures.kbps_in, figures.kbps_out) {
+        items.push(plain(format!("↓{kbps_in:.0} ↑{kbps_out:.0} kbit/s")));
+    }
+    items.extend(figures.fps_in.map(|fps| plain(format!("{fps:.0} fps"))));
+    let wide = |pieces: &[Piece]| pieces.iter().map(|(text, _)| columns(text)).sum::<u16>();
+    // The code is worth more than figures, the name more than both.
+    let must: u16 = items.iter().take(2).map(|item| wide(item) + 2).sum();
+    let name = call.peer.truncate(usize::from(room.saturating_sub(must).max(8).min(room / 2)));
+    let mut left = room.saturating_sub(columns(name.as_str()) + must);
+    let code = if columns(&code) + 2 <= left { code } else { String::new() };
+    left = left.saturating_sub(if code.is_empty() { 0 } else { columns(&code) + 1 });
+    let mut x = canvas.put(area.x + 1, area.y, room, name.as_str(), theme.strong);
+    for (index, item) in items.iter().enumerate() {
+        if index >= 2 {
+            let Some(rest) = left.checked_sub(wide(item) + 2) else { break };
+            left = rest;
+        }
+        x = canvas.pieces(x + 2, area.y, area.right().saturating_sub(x + 2), item);
+    }
+    canvas.right(area, &code, theme.quiet);
+}
+
+/// Microphone, level and camera of both sides.
+fn sides(model: &Model, call: &Call, area: Rect, canvas: &mut Canvas) {
+    let (first, second) = if area.height > 1 {
+        (row(area, 0), row(area, 1))
+    } else {
+        let half = area.width / 2;
+        (Rect { width: half, ..area }, Rect { x: area.x + half, width: area.width - half, ..area })
+    };
+    side(model, &Shown::new("you"), call.own, call.level_own, first, canvas);
+    side(model, &call.peer, call.remote, call.level_remote, second, canvas);
+}
+
+fn side(model: &Model, name: &Shown, sending: Sending, level: Option<f32>, area: Rect, canvas: &mut Canvas) {
+    let theme = model.theme;
+    let sound = match sending.audio {
+        Sent::On => {
+            let mut pieces = vec![("mic ".to_owned(), theme.quiet)];
+            pieces.extend(meter(level, STEPS, theme));
+            pieces
+        }
+        // As wide as the meter: what stands behind it stays where it is.
+        Sent::Off => vec![("mic ".to_owned(), theme.quiet), ("MUTED   ".to_owned(), theme.bad)],
+        Sent::Never => vec![("mic none    ".to_owned(), theme.quiet)],
+    };
+    let picture = match sending.video {
+        Sent::On => vec![("camera on".to_owned(), theme.quiet)],
+        Sent::Off => vec![("camera ".to_owned(), theme.quiet), ("OFF".to_owned(), theme.bad)],
+        Sent::Never => vec![("camera none".to_owned(), theme.quiet)],
+    };
+    let fixed = 1 + 2 + 12 + 2 + 11;
+    let room = area.width.saturating_sub(fixed).min(14);
+    canvas.put(area.x + 1, area.y, room, name.as_str(), theme.strong);
+    let x = area.x + 1 + room.max(3) + 1;
+    let end = area.right();
+    let x = canvas.pieces(x, area.y, end.saturating_sub(x), &sound) + 2;
+    canvas.pieces(x, area.y, end.saturating_sub(x), &picture);
+}
+
+/// The foot: a broken connection before everything else.
+fn bottom(model: &Model, call: &Call, now: Now, area: Rect, canvas: &mut Canvas) {
+    if !call.recovering {
+        footer(model, area, canvas);
+        let unread = call.chat.unread;
+        if unread > 0 && model.toasts.is_empty() {
+            let text = format!(" {unread} unread ");
+            canvas.right(area, &text, model.theme.alarm);
+        }
+        return;
+    }
+    let dots = ".".repeat(1 + (now.since_start.as_secs() % 3) as usize);
+    let text = if area.width >= 60 {
+        format!("RECOVERING  nothing is heard from the other side, trying again {dots}")
+    } else {
+        format!("RECOVERING the connection {dots}")
+    };
+    canvas.clear(area);
+    canvas.put(area.x + 1, area.y, area.width.saturating_sub(2), &text, model.theme.alarm);
+    canvas.tint(area, model.theme.alarm);
+}

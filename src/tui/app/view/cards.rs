@@ -1,0 +1,116 @@
+//! Cards in the middle of the screen: somebody calls, we call, a call is over.
+
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::super::Now;
+use super::super::conversation::{Call, Phase};
+use super::super::model::{BLINK, CONSENT, Incoming, Model};
+use super::layout;
+use super::parts::{Canvas, clock, footer, inside, phase, row};
+use crate::text::{self, Shown};
+
+/// Lines in the middle of an area, from the top when they don't fit.
+pub(super) fn lines(area: Rect, lines: &[(String, Style)], canvas: &mut Canvas) {
+    let wrapped: Vec<(String, Style)> = lines
+        .iter()
+        .flat_map(|(line, style)| {
+            text::wrap(line, usize::from(area.width)).into_iter().map(|line| (line, *style))
+        })
+        .collect();
+    let free = usize::from(area.height).saturating_sub(wrapped.len()) / 2;
+    for (index, (line, style)) in wrapped.iter().enumerate() {
+        let place = row(area, u16::try_from(free + index).unwrap_or(u16::MAX));
+        if place.height > 0 {
+            canvas.centre(place, line, *style);
+        }
+    }
+}
+
+/// A call that is not answered yet, or over.
+pub(super) fn card(model: &Model, call: &Call, now: Now, area: Rect, canvas: &mut Canvas) {
+    let theme = model.theme;
+    let body = inside(Rect { height: area.height - 1, ..area }, 3, 1);
+    let mut said = vec![
+        (call.peer.truncate(usize::from(body.width)).to_string(), theme.strong),
+        (String::new(), Style::new()),
+    ];
+    if let Phase::Ended { reason, detail, lasted } = &call.phase {
+        said.push((sentence(reason), theme.strong));
+        if let Some(detail) = detail {
+            said.push((sentence(detail), Style::new()));
+        }
+        if let Some(lasted) = lasted {
+            said.push((String::new(), Style::new()));
+            said.push((format!("{} in the call", clock(*lasted)), Style::new()));
+            said.extend(call.facts.iter().map(|(name, fact)| (format!("{name}: {fact}"), theme.quiet)));
+        }
+        said.push((String::new(), Style::new()));
+        let then = if model.one_call { "any key leaves" } else { "any key goes back" };
+        said.push((then.to_owned(), theme.quiet));
+    } else {
+        said.push((phase(call).to_owned(), Style::new()));
+        said.push((clock(now.since_start.saturating_sub(call.since)), theme.quiet));
+    }
+    lines(body, &said, canvas);
+    footer(model, row(area, area.height - 1), canvas);
+}
+
+/// Somebody calls.
+pub(super) fn incoming(model: &Model, incoming: &Incoming, now: Now, area: Rect, canvas: &mut Canvas) {
+    let theme = model.theme;
+    let places = layout::incoming(model, incoming, area);
+    let area = places.area;
+    canvas.clear(area);
+    double(area, canvas);
+    let banner = row(inside(area, 1, 1), 0);
+    // Reversed and not, in turn: it moves, whatever colours there are.
+    let on = (now.since_start.as_millis() / BLINK.as_millis()).is_multiple_of(2);
+    canvas.centre(banner, "▶▶  INCOMING CALL  ◀◀", theme.strong);
+    canvas.tint(banner, if on { theme.alarm } else { theme.strong });
+    let body = inside(area, 3, 3);
+    let mut said = vec![
+        (incoming.from.truncate(usize::from(body.width)).to_string(), theme.strong),
+        (String::new(), Style::new()),
+        (format!("{}", incoming.key), theme.quiet),
+    ];
+    said.push(if incoming.first_contact {
+        ("FIRST CONTACT: this key was never seen before. Is it who you think?".to_owned(), theme.bad)
+    } else {
+        ("the key is the one you know".to_owned(), Style::new())
+    });
+    let body = Rect { height: area.bottom().saturating_sub(2).saturating_sub(body.y), ..body };
+    lines(body, &said, canvas);
+    if incoming.answered {
+        let last = row(area, area.height.saturating_sub(2));
+        canvas.centre(inside(last, 2, 0), "answering …", theme.strong);
+        return;
+    }
+    let early = now.since_start < incoming.since + CONSENT;
+    for (command, place) in places.buttons {
+        let style = if early { theme.quiet } else { theme.selected };
+        canvas.put(place.x, place.y, place.width, &layout::button(model, command), style);
+    }
+}
+
+/// A box that is told from every other one.
+fn double(area: Rect, canvas: &mut Canvas) {
+    if area.width < 2 || area.height < 2 {
+        return;
+    }
+    let across = "═".repeat(usize::from(area.width - 2));
+    let style = canvas.theme.strong;
+    canvas.put(area.x, area.y, area.width, &format!("╔{across}╗"), style);
+    for y in area.y + 1..area.bottom() - 1 {
+        canvas.put(area.x, y, 1, "║", style);
+        canvas.put(area.right() - 1, y, 1, "║", style);
+    }
+    canvas.put(area.x, area.bottom() - 1, area.width, &format!("╚{across}╝"), style);
+}
+
+/// A clause as a sentence.
+fn sentence(clause: &Shown) -> String {
+    let mut characters = clause.as_str().chars();
+    let first: String = characters.next().into_iter().flat_map(char::to_uppercase).collect();
+    format!("{first}{}.", characters.as_str())
+}
