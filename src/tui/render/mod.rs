@@ -9,6 +9,7 @@
 //!                          └────── graphics ──► bytes after the cells (pixel modes)
 //! ```
 
+pub mod fit;
 mod settings;
 
 pub use settings::{CellSize, Depth, Mode, Quality, Settings};
