@@ -9,6 +9,8 @@
 //!                          └────── graphics ──► bytes after the cells (pixel modes)
 //! ```
 
+pub mod backend;
+pub mod cells;
 pub mod fit;
 mod settings;
 
