@@ -9,6 +9,9 @@
 //!                          └────── graphics ──► bytes after the cells (pixel modes)
 //! ```
 
+pub mod backend;
+pub mod cells;
+pub mod fit;
 mod settings;
 mod stand_in;
 
