@@ -394,7 +394,7 @@ impl Pace {
     /// When what is on the link takes no more than `lag`, and not before `earliest`.
     fn when_free(&self, now: Duration, lag: Duration, earliest: Duration) -> When {
         // While there is silence, only the end of patience changes something by itself.
-        let silent = |after| {
+        let silent = |after: Duration| {
             let from = self.flights.front().map_or(now, |flight| flight.at.max(self.reached));
             When::At((from + after).max(now) + Duration::from_millis(1))
         };
