@@ -44,3 +44,5 @@ mod schema;
 mod selftest;
 #[path = "integration/server_kill.rs"]
 mod server_kill;
+#[path = "integration/slow_terminal.rs"]
+mod slow_terminal;

@@ -7,9 +7,10 @@
 pub(crate) mod network;
 pub(crate) mod process;
 pub(crate) mod report;
+pub(crate) mod throttle;
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(crate) use process::{Home, Outcome, Process, Server, Signal};
 
@@ -19,6 +20,19 @@ pub(crate) const SOON: Duration = Duration::from_secs(15);
 /// What makes both sides send something that the other can measure.
 pub(crate) const MEASURED: [&str; 8] =
     ["--video", "pattern", "--audio", "tone", "--size", "320x180", "--fps", "25"];
+
+/// Looks again and again until there is what is wanted, or panics with `what` was waited for. For what gives no sign when it
+/// changes: a screen, a file, a process.
+pub(crate) fn until<T>(within: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + within;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "not within {within:?}: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
 
 /// A file of `tests/data`.
 pub(crate) fn data(name: &str) -> PathBuf {
