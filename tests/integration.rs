@@ -42,3 +42,5 @@ mod schema;
 mod selftest;
 #[path = "integration/server_kill.rs"]
 mod server_kill;
+#[path = "integration/terminal.rs"]
+mod terminal;
