@@ -145,7 +145,10 @@ fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_again() {
         pty.screen(|screen| assert!(screen.alternate_screen() && screen.hide_cursor()));
     }
     pty.send("q");
-    pty.wait_until("the shell again", |screen| !screen.alternate_screen());
+    // What is typed before the shell is back is thrown away, as late answers are.
+    pty.wait_until("the shell again", |screen| {
+        !screen.alternate_screen() && screen.contents().trim_end().ends_with("prompt>")
+    });
     pty.send("exit 7\r");
     assert_eq!(pty.wait_exit().code(), Some(7));
     assert_given_back(&pty);
