@@ -46,3 +46,5 @@ mod selftest;
 mod server_kill;
 #[path = "integration/slow_terminal.rs"]
 mod slow_terminal;
+#[path = "integration/terminal.rs"]
+mod terminal;

@@ -69,6 +69,8 @@ pub(super) async fn run(global: &Global, args: Doctor) -> Result<Exit> {
         output::document(&document(&capabilities, &findings, size))?;
         return Ok(Exit::Ok);
     }
+    // A card needs to know its row: all of it is written at the bottom, where the screen scrolls.
+    write(&card::to_bottom(size))?;
     let widest = findings.iter().map(|found| found.what.len()).max().unwrap_or(0);
     for found in &findings {
         output::write_line(&format!("{:widest$}  {}  ({})", found.what, found.value, found.how))?;
@@ -78,11 +80,14 @@ pub(super) async fn run(global: &Global, args: Doctor) -> Result<Exit> {
     let modes = args.render.map_or_else(|| capabilities.modes(), |mode| vec![mode]);
     for (number, mode) in (1..).zip(modes) {
         output::write_line(&format!("\n{mode}:"))?;
-        let bytes = card::draw(&capabilities, mode, size, number);
-        let mut stdout = io::stdout().lock();
-        stdout.write_all(&bytes).and_then(|()| stdout.flush()).context("cannot write the test card")?;
+        write(&card::draw(&capabilities, mode, size, number))?;
     }
     Ok(Exit::Ok)
+}
+
+fn write(bytes: &[u8]) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).context("cannot write the test card")
 }
 
 /// What a terminal that can't be used means for a command that needs one.

@@ -78,9 +78,9 @@ async fn screen(scene: Scene<'_>, attendant: &mut dyn Attendant) -> Result<()> {
     let settings = &scene.ground.settings;
     let render = match (scene.render, &settings.render) {
         (Some(mode), _) => Some(mode),
-        (None, Some(name)) => Some(
-            name.parse().map_err(|error| Usage::new(format!("in the settings file: render: {error}")))?,
-        ),
+        (None, Some(name)) => {
+            Some(name.parse().map_err(|error| Usage::new(format!("in the settings file: render: {error}")))?)
+        }
         (None, None) => None,
     };
     let setup = tui::run::Setup {
@@ -93,7 +93,9 @@ async fn screen(scene: Scene<'_>, attendant: &mut dyn Attendant) -> Result<()> {
         session: scene.config,
     };
     match tui::run::run(setup, attendant).await {
-        Err(error @ tui::run::Error::Keys(_)) => Err(Usage::new(format!("in the settings file: {error}")).into()),
+        Err(error @ tui::run::Error::Keys(_)) => {
+            Err(Usage::new(format!("in the settings file: {error}")).into())
+        }
         Err(error) => Err(Device::new(error.to_string()).into()),
         Ok(()) => Ok(()),
     }

@@ -36,7 +36,7 @@ pub(super) async fn run(global: &Global, args: Preview) -> Result<Exit> {
     let end = preview::run(
         &mut terminal,
         preview::Preview {
-            name,
+            name: name.to_string(),
             pictures: Box::new(move |number| source.frame(number, WallTime::now())),
             fps,
             mode: args.render,

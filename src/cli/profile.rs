@@ -43,7 +43,12 @@ impl Profile {
         }
         let folder = data.join("profiles").join(folder_name(&name));
         let identity = Arc::new(Identity::load_or_create(&folder)?);
-        Ok(Self { name, identity, known_peers: folder.join("known_peers"), history: folder.join("calls.jsonl") })
+        Ok(Self {
+            name,
+            identity,
+            known_peers: folder.join("known_peers"),
+            history: folder.join("calls.jsonl"),
+        })
     }
 
     /// Makes this the profile that commands take when no name is given.

@@ -30,7 +30,13 @@ const BARS: [[f32; 3]; 8] = [
     [0.0, 0.0, 0.0],
 ];
 
-/// The bytes that draw the card in `mode` below what is on a screen of this size, which scrolls up for it.
+/// The bytes that bring the cursor to the last row, from where [`draw`] begins.
+#[must_use]
+pub fn to_bottom(size: Size) -> Vec<u8> {
+    format!("\x1b[{};1H\r\n", size.rows).into_bytes()
+}
+
+/// The bytes that draw the card in `mode` with the cursor on the last row of a screen of this size, which scrolls for it.
 #[must_use]
 pub fn draw(capabilities: &Capabilities, mode: Mode, size: Size, picture: u32) -> Vec<u8> {
     let rows = ROWS.min(size.rows.saturating_sub(1));

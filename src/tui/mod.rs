@@ -3,9 +3,12 @@
 //! Owns the terminal while it is open. Must not know the command line, signaling or the WebRTC crates: it gives
 //! [`crate::session::Command`]s and is told [`crate::session::Event`]s, as every front end is.
 
+pub mod app;
 pub mod card;
 mod composition;
+mod notify;
 pub mod preview;
-pub mod app;
 pub mod render;
+pub mod run;
+mod stage;
 pub mod terminal;

@@ -7,7 +7,7 @@ use super::terminal::{Capabilities, Notification};
 
 /// What shows a notification in this terminal; empty where it has none.
 #[must_use]
-pub fn sequence(capabilities: &Capabilities, title: &str, body: &str) -> Vec<u8> {
+pub(super) fn sequence(capabilities: &Capabilities, title: &str, body: &str) -> Vec<u8> {
     let (title, body) = (plain(title), plain(body));
     let sequence = match capabilities.notification {
         Notification::None => return Vec::new(),

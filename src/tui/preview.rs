@@ -119,10 +119,13 @@ struct Stage<E> {
     last: Option<VideoFrame>,
 }
 
+/// The stage on its return, and how drawing went.
+type Shown<E> = (Box<Stage<E>>, Result<(), Trouble<E>>);
+
 /// Where the stage is: a picture is begun only when the last one is written, so a slow terminal drops pictures.
 enum Place<E> {
     At(Box<Stage<E>>),
-    Away(JoinHandle<(Box<Stage<E>>, Result<(), Trouble<E>>)>),
+    Away(JoinHandle<Shown<E>>),
     Left,
 }
 
@@ -139,7 +142,7 @@ impl<E> Place<E> {
     }
 
     /// Comes back when the stage does. Cancel safe.
-    async fn back(&mut self) -> Result<(Box<Stage<E>>, Result<(), Trouble<E>>), tokio::task::JoinError> {
+    async fn back(&mut self) -> Result<Shown<E>, tokio::task::JoinError> {
         match self {
             Self::Away(drawing) => drawing.await,
             _ => std::future::pending().await,

@@ -94,9 +94,9 @@ pub async fn run(setup: Setup, attendant: &mut dyn Attendant) -> Result<(), Erro
     let sends = Sends { audio: session.media.sends_audio(), video: session.media.sends_video() };
     session.media.monitor = session.media.shows().then(|| Arc::clone(&monitor));
 
-    let theme =
-        if capabilities.depth == Depth::Monochrome { Theme::monochrome() } else { Theme::default() };
-    let start = Start { me: setup.me, server: setup.server, dial: setup.dial, keys, history: calls, theme, sends };
+    let theme = if capabilities.depth == Depth::Monochrome { Theme::monochrome() } else { Theme::default() };
+    let start =
+        Start { me: setup.me, server: setup.server, dial: setup.dial, keys, history: calls, theme, sends };
     let began = Instant::now();
     let (mut model, _) = Model::new(start, now(began));
     model.update(Message::Resize(size.columns, size.rows), now(began));

@@ -23,16 +23,16 @@ use crate::media::frame::VideoFrame;
 const TOGETHER: (&[u8], &[u8]) = (b"\x1b[?2026h", b"\x1b[?2026l");
 
 /// The pictures that a screen may hold.
-pub const PICTURES: usize = 2;
+pub(super) const PICTURES: usize = 2;
 
 /// Where pictures lie, the lower one first; `None` where none is to be seen.
-pub type Places = [Option<Rect>; PICTURES];
+pub(super) type Places = [Option<Rect>; PICTURES];
 
 /// The latest frame of each picture.
-pub type Frames = [Option<Arc<VideoFrame>>; PICTURES];
+pub(super) type Frames = [Option<Arc<VideoFrame>>; PICTURES];
 
 /// The screen, as far as it is drawn.
-pub struct Stage {
+pub(super) struct Stage {
     terminal: ratatui::Terminal<Backend>,
     writer: Writer,
     capabilities: Capabilities,
@@ -43,7 +43,7 @@ pub struct Stage {
 impl Stage {
     /// A screen of this size, of whose content nothing is known; pictures are drawn in `mode`, or else in the best one.
     #[must_use]
-    pub fn new(size: Size, writer: Writer, capabilities: Capabilities, mode: Option<Mode>) -> Self {
+    pub(super) fn new(size: Size, writer: Writer, capabilities: Capabilities, mode: Option<Mode>) -> Self {
         let mode = mode.unwrap_or_else(|| capabilities.best());
         let backend = Backend::new(size, capabilities.depth);
         let Ok(terminal) = ratatui::Terminal::new(backend);
@@ -53,18 +53,12 @@ impl Stage {
 
     /// How pictures are drawn now.
     #[must_use]
-    pub fn mode(&self) -> Mode {
+    pub(super) fn mode(&self) -> Mode {
         self.mode
     }
 
-    /// True when pictures lie over cells rather than being made of them: two of them must not share a place.
-    #[must_use]
-    pub fn draws_pixels(&self) -> bool {
-        self.mode.is_pixels()
-    }
-
     /// Draws pictures in the next of the ways that this terminal shows.
-    pub fn next_mode(&mut self) {
+    pub(super) fn next_mode(&mut self) {
         let modes = self.capabilities.modes();
         let at = modes.iter().position(|mode| *mode == self.mode).map_or(0, |at| at + 1);
         if let Some(mode) = modes.get(at % modes.len().max(1)) {
@@ -84,13 +78,13 @@ impl Stage {
     }
 
     /// The terminal has another size now.
-    pub fn resize(&mut self, size: Size) {
+    pub(super) fn resize(&mut self, size: Size) {
         self.terminal.backend_mut().resize(size);
         self.forget();
     }
 
     /// What the terminal shows is not known any more: everything is drawn anew.
-    pub fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.terminal.backend_mut().forget();
         let Ok(()) = self.terminal.clear();
         for picture in &mut self.pictures {
@@ -101,7 +95,7 @@ impl Stage {
 
     /// Composes an update and hands it to the writer. `view` draws everything but the pictures and says where those are to
     /// lie; without `anew` they stay the ones that are shown, wherever there are any. Nothing is written when nothing has changed.
-    pub fn compose(&mut self, frames: &Frames, anew: bool, view: impl FnOnce(&mut Frame) -> Places) {
+    pub(super) fn compose(&mut self, frames: &Frames, anew: bool, view: impl FnOnce(&mut Frame) -> Places) {
         self.writer.begin();
         let quality = self.writer.quality();
         let (mut out, mut graphics) = (Vec::new(), Vec::new());
@@ -149,7 +143,7 @@ impl Stage {
     }
 
     /// Takes the pictures off the screen, before it is left.
-    pub fn leave(&mut self) {
+    pub(super) fn leave(&mut self) {
         let mut out = Vec::new();
         for picture in &mut self.pictures {
             picture.painter.remove(&mut out);

@@ -2,10 +2,12 @@
 //!
 //! `process` runs the binary and reads its JSON lines against deadlines, `report` is the report as
 //! types that deny what they do not know, `network` is a laboratory of hosts behind routers.
+//! `pty` runs a program in a terminal of ours.
 //! Nothing here sleeps to wait for something: every wait is for an event, with a deadline.
 
 pub(crate) mod network;
 pub(crate) mod process;
+pub(crate) mod pty;
 pub(crate) mod report;
 pub(crate) mod throttle;
 

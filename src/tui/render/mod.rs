@@ -13,15 +13,25 @@ pub mod backend;
 pub mod cells;
 pub mod fit;
 mod settings;
-mod stand_in;
 
+pub use backend::Backend;
 pub use settings::{CellSize, Depth, Mode, Quality, Settings};
-pub use stand_in::painter;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::media::frame::VideoFrame;
+
+/// A painter for a terminal that these settings are true of.
+#[must_use]
+pub fn painter(settings: &Settings) -> Box<dyn Painter> {
+    match settings.mode {
+        Mode::Kitty | Mode::Iterm2 | Mode::Sixel => {
+            Box::new(cells::Cells::new(&Settings { mode: Mode::Half, ..settings.clone() }))
+        }
+        _ => Box::new(cells::Cells::new(settings)),
+    }
+}
 
 /// One picture on the screen, drawn in one mode.
 ///

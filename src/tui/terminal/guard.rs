@@ -411,15 +411,18 @@ fn size(tty: &Tty) -> Size {
 fn stop() {
     // SAFETY: plain signal calls; the action that was there, tokio's, is put back as it was.
     unsafe {
-        let mut default: libc::sigaction = std::mem::zeroed();
-        default.sa_sigaction = libc::SIG_DFL;
+        let mut action: libc::sigaction = std::mem::zeroed();
         let mut before: libc::sigaction = std::mem::zeroed();
-        if libc::sigaction(libc::SIGTSTP, &raw const default, &raw mut before) != 0 {
+        action.sa_sigaction = libc::SIG_IGN;
+        if libc::sigaction(libc::SIGTSTP, &raw const action, &raw mut before) != 0 {
             return;
         }
-        // As the terminal would for Ctrl-Z: a script that started us stops too and gives the shell its prompt back.
+        // The others, as the terminal would for Ctrl-Z: a script that started us stops too, and the shell shows its
+        // prompt.
         libc::kill(0, libc::SIGTSTP);
-        // To this thread as well: it must not go on before the process stands. The second is forgotten with the first.
+        action.sa_sigaction = libc::SIG_DFL;
+        libc::sigaction(libc::SIGTSTP, &raw const action, std::ptr::null_mut());
+        // Then this thread by name: it does not go on before the process stands.
         libc::raise(libc::SIGTSTP);
         libc::sigaction(libc::SIGTSTP, &raw const before, std::ptr::null_mut());
     }

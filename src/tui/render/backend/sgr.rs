@@ -172,7 +172,9 @@ fn lower(colour: Color, depth: Depth) -> Color {
         (Depth::Monochrome, _) => Color::Reset,
         (Depth::Indexed256, Color::Rgb(r, g, b)) => Color::Indexed(nearest_of_256([r, g, b])),
         (Depth::Indexed16, Color::Rgb(r, g, b)) => Color::Indexed(nearest_of_16([r, g, b])),
-        (Depth::Indexed16, Color::Indexed(index)) if index > 15 => Color::Indexed(nearest_of_16(rgb_of_256(index))),
+        (Depth::Indexed16, Color::Indexed(index)) if index > 15 => {
+            Color::Indexed(nearest_of_16(rgb_of_256(index)))
+        }
         (_, colour) => colour,
     }
 }
