@@ -405,9 +405,11 @@ impl Running<'_> {
                     if std::mem::replace(&mut self.remote_off[kind as usize], muted) == muted {
                         return;
                     }
-                    if kind == Kind::Video && muted {
-                        self.engine.pictures_are_off();
-                        self.unwatch(|monitor| monitor.remote.clear());
+                    if kind == Kind::Video {
+                        self.engine.pictures_are_off(muted);
+                        if muted {
+                            self.unwatch(|monitor| monitor.remote.clear());
+                        }
                     }
                     LegEvent::RemoteMute(kind, muted)
                 }

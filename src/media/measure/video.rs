@@ -31,6 +31,8 @@ pub struct VideoMeter {
     first: Option<WallTime>,
     /// `None` before the first picture, and while paused.
     last: Option<WallTime>,
+    /// None are sent.
+    off: bool,
     /// The last picture before the pause that is on.
     paused: Option<WallTime>,
     /// Length of the pauses that are over.
@@ -95,7 +97,9 @@ impl VideoMeter {
             None => {}
         }
         let first = *self.first.get_or_insert(at);
-        if let Some(since) = self.paused.take() {
+        if let Some(since) = self.paused.take()
+            && !self.off
+        {
             self.away += at.since(since);
         }
         if let Some(last) = self.last {
@@ -108,11 +112,18 @@ impl VideoMeter {
             self.latency.add(at.signed_since(reading.captured));
             self.sample(picture, reading, at);
         }
+        if self.off {
+            self.pause(true);
+        }
     }
 
-    /// The other side sends no pictures from here on: until its next one no time passes for the meter.
-    pub fn pause(&mut self) {
-        self.paused = self.last.take().or(self.paused);
+    /// The other side sends no pictures from here on (or does again): no time passes for the meter meanwhile. A
+    /// picture that was on its way when this was said is counted, and changes nothing about that.
+    pub fn pause(&mut self, off: bool) {
+        self.off = off;
+        if off {
+            self.paused = self.last.take().or(self.paused);
+        }
     }
 
     /// The figures as of `now`.
@@ -257,9 +268,13 @@ mod tests {
     #[test]
     fn a_camera_that_is_off_freezes_nothing() {
         let (mut meter, pattern) = (VideoMeter::new(), pattern());
-        (0..26).for_each(|n| show(&mut meter, &pattern, n, 0));
-        meter.pause();
+        (0..25).for_each(|n| show(&mut meter, &pattern, n, 0));
+        meter.pause(true);
+        // The last one was on its way when that was said.
+        show(&mut meter, &pattern, 25, 0);
         assert!((meter.report(at(60_000)).fps - 25.0).abs() < 0.1);
+        assert_eq!(meter.report(at(60_000)).frozen_ms, 0.0);
+        meter.pause(false);
         (1026..1051).for_each(|n| show(&mut meter, &pattern, n, 0));
         let report = meter.report(at(1051 * 40));
         assert_eq!((report.frozen_ms, report.frozen_seconds), (0.0, 0));

@@ -279,10 +279,9 @@ impl Engine {
         }
     }
 
-    /// The other side says that it sends no pictures: what is not there does not count as frozen until its
-    /// next one comes.
-    pub fn pictures_are_off(&self) {
-        lock(&self.shared.video_received).pause();
+    /// The other side says that it sends no pictures, or does again: what is not there meanwhile does not count as frozen.
+    pub fn pictures_are_off(&self, off: bool) {
+        lock(&self.shared.video_received).pause(off);
     }
 
     /// Makes the next frame sent a key frame.

@@ -34,8 +34,8 @@ pub(super) struct Measured {
 }
 
 impl Measured {
-    pub(super) fn pause(&mut self) {
-        self.meter.pause();
+    pub(super) fn pause(&mut self, off: bool) {
+        self.meter.pause(off);
     }
 
     pub(super) fn report(&self, dropped: u64) -> VideoReceived {
