@@ -237,7 +237,7 @@ impl Gate {
     fn room(&mut self, c: char) -> bool {
         let end = self.out.len();
         self.out.push(c);
-        let broken = self.out[self.cluster..].grapheme_indices(true).last().map_or(0, |(at, _)| at);
+        let broken = self.out[self.cluster..].grapheme_indices(true).next_back().map_or(0, |(at, _)| at);
         let full = broken == 0 && self.out[self.cluster..].chars().count() > CLUSTER;
         self.out.truncate(end);
         self.cluster += if full { 0 } else { broken };

@@ -165,7 +165,12 @@ fn check(screen: &Screen) -> Result<(), TestCaseError> {
     for cell in buffer.content() {
         let symbol = cell.symbol();
         prop_assert!(!symbol.chars().any(char::is_control), "{symbol:?}");
-        prop_assert!(crate::text::Shown::new(symbol).as_str() == symbol, "{symbol:?}");
+        // A joiner is fine where it joins; what comes alone may get something to stand on.
+        let clean = |c: char| {
+            matches!(c, '\u{200c}' | '\u{200d}')
+                || crate::text::Shown::new(&c.to_string()).as_str().ends_with(c)
+        };
+        prop_assert!(symbol.chars().all(clean), "{symbol:?}");
     }
     Ok(())
 }

@@ -116,6 +116,14 @@ fn call_with_figures() {
 }
 
 #[test]
+fn call_after_a_minute() {
+    let mut screen = in_call(70);
+    screen.resize(80, 24);
+    let first = screen.text().lines().next().unwrap().to_owned();
+    assert_eq!(first, " bob  01:10  ▂▄▆█ good  48 ms  0.3 % lost  ↓812 ↑640 kbit/s  25 fps");
+}
+
+#[test]
 fn call_with_the_camera_off_and_muted() {
     let mut screen = in_call(8);
     for (remote, kind) in

@@ -163,6 +163,8 @@ fn a_key_that_was_on_its_way_consents_to_nothing() {
     screen.done();
     screen.write("anybody");
     assert_eq!(screen.done(), [""; 0]);
+    screen.press("ctrl-l");
+    assert_eq!(screen.done(), ["Redraw"], "what answers nothing works");
     let (column, row) = place_of(&screen, "[a Accept]");
     click(&mut screen, column + 2, row);
     assert_eq!(screen.done(), [""; 0]);
@@ -296,6 +298,28 @@ fn a_message_cannot_pass_for_somebody_elses() {
         text.contains("│ bob: hi") && text.contains("│   you: I agree") && !text.contains('\u{1b}'),
         "{text}"
     );
+}
+
+#[test]
+fn older_messages_are_a_page_away_and_a_new_one_brings_the_newest_back() {
+    let mut screen = in_call(1);
+    screen.press("c");
+    for number in 0..60 {
+        screen.event(Event::Chat {
+            call: CALL,
+            remote: number % 2 == 0,
+            text: format!("number {number}\n\nand more"),
+        });
+    }
+    assert!(screen.text().contains("number 59") && !screen.text().contains("number 50"));
+    screen.press("pgup");
+    assert!(screen.text().contains("number 50") && !screen.text().contains("number 59"));
+    for _ in 0..50 {
+        screen.press("pgup");
+    }
+    assert!(screen.text().contains("number 0"));
+    screen.event(Event::Chat { call: CALL, remote: true, text: "hello?".into() });
+    assert!(screen.text().contains("hello?"));
 }
 
 #[test]

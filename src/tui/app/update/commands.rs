@@ -4,7 +4,7 @@ use super::super::conversation::{Phase, Sent};
 use super::super::editor::Editor;
 use super::super::keymap::{Command, Context};
 use super::super::model::{Corner, Model, Pane, Prompt, Purpose, Reading};
-use super::super::view::page_of;
+use super::super::view::{furthest_back, last_top, page_of};
 use super::super::{Action, Now};
 use crate::session::{self, Kind};
 
@@ -127,12 +127,11 @@ impl Model {
     pub(super) fn step(&mut self, context: Context, by: isize) {
         match context {
             // The view knows how many lines there are and stops at the last page.
-            Context::Reading => {
-                self.top = self.top.min(super::super::view::last_top(self)).saturating_add_signed(by)
-            }
+            Context::Reading => self.top = self.top.min(last_top(self)).saturating_add_signed(by),
             Context::Call | Context::Chat => {
+                let furthest = furthest_back(self);
                 if let Some(call) = &mut self.call {
-                    call.chat.back = call.chat.back.saturating_add_signed(-by).min(call.chat.said.len() * 8);
+                    call.chat.back = call.chat.back.saturating_add_signed(-by).min(furthest);
                 }
             }
             _ if self.pane == Pane::Calls && self.prompt.is_none() => {

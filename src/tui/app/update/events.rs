@@ -210,11 +210,17 @@ impl Model {
     }
 
     fn ended(&mut self, reason: EndReason, report: Box<Report>, now: Now) {
+        let began = self
+            .call
+            .as_ref()
+            .filter(|call| !call.is_over() && call.id == Some(report.id))
+            .map(|call| call.at);
+        let rang = self.incoming.take_if(|incoming| incoming.call == report.id);
         if reason != EndReason::AnsweredElsewhere {
-            self.remember(entry(&report, now));
+            let at = began.or(rang.as_ref().map(|incoming| incoming.at)).unwrap_or(now.unix());
+            self.remember(entry(&report, at));
         }
         let detail = report.detail.as_deref().map(Shown::new);
-        let rang = self.incoming.take_if(|incoming| incoming.call == report.id).is_some();
         let ours =
             self.call.as_mut().filter(|call| !call.is_over() && call.id.is_none_or(|id| id == report.id));
         if let Some(call) = ours {
@@ -224,7 +230,7 @@ impl Model {
             call.recovering = false;
             self.reading = None;
             self.report = Some(report);
-        } else if rang || reason != EndReason::HungUp {
+        } else if rang.is_some() || reason != EndReason::HungUp {
             let peer = Shown::new(&report.peer);
             let more = detail.map_or_else(String::new, |detail| format!(" ({detail})"));
             self.say(&format!("{peer}: {}{more}", reason.sentence()), false, now);
@@ -233,7 +239,7 @@ impl Model {
 }
 
 /// The line of history that a report makes.
-fn entry(report: &Report, now: Now) -> Entry {
+fn entry(report: &Report, at: u64) -> Entry {
     use history::Outcome;
     let outgoing = report.direction == Direction::Outgoing;
     let sentence = || report.reason.sentence().to_owned();
@@ -253,6 +259,5 @@ fn entry(report: &Report, now: Now) -> Entry {
     };
     let direction = if outgoing { history::Direction::Outgoing } else { history::Direction::Incoming };
     let seen = outcome != Outcome::Missed;
-    let at = now.unix().saturating_sub(report.duration.as_secs());
     Entry { peer: report.peer.clone(), direction, outcome, at, seen }
 }

@@ -6,6 +6,7 @@ mod commands;
 mod events;
 mod mouse;
 
+use super::keymap::Command;
 use super::keys::Chord;
 use super::model::{CONSENT, Drawing, Model, Purpose};
 use super::{Action, Message, Now};
@@ -59,14 +60,17 @@ impl Model {
 
     fn key(&mut self, chord: Chord, now: Now) {
         let context = self.context();
-        let typed_blindly =
-            self.incoming.as_ref().is_some_and(|incoming| now.since_start < incoming.since + CONSENT);
         match self.keys.command(context, chord) {
             // Nobody consents to a call by a key that was on its way when the prompt appeared.
-            _ if typed_blindly && chord.text().is_some() => {}
+            Some(Command::Accept | Command::Decline | Command::Busy) if self.just_rang(now) => {}
             Some(command) => self.command(context, command, now),
             None => self.type_key(chord, now),
         }
+    }
+
+    /// True while whoever sits there can't have seen yet that somebody calls.
+    fn just_rang(&self, now: Now) -> bool {
+        self.incoming.as_ref().is_some_and(|incoming| now.since_start < incoming.since + CONSENT)
     }
 
     /// A key that is no command: text, or whatever ends the card of a call.

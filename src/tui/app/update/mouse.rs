@@ -7,7 +7,7 @@ use ratatui::layout::Position;
 
 use super::super::Now;
 use super::super::keymap::{Command, Context};
-use super::super::model::{CONSENT, Model, Pane};
+use super::super::model::{Model, Pane};
 use super::super::view::{Target, target};
 
 /// Two clicks within this time are a double click.
@@ -33,13 +33,8 @@ impl Model {
             .replace((at, now.since_start))
             .is_some_and(|(before, when)| before == at && now.since_start < when + DOUBLE);
         match target(self, Position::from(at)) {
-            Some(Target::Button(command)) => {
-                let early =
-                    self.incoming.as_ref().is_some_and(|incoming| now.since_start < incoming.since + CONSENT);
-                if !early {
-                    self.command(Context::Incoming, command, now);
-                }
-            }
+            Some(Target::Button(_)) if self.just_rang(now) => {}
+            Some(Target::Button(command)) => self.command(Context::Incoming, command, now),
             Some(Target::Person(index)) => {
                 self.to(Pane::People);
                 self.users.select(index);

@@ -1,5 +1,7 @@
 //! The call: status above, the picture, both sides and the hints beneath.
 
+use std::time::Duration;
+
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
@@ -9,6 +11,9 @@ use super::super::{Now, Panes};
 use super::parts::{Canvas, Piece, clock, columns, footer, meter, phase, row, verdict};
 use super::{cards, chat, layout};
 use crate::text::Shown;
+
+/// So long two people have to compare the code; then it stands where there is room, and in the panel of figures.
+const COMPARE: Duration = Duration::from_secs(60);
 
 /// Steps of a level meter.
 const STEPS: usize = 8;
@@ -95,11 +100,13 @@ fn status(model: &Model, call: &Call, now: Now, area: Rect, canvas: &mut Canvas)
     }
     items.extend(figures.fps_in.map(|fps| plain(format!("{fps:.0} fps"))));
     let wide = |pieces: &[Piece]| pieces.iter().map(|(text, _)| columns(text)).sum::<u16>();
-    // The code is worth more than figures, the name more than both.
+    // Until it was compared the code is worth more than figures; the name is always worth more than both.
     let must: u16 = items.iter().take(2).map(|item| wide(item) + 2).sum();
     let name = call.peer.truncate(usize::from(room.saturating_sub(must).max(8).min(room / 2)));
     let mut left = room.saturating_sub(columns(name.as_str()) + must);
-    let code = if columns(&code) + 2 <= left { code } else { String::new() };
+    let compared = now.since_start >= call.since + COMPARE;
+    let figures: u16 = if compared { items.iter().skip(2).map(|item| wide(item) + 2).sum() } else { 0 };
+    let code = if columns(&code) + 2 + figures <= left { code } else { String::new() };
     left = left.saturating_sub(if code.is_empty() { 0 } else { columns(&code) + 1 });
     let mut x = canvas.put(area.x + 1, area.y, room, name.as_str(), theme.strong);
     for (index, item) in items.iter().enumerate() {

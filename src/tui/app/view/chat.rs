@@ -3,10 +3,9 @@
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
-use super::super::conversation::Call;
+use super::super::conversation::{Call, Said};
 use super::super::keymap::{Command, Context};
 use super::super::model::Model;
-use super::layout;
 use super::parts::{Canvas, Piece, row};
 use crate::text;
 
@@ -17,14 +16,10 @@ const INPUT: usize = 4;
 pub(super) fn draw(model: &Model, call: &Call, area: Rect, canvas: &mut Canvas) -> Option<Position> {
     let theme = model.theme;
     canvas.clear(area);
-    let beside = area.height + 3
-        >= layout::call(model, call, Rect::new(0, 0, model.size.0, model.size.1)).picture.height;
-    let inner = if beside && area.x > 0 {
+    if is_beside(area) {
         canvas.bar(area.x, area.y, area.bottom());
-        Rect { x: area.x + 2, width: area.width.saturating_sub(3), ..area }
-    } else {
-        Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area }
-    };
+    }
+    let inner = inner(area);
     let head = row(inner, 0);
     if head.height == 0 {
         return None;
@@ -61,37 +56,64 @@ pub(super) fn draw(model: &Model, call: &Call, area: Rect, canvas: &mut Canvas) 
     Some(Position::new(bottom.x.saturating_add(2 + column as u16), y))
 }
 
-/// The newest messages at the bottom.
+/// The newest messages at the bottom. No more are looked at than are shown: there may be many, and long ones.
 fn messages(model: &Model, call: &Call, area: Rect, canvas: &mut Canvas) {
-    let theme = model.theme;
-    let width = usize::from(area.width);
+    let room = usize::from(area.height);
+    let wanted = room.saturating_add(call.chat.back);
     let mut lines: Vec<Vec<Piece>> = Vec::new();
-    for said in &call.chat.said {
-        let who = if said.remote { call.peer.truncate(width / 2).to_string() } else { "you".to_owned() };
-        // Every line of a message is set in, so that none can pass for another sender's.
-        let mut lines_of_message = 0;
-        for (index, line) in said.lines.iter().enumerate() {
-            let name = if index == 0 { format!("{who}: ") } else { String::new() };
-            for line in text::wrap(&format!("{name}{line}"), width.saturating_sub(2)) {
-                let begins = index == 0 && lines_of_message == 0;
-                lines_of_message += 1;
-                lines.push(match line.strip_prefix(name.trim_end()).filter(|_| begins) {
-                    Some(rest) => {
-                        vec![(name.trim_end().to_owned(), theme.strong), (rest.to_owned(), Style::new())]
-                    }
-                    None => vec![("  ".to_owned(), Style::new()), (line, Style::new())],
-                });
-            }
+    for said in call.chat.said.iter().rev() {
+        lines.extend(message(said, call, usize::from(area.width), model).into_iter().rev());
+        if lines.len() >= wanted {
+            break;
         }
     }
     if lines.is_empty() {
-        canvas.put(area.x, area.y, area.width, "Nothing was written yet.", theme.quiet);
+        canvas.put(area.x, area.y, area.width, "Nothing was written yet.", model.theme.quiet);
     }
-    let room = usize::from(area.height);
     let back = call.chat.back.min(lines.len().saturating_sub(room));
-    let first = lines.len().saturating_sub(room + back);
-    for (index, pieces) in lines.iter().skip(first).take(room).enumerate() {
+    for (index, pieces) in lines.iter().skip(back).take(room).rev().enumerate() {
         let place = row(area, index as u16);
         canvas.pieces(place.x, place.y, place.width, pieces);
     }
+}
+
+/// A message as lines of at most `width` columns. All but the first are set in, so that none can pass for the
+/// message of somebody else.
+fn message(said: &Said, call: &Call, width: usize, model: &Model) -> Vec<Vec<Piece>> {
+    let who = if said.remote { call.peer.truncate(width / 2).to_string() } else { "you".to_owned() };
+    let name = format!("{who}:");
+    let width = width.saturating_sub(2);
+    let mut lines: Vec<Vec<Piece>> = Vec::new();
+    for (index, line) in said.lines.iter().enumerate() {
+        let text = if index == 0 { format!("{name} {line}") } else { line.to_string() };
+        for line in text::wrap(&text, width) {
+            let named = if lines.is_empty() { line.strip_prefix(&name) } else { None };
+            lines.push(match named {
+                Some(rest) => vec![(name.clone(), model.theme.strong), (rest.to_owned(), Style::new())],
+                None => vec![("  ".to_owned(), Style::new()), (line, Style::new())],
+            });
+        }
+    }
+    lines
+}
+
+/// How far back one can scroll.
+pub(super) fn furthest_back(model: &Model, call: &Call, area: Rect) -> usize {
+    let width = usize::from(inner(area).width);
+    let lines: usize = call.chat.said.iter().map(|said| message(said, call, width, model).len()).sum();
+    lines.saturating_sub(usize::from(area.height) / 2)
+}
+
+/// The panel without its margins.
+fn inner(area: Rect) -> Rect {
+    if is_beside(area) {
+        Rect { x: area.x + 2, width: area.width.saturating_sub(3), ..area }
+    } else {
+        Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area }
+    }
+}
+
+/// True when the panel stands beside the picture and not beneath it.
+fn is_beside(area: Rect) -> bool {
+    area.x > 0
 }

@@ -10,6 +10,9 @@ use super::parts::{Canvas, ago, clock, columns, footer, presence, row};
 use crate::history::{Direction, Entry, Outcome};
 use crate::text::{self, Shown};
 
+/// A header of fewer columns says less.
+const NARROW: u16 = 60;
+
 pub(super) fn draw(model: &Model, now: Now, area: Rect, canvas: &mut Canvas) -> Option<Position> {
     let places = layout::dashboard(model, area);
     header(model, now, places.header, canvas);
@@ -34,13 +37,16 @@ pub(super) fn draw(model: &Model, now: Now, area: Rect, canvas: &mut Canvas) -> 
 
 fn header(model: &Model, now: Now, area: Rect, canvas: &mut Canvas) {
     let theme = model.theme;
+    let narrow = area.width < NARROW;
     let (sign, word, style) = match &model.server {
         Server::Online => ("●", "online".to_owned(), theme.good),
         Server::Connecting => ("○", "connecting …".to_owned(), theme.quiet),
         Server::Down { retry, .. } => {
             let seconds = retry.saturating_sub(now.since_start).as_secs_f32().ceil();
-            ("✗", format!("OFFLINE, again in {seconds:.0} s"), theme.bad)
+            let again = if narrow { "" } else { ", again in" };
+            ("✗", format!("OFFLINE{again} {seconds:.0} s"), theme.bad)
         }
+        Server::Refused { .. } if narrow => ("✗", "REFUSED".to_owned(), theme.bad),
         Server::Refused { .. } => ("✗", "REFUSED by the server".to_owned(), theme.bad),
     };
     let missed = match model.missed() {
@@ -53,7 +59,7 @@ fn header(model: &Model, now: Now, area: Rect, canvas: &mut Canvas) {
     let names = room.saturating_sub(state);
     let mut x = canvas.put(area.x + 1, area.y, names, model.me.as_str(), theme.strong);
     let left = (area.x + 1 + names).saturating_sub(x);
-    if area.width >= 60 && left > 8 {
+    if !narrow && left > 8 {
         x = canvas.put(x, area.y, left, &format!(" on {}", model.address), theme.quiet);
     }
     x = canvas.put(x + 2, area.y, 2, sign, style);

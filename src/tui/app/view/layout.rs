@@ -94,7 +94,8 @@ pub(super) fn call(model: &Model, call: &Call, area: Rect) -> Calling {
             places.chat = Some(Rect::new(picture.right() - width, picture.y, width, picture.height));
             picture.width -= width;
         } else {
-            let height = (picture.height * 2 / 3).max(5).min(picture.height);
+            // A picture of a few rows shows nobody anything.
+            let height = if picture.height < 14 { picture.height } else { picture.height / 2 };
             picture.height -= height;
             places.chat = Some(Rect::new(picture.x, picture.bottom(), picture.width, height));
         }
@@ -126,7 +127,7 @@ pub(super) struct Ringing {
 }
 
 pub(super) fn incoming(model: &Model, incoming: &Incoming, area: Rect) -> Ringing {
-    let room = inside(area, 1, 0);
+    let room = if area.width < 50 { area } else { inside(area, 1, 0) };
     let width = room.width.min(60);
     let key = columns(incoming.key.as_str()).div_ceil(width.saturating_sub(6).max(1));
     let warning = if !incoming.first_contact {

@@ -121,6 +121,13 @@ pub(super) fn last_top(model: &Model) -> usize {
     model.reading.map_or(0, |what| reading::last_top(model, what, area))
 }
 
+/// How many lines of messages there are before the newest.
+pub(super) fn furthest_back(model: &Model) -> usize {
+    let Some(call) = &model.call else { return 0 };
+    let area = Rect::new(0, 0, model.size.0, model.size.1);
+    layout::call(model, call, area).chat.map_or(0, |panel| chat::furthest_back(model, call, panel))
+}
+
 fn is_small(area: Rect) -> bool {
     area.width < SMALLEST.0 || area.height < SMALLEST.1
 }

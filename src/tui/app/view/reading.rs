@@ -10,8 +10,11 @@ use super::layout;
 use super::parts::{Canvas, Piece, ago, hints, inside, row};
 use crate::text;
 
-/// Columns of the keys in help, of the names of figures.
-const LABELS: usize = 23;
+/// Columns of the keys in help, where there is room.
+const KEYS: usize = 23;
+
+/// Columns of the names of figures.
+const NAMES: usize = 16;
 
 pub(super) fn draw(model: &Model, what: Reading, now: Now, area: Rect, canvas: &mut Canvas) {
     let place = layout::reading(area);
@@ -57,6 +60,7 @@ fn lines(model: &Model, what: Reading, now: Option<Now>, width: usize) -> Vec<Ve
 /// The whole table of keys, the present place first.
 fn help(model: &Model, width: usize) -> Vec<Vec<Piece>> {
     let theme = model.theme;
+    let columns = (KEYS.min(width * 2 / 5), width);
     let here = match &model.call {
         Some(call) if call.is_over() => Context::Ended,
         Some(call) if call.is_dialing() => Context::Dialing,
@@ -72,29 +76,29 @@ fn help(model: &Model, width: usize) -> Vec<Vec<Piece>> {
         lines.push(vec![(context.title().to_owned(), theme.strong)]);
         for (line, keys) in model.keys.rows(context).filter(|(_, keys)| !keys.is_empty()) {
             let keys = keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-            labelled(&mut lines, &keys, line.help, width, theme.key);
+            labelled(&mut lines, &keys, line.help, columns, theme.key);
         }
         if matches!(context, Context::Chat | Context::Typing) {
             labelled(
                 &mut lines,
                 "Ctrl-W Ctrl-U",
                 "delete the word, the line before the cursor",
-                width,
+                columns,
                 theme.key,
             );
             labelled(
                 &mut lines,
                 "Ctrl-A Ctrl-E",
                 "to the beginning, to the end of the line",
-                width,
+                columns,
                 theme.key,
             );
         }
     }
     lines.push(Vec::new());
     lines.push(vec![("Mouse".to_owned(), theme.strong)]);
-    labelled(&mut lines, "click, twice", "select, call; buttons can be pressed", width, theme.key);
-    labelled(&mut lines, "wheel", "scroll", width, theme.key);
+    labelled(&mut lines, "click, twice", "select, call; buttons can be pressed", columns, theme.key);
+    labelled(&mut lines, "wheel", "scroll", columns, theme.key);
     lines
 }
 
@@ -117,9 +121,10 @@ fn figures(model: &Model, width: usize) -> Vec<Vec<Piece>> {
     let Some(call) = &model.call else { return Vec::new() };
     let theme = model.theme;
     let mut lines = vec![vec![(call.peer.to_string(), theme.strong)], Vec::new()];
-    let mut fact = |name: &str, value: String| labelled(&mut lines, name, &value, width, theme.quiet);
+    let columns = (NAMES.min(width / 2), width);
+    let mut fact = |name: &str, value: String| labelled(&mut lines, name, &value, columns, theme.quiet);
     if let Some(code) = &call.code {
-        fact("verification code", code.to_string());
+        fact("code", code.to_string());
         fact(
             "",
             "Read it to each other: if it is not the same on both sides, somebody listens in.".to_owned(),
@@ -156,9 +161,14 @@ fn figures(model: &Model, width: usize) -> Vec<Vec<Piece>> {
     lines
 }
 
-/// A label and what belongs to it, wrapped beside it.
-fn labelled(lines: &mut Vec<Vec<Piece>>, label: &str, value: &str, width: usize, style: Style) {
-    let column = LABELS.min(width / 2);
+/// A label in its columns and what belongs to it, wrapped beside it within all columns.
+fn labelled(
+    lines: &mut Vec<Vec<Piece>>,
+    label: &str,
+    value: &str,
+    (column, width): (usize, usize),
+    style: Style,
+) {
     let label = text::truncate(label, column.saturating_sub(1));
     let pad = " ".repeat(column.saturating_sub(text::width(&label)));
     for (index, line) in text::wrap(value, width.saturating_sub(column)).into_iter().enumerate() {
