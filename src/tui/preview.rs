@@ -65,6 +65,7 @@ pub async fn run<E: Send + 'static>(terminal: &mut Terminal, preview: Preview<E>
     }));
     let mut wish = Wish::default();
     let mut ticks = interval(preview.fps);
+    let began = Instant::now();
     let mut number = 0;
     let end = loop {
         tokio::select! {
@@ -77,6 +78,9 @@ pub async fn run<E: Send + 'static>(terminal: &mut Terminal, preview: Preview<E>
             },
             _ = ticks.tick() => {
                 if let Some(mut ready) = stage.leave() {
+                    // By the clock, so that a film keeps its speed on a terminal that does not.
+                    let due = (began.elapsed().as_secs_f64() * f64::from(preview.fps)) as u64;
+                    number = due.max(number + 1);
                     let modes = capabilities.modes();
                     ready.prepare(std::mem::take(&mut wish), |mode| {
                         let place = modes.iter().position(|&known| known == mode).map_or(0, |place| place + 1);
@@ -87,7 +91,6 @@ pub async fn run<E: Send + 'static>(terminal: &mut Terminal, preview: Preview<E>
                         (ready, done)
                     }));
                 }
-                number += 1;
             }
             done = stage.back() => match done {
                 Ok((back, Ok(()))) => stage = Place::At(back),

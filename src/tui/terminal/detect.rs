@@ -194,7 +194,12 @@ impl Probe {
         let kitty = self.direct == Some(true);
         found.yes("kitty graphics", kitty, if self.direct.is_some() { "asked" } else { "asked, no answer" });
         let shared_memory = kitty && self.shared == Some(true);
-        let how = if environment.ssh { "not over ssh" } else { "asked" };
+        let how = match self.shared {
+            Some(_) => "asked",
+            None if environment.ssh => "not over ssh",
+            None if in_tmux => "not through tmux",
+            None => "asked, no answer",
+        };
         found.yes("kitty shared memory", shared_memory, how);
         // Through tmux only what tmux lets pass; it does not say whether the terminal around it drew anything.
         let iterm2 = drawing.as_ref().is_some_and(Identity::iterm2)

@@ -88,6 +88,10 @@ impl Identity {
 
     /// From variables, where the terminal does not say its name.
     pub(super) fn of_environment(environment: &Environment) -> Option<Self> {
+        // GNU screen answers for itself and hides the terminal around it, whose variables are still there.
+        if environment.term.starts_with("screen") {
+            return None;
+        }
         let text = match environment.program.as_str() {
             "iTerm.app" => format!("iTerm2 {}", environment.program_version),
             program @ ("WezTerm" | "ghostty" | "mintty") => {
