@@ -4,7 +4,7 @@
 //! programs have as well; where it can be opened anew, that one is.
 
 use std::io;
-use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -26,7 +26,6 @@ impl Tty {
     /// The terminal on standard input and output.
     pub(super) fn open() -> Result<Self, Error> {
         use std::io::IsTerminal as _;
-        use std::os::fd::AsFd as _;
         let (stdin, stdout) = (io::stdin(), io::stdout());
         if !stdin.is_terminal() {
             return Err(Error::NotATerminal("input"));
@@ -189,6 +188,12 @@ impl Out {
 
     pub(super) fn set_open(&self, open: bool) {
         self.open.store(open, Ordering::Release);
+    }
+}
+
+impl AsFd for Out {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }
 
