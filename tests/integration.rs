@@ -36,6 +36,8 @@ mod layers;
 mod netns;
 #[path = "integration/peer_kill.rs"]
 mod peer_kill;
+#[path = "integration/real_terminals/mod.rs"]
+mod real_terminals;
 #[path = "integration/schema.rs"]
 mod schema;
 #[path = "integration/selftest.rs"]
@@ -44,3 +46,5 @@ mod selftest;
 mod server_kill;
 #[path = "integration/slow_terminal.rs"]
 mod slow_terminal;
+#[path = "integration/tmux_call.rs"]
+mod tmux_call;

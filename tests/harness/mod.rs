@@ -4,10 +4,12 @@
 //! types that deny what they do not know, `network` is a laboratory of hosts behind routers.
 //! Nothing here sleeps to wait for something: every wait is for an event, with a deadline.
 
+pub(crate) mod display;
 pub(crate) mod network;
 pub(crate) mod process;
 pub(crate) mod report;
 pub(crate) mod throttle;
+pub(crate) mod tmux;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

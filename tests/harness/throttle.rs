@@ -114,7 +114,9 @@ impl SlowTerminal {
 
     /// The end of the program, or a panic.
     pub(crate) fn finish(mut self, within: Duration) -> ExitStatus {
-        super::until(within, "the program in the slow terminal ends", || self.child.try_wait().expect("a child"))
+        super::until(within, "the program in the slow terminal ends", || {
+            self.child.try_wait().expect("a child")
+        })
     }
 }
 
@@ -237,7 +239,8 @@ fn picture(screen: &vt100::Screen) -> Option<VideoFrame> {
     let (rows, columns) = screen.size();
     let is_picture = |row: u16, column: u16| {
         screen.cell(row, column).is_some_and(|cell| {
-            matches!(cell.bgcolor(), vt100::Color::Rgb(..)) && lit(cell.contents().chars().next().unwrap_or(' '), 0, 0).is_some()
+            matches!(cell.bgcolor(), vt100::Color::Rgb(..))
+                && lit(cell.contents().chars().next().unwrap_or(' '), 0, 0).is_some()
         })
     };
     let inside = |row: &u16| (0..columns.get()).filter(|column| is_picture(*row, *column)).count() > 15;
