@@ -36,11 +36,17 @@ mod layers;
 mod netns;
 #[path = "integration/peer_kill.rs"]
 mod peer_kill;
+#[path = "integration/real_terminals/mod.rs"]
+mod real_terminals;
 #[path = "integration/schema.rs"]
 mod schema;
 #[path = "integration/selftest.rs"]
 mod selftest;
 #[path = "integration/server_kill.rs"]
 mod server_kill;
+#[path = "integration/slow_terminal.rs"]
+mod slow_terminal;
 #[path = "integration/terminal.rs"]
 mod terminal;
+#[path = "integration/tmux_call.rs"]
+mod tmux_call;

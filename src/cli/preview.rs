@@ -33,6 +33,9 @@ pub(super) async fn run(global: &Global, args: Preview) -> Result<Exit> {
     let mut source = tokio::task::spawn_blocking(move || spec::open_video(&args.video, format)).await??;
     let fps = source.format().fps;
     let mut terminal = Terminal::open(Options::SCREEN).await.map_err(unusable)?;
+    #[cfg(not(unix))]
+    let _ = (&mut terminal, &mut source, name, fps);
+    #[cfg(unix)]
     let end = preview::run(
         &mut terminal,
         preview::Preview {

@@ -5,6 +5,7 @@
 
 pub mod card;
 mod composition;
+#[cfg(unix)]
 pub mod preview;
 pub mod render;
 pub mod terminal;

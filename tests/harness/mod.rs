@@ -5,13 +5,16 @@
 //! `pty` runs a program in a terminal of ours.
 //! Nothing here sleeps to wait for something: every wait is for an event, with a deadline.
 
+pub(crate) mod display;
 pub(crate) mod network;
 pub(crate) mod process;
 pub(crate) mod pty;
 pub(crate) mod report;
+pub(crate) mod throttle;
+pub(crate) mod tmux;
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(crate) use process::{Home, Outcome, Process, Server, Signal};
 
@@ -21,6 +24,19 @@ pub(crate) const SOON: Duration = Duration::from_secs(15);
 /// What makes both sides send something that the other can measure.
 pub(crate) const MEASURED: [&str; 8] =
     ["--video", "pattern", "--audio", "tone", "--size", "320x180", "--fps", "25"];
+
+/// Looks again and again until there is what is wanted, or panics with `what` was waited for. For what gives no sign when it
+/// changes: a screen, a file, a process.
+pub(crate) fn until<T>(within: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + within;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "not within {within:?}: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
 
 /// A file of `tests/data`.
 pub(crate) fn data(name: &str) -> PathBuf {

@@ -13,6 +13,7 @@ mod guard;
 pub mod input;
 mod known;
 mod multiplexer;
+pub mod pace;
 #[cfg(unix)]
 mod reader;
 #[cfg(unix)]
@@ -23,6 +24,8 @@ mod shared_memory;
 mod tty;
 #[cfg(not(unix))]
 mod unsupported;
+#[cfg(unix)]
+pub mod writer;
 
 pub use capabilities::{Capabilities, Notification};
 pub use detect::Finding;
