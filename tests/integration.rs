@@ -38,6 +38,8 @@ mod netns;
 mod peer_kill;
 #[path = "integration/plain.rs"]
 mod plain;
+#[path = "integration/real_terminals/mod.rs"]
+mod real_terminals;
 #[path = "integration/schema.rs"]
 mod schema;
 #[path = "integration/selftest.rs"]
@@ -48,3 +50,5 @@ mod server_kill;
 mod slow_terminal;
 #[path = "integration/terminal.rs"]
 mod terminal;
+#[path = "integration/tmux_call.rs"]
+mod tmux_call;

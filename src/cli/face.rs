@@ -69,11 +69,15 @@ impl Face {
             Self::Plain => {
                 Front::start(scene.config, scene.output, scene.dial.is_none())?.attend(attendant).await
             }
+            #[cfg(unix)]
             Self::Screen => screen(scene, attendant).await,
+            #[cfg(not(unix))]
+            Self::Screen => Err(Usage::new("there is no screen on this system yet: use --plain").into()),
         }
     }
 }
 
+#[cfg(unix)]
 async fn screen(scene: Scene<'_>, attendant: &mut dyn Attendant) -> Result<()> {
     let settings = &scene.ground.settings;
     let render = match (scene.render, &settings.render) {

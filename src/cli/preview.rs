@@ -5,12 +5,11 @@ use anyhow::Result;
 use super::args::{Global, Preview};
 use super::doctor::unusable;
 use super::exit::Exit;
-use super::failure::{Device, Usage};
+use super::failure::Usage;
 use super::output::human;
 use crate::media::spec::{self, VideoSpec};
-use crate::media::{VideoFormat, WallTime};
-use crate::tui::preview::{self, End};
-use crate::tui::terminal::{Options, Signal, Terminal};
+use crate::media::{VideoFormat, VideoSource};
+use crate::tui::render::Mode;
 
 /// Runs the command.
 ///
@@ -30,19 +29,21 @@ pub(super) async fn run(global: &Global, args: Preview) -> Result<Exit> {
     };
     let name = human::clean(&args.video.to_string());
     // Before the terminal is taken: what is wrong with a source is said on the screen that stays.
-    let mut source = tokio::task::spawn_blocking(move || spec::open_video(&args.video, format)).await??;
+    let source = tokio::task::spawn_blocking(move || spec::open_video(&args.video, format)).await??;
+    show(name.to_string(), source, args.render).await
+}
+
+#[cfg(unix)]
+async fn show(name: String, mut source: Box<dyn VideoSource>, mode: Option<Mode>) -> Result<Exit> {
+    use super::failure::Device;
+    use crate::media::WallTime;
+    use crate::tui::preview::{self, End};
+    use crate::tui::terminal::{Options, Signal, Terminal};
+
     let fps = source.format().fps;
     let mut terminal = Terminal::open(Options::SCREEN).await.map_err(unusable)?;
-    let end = preview::run(
-        &mut terminal,
-        preview::Preview {
-            name: name.to_string(),
-            pictures: Box::new(move |number| source.frame(number, WallTime::now())),
-            fps,
-            mode: args.render,
-        },
-    )
-    .await;
+    let pictures = Box::new(move |number| source.frame(number, WallTime::now()));
+    let end = preview::run(&mut terminal, preview::Preview { name, pictures, fps, mode }).await;
     terminal.close();
     match end {
         End::Left => Ok(Exit::Ok),
@@ -51,4 +52,9 @@ pub(super) async fn run(global: &Global, args: Preview) -> Result<Exit> {
         End::Gone => Err(Device::new("the terminal is gone").into()),
         End::Source(error) => Err(error.into()),
     }
+}
+
+#[cfg(not(unix))]
+async fn show(_: String, _: Box<dyn VideoSource>, _: Option<Mode>) -> Result<Exit> {
+    Err(unusable(crate::tui::terminal::Error::Unsupported))
 }

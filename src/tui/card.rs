@@ -5,7 +5,7 @@
 use ratatui::layout::Rect;
 
 use super::composition::Composition;
-use super::render::Mode;
+use super::render::{Mode, Quality};
 use super::terminal::{Capabilities, Size};
 use crate::media::clock::WallTime;
 use crate::media::frame::VideoFrame;
@@ -52,7 +52,7 @@ pub fn draw(capabilities: &Capabilities, mode: Mode, size: Size, picture: u32) -
     }
     let mut composition =
         Composition::new(&capabilities.settings(Some(mode), picture), area, capabilities.synchronized);
-    composition.compose(&card(), area, None, false, &mut out);
+    composition.compose(&card(), area, None, Quality::default(), false, &mut out);
     out.extend_from_slice(format!("\x1b[0m\x1b[{};1H\r\n", size.rows).as_bytes());
     out
 }

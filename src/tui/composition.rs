@@ -55,6 +55,7 @@ impl Composition {
         frame: &VideoFrame,
         picture: Rect,
         line: Option<&str>,
+        quality: Quality,
         clear: bool,
         out: &mut Vec<u8>,
     ) {
@@ -69,7 +70,7 @@ impl Composition {
             self.known = true;
         }
         let mut next = Buffer::empty(self.area);
-        self.painter.update(frame, picture.intersection(self.area), Quality::default());
+        self.painter.update(frame, picture.intersection(self.area), quality);
         self.painter.place(&mut next);
         if let (Some(line), Some(row)) = (line, self.area.rows().next_back()) {
             next.set_stringn(row.x, row.y, line, usize::from(row.width), Style::new());

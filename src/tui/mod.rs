@@ -6,9 +6,13 @@
 pub mod app;
 pub mod card;
 mod composition;
+#[cfg(unix)]
 mod notify;
+#[cfg(unix)]
 pub mod preview;
 pub mod render;
+#[cfg(unix)]
 pub mod run;
+#[cfg(unix)]
 mod stage;
 pub mod terminal;

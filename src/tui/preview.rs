@@ -3,7 +3,6 @@
 //! Owns the loop of pictures and keys. Must not know where pictures come from: it pulls them by number, and is paced by
 //! the rate it was given. Driven by the command line.
 
-use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use crossterm::event::{KeyCode, KeyEventKind, KeyModifiers};
@@ -12,12 +11,17 @@ use tokio::task::JoinHandle;
 use tokio::time::{Interval, MissedTickBehavior};
 
 use super::composition::Composition;
-use super::render::{Mode, Settings};
-use super::terminal::{Input, Out, Signal, Terminal};
+use super::render::{Mode, Quality, Settings};
+use super::terminal::pace::PaceConfig;
+use super::terminal::writer::Writer;
+use super::terminal::{Input, Signal, Terminal};
 use crate::media::frame::VideoFrame;
 
 /// Figures in the status line are of this long.
 const WINDOW: Duration = Duration::from_secs(1);
+
+/// What is left to write at the end has this long.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Gives the picture for a tick, counted from 0; ticks are skipped when drawing is slower. `None`: none for this one.
 pub type Pictures<E> = Box<dyn FnMut(u64) -> Result<Option<VideoFrame>, E> + Send>;
@@ -50,6 +54,12 @@ pub enum End<E> {
 /// Shows the preview until it is left.
 pub async fn run<E: Send + 'static>(terminal: &mut Terminal, preview: Preview<E>) -> End<E> {
     let capabilities = terminal.capabilities().clone();
+    let pace = PaceConfig { fences: capabilities.answers, link: capabilities.link };
+    let Ok(writer) = Writer::start(terminal.out(), pace) else {
+        return End::Gone;
+    };
+    let told = writer.clone();
+    terminal.on_fence(move || told.reached());
     let mode = preview.mode.unwrap_or_else(|| capabilities.best());
     let settings = capabilities.settings(Some(mode), 1);
     let area = screen(terminal);
@@ -59,13 +69,14 @@ pub async fn run<E: Send + 'static>(terminal: &mut Terminal, preview: Preview<E>
         area,
         name: preview.name,
         pictures: preview.pictures,
-        out: terminal.out(),
         figures: Figures::new(Instant::now()),
         last: None,
     }));
     let mut wish = Wish::default();
     let mut ticks = interval(preview.fps);
+    let began = Instant::now();
     let mut number = 0;
+    let mut due = false;
     let end = loop {
         tokio::select! {
             input = terminal.next() => match on_input(&input) {
@@ -75,61 +86,81 @@ pub async fn run<E: Send + 'static>(terminal: &mut Terminal, preview: Preview<E>
                 Some(Reaction::Suspend) => terminal.suspend(),
                 None => {}
             },
-            _ = ticks.tick() => {
-                if let Some(mut ready) = stage.leave() {
-                    let modes = capabilities.modes();
-                    ready.prepare(std::mem::take(&mut wish), |mode| {
-                        let place = modes.iter().position(|&known| known == mode).map_or(0, |place| place + 1);
-                        capabilities.settings(modes.get(place).or(modes.first()).copied(), 1)
-                    });
-                    stage = Place::Away(tokio::task::spawn_blocking(move || {
-                        let done = ready.show(number);
-                        (ready, done)
-                    }));
+            _ = ticks.tick() => due = true,
+            ready = writer.until_ready(true), if due && stage.is_here() => {
+                if ready.is_err() {
+                    break End::Gone;
                 }
-                number += 1;
+                let Some(mut here) = stage.leave() else { continue };
+                due = false;
+                // By the clock, so that a film keeps its speed on a terminal that does not.
+                let by_clock = (began.elapsed().as_secs_f64() * f64::from(preview.fps)) as u64;
+                number = by_clock.max(number + 1);
+                let mut bytes = Vec::new();
+                if wish.mode || wish.area.is_some() {
+                    writer.repaint();
+                }
+                here.prepare(std::mem::take(&mut wish), &mut bytes, |mode| {
+                    let modes = capabilities.modes();
+                    let place = modes.iter().position(|&known| known == mode).map_or(0, |place| place + 1);
+                    capabilities.settings(modes.get(place).or(modes.first()).copied(), 1)
+                });
+                writer.begin();
+                let quality = writer.quality();
+                stage = Place::Away(tokio::task::spawn_blocking(move || {
+                    let drawn = here.draw(number, quality, &mut bytes).map(|()| bytes);
+                    (here, drawn)
+                }));
             }
-            done = stage.back() => match done {
-                Ok((back, Ok(()))) => stage = Place::At(back),
-                Ok((_, Err(Trouble::Source(error)))) => return End::Source(error),
+            back = stage.back() => match back {
+                Ok((here, Ok(bytes))) => {
+                    stage = Place::At(here);
+                    if !bytes.is_empty() {
+                        writer.frame(bytes, true);
+                    }
+                }
+                Ok((_, Err(error))) => break End::Source(error),
                 // A panic there has been told by the hook.
-                Ok((_, Err(Trouble::Terminal))) | Err(_) => return End::Gone,
+                Err(_) => break End::Gone,
             },
         }
     };
-    // Pictures in pixels may stay in the terminal's memory otherwise. One that is being written is not waited for.
-    if let Some(mut ready) = stage.leave() {
+    // Pictures in pixels may stay in the terminal's memory otherwise. One that is being drawn is not waited for.
+    if let Some(mut here) = stage.leave() {
         let mut bytes = Vec::new();
-        ready.composition.remove(&mut bytes);
-        // The terminal may be what went.
-        let _ = ready.out.write_all(&bytes);
+        here.composition.remove(&mut bytes);
+        writer.urgent(bytes);
     }
+    writer.flush_and_close(PATIENCE);
     end
 }
 
-/// Draws one picture after the other, on a thread where waiting for the source and the terminal is allowed.
+/// Draws one picture after the other, on a thread where waiting for the source is allowed.
 struct Stage<E> {
     composition: Composition,
     settings: Settings,
     area: Rect,
     name: String,
     pictures: Pictures<E>,
-    out: Out,
     figures: Figures,
     last: Option<VideoFrame>,
 }
 
-/// The stage on its return, and how drawing went.
-type Shown<E> = (Box<Stage<E>>, Result<(), Trouble<E>>);
+/// The stage on its return, and what it drew.
+type Drawn<E> = (Box<Stage<E>>, Result<Vec<u8>, E>);
 
-/// Where the stage is: a picture is begun only when the last one is written, so a slow terminal drops pictures.
+/// Where the stage is.
 enum Place<E> {
     At(Box<Stage<E>>),
-    Away(JoinHandle<Shown<E>>),
+    Away(JoinHandle<Drawn<E>>),
     Left,
 }
 
 impl<E> Place<E> {
+    fn is_here(&self) -> bool {
+        matches!(self, Self::At(_))
+    }
+
     /// The stage, when it is here.
     fn leave(&mut self) -> Option<Box<Stage<E>>> {
         match std::mem::replace(self, Self::Left) {
@@ -142,17 +173,12 @@ impl<E> Place<E> {
     }
 
     /// Comes back when the stage does. Cancel safe.
-    async fn back(&mut self) -> Result<Shown<E>, tokio::task::JoinError> {
+    async fn back(&mut self) -> Result<Drawn<E>, tokio::task::JoinError> {
         match self {
             Self::Away(drawing) => drawing.await,
             _ => std::future::pending().await,
         }
     }
-}
-
-enum Trouble<E> {
-    Source(E),
-    Terminal,
 }
 
 /// What the next picture has to begin with.
@@ -163,22 +189,19 @@ struct Wish {
 }
 
 impl<E> Stage<E> {
-    fn prepare(&mut self, wish: Wish, next: impl FnOnce(Mode) -> Settings) {
+    fn prepare(&mut self, wish: Wish, out: &mut Vec<u8>, next: impl FnOnce(Mode) -> Settings) {
         if let Some(area) = wish.area {
             self.area = area;
             self.composition.forget(area);
         }
         if wish.mode {
-            let mut bytes = Vec::new();
             self.settings = next(self.settings.mode);
-            self.composition.change(&self.settings, &mut bytes);
-            // Should it fail, the picture behind it fails too.
-            let _ = self.out.write_all(&bytes);
+            self.composition.change(&self.settings, out);
         }
     }
 
-    fn show(&mut self, number: u64) -> Result<(), Trouble<E>> {
-        if let Some(frame) = (self.pictures)(number).map_err(Trouble::Source)? {
+    fn draw(&mut self, number: u64, quality: Quality, out: &mut Vec<u8>) -> Result<(), E> {
+        if let Some(frame) = (self.pictures)(number)? {
             self.last = Some(frame);
         }
         let Some(frame) = &self.last else {
@@ -194,10 +217,8 @@ impl<E> Stage<E> {
             self.figures.kbps
         );
         let picture = Rect { height: self.area.height.saturating_sub(1), ..self.area };
-        let mut bytes = Vec::new();
-        self.composition.compose(frame, picture, Some(&line), true, &mut bytes);
-        self.out.write_all(&bytes).map_err(|_| Trouble::Terminal)?;
-        self.figures.count(bytes.len(), Instant::now());
+        self.composition.compose(frame, picture, Some(&line), quality, true, out);
+        self.figures.count(out.len(), Instant::now());
         Ok(())
     }
 }

@@ -5,11 +5,13 @@
 //! `pty` runs a program in a terminal of ours.
 //! Nothing here sleeps to wait for something: every wait is for an event, with a deadline.
 
+pub(crate) mod display;
 pub(crate) mod network;
 pub(crate) mod process;
 pub(crate) mod pty;
 pub(crate) mod report;
 pub(crate) mod throttle;
+pub(crate) mod tmux;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

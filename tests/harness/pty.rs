@@ -11,6 +11,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 use super::SOON;
 
@@ -59,6 +60,8 @@ struct State {
     output: Vec<u8>,
     /// The program's side is closed.
     closed: bool,
+    /// Nothing is read.
+    stalled: bool,
 }
 
 impl Shared {
@@ -194,6 +197,30 @@ impl Pty {
         unsafe { libc::kill(self.pid, signal) };
     }
 
+    /// Reads nothing any more, as a frozen connection does, and waits until no more fits in between.
+    pub(crate) fn stall(&self) {
+        self.shared.state().stalled = true;
+        let end = Instant::now() + SOON;
+        let master = self.master.as_ref().expect("not hung up").as_raw_fd();
+        let mut name = [0; 128];
+        // SAFETY: ptsname_r ends the name within its length when it returns 0; the descriptor is nobody else's.
+        let slave = unsafe {
+            assert_eq!(libc::ptsname_r(master, name.as_mut_ptr(), name.len()), 0);
+            let slave = libc::open(name.as_ptr(), libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC);
+            assert!(slave >= 0, "the program's side of the pty");
+            OwnedFd::from_raw_fd(slave)
+        };
+        let has_room = || {
+            let mut asked = libc::pollfd { fd: slave.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
+            // SAFETY: one pollfd, as said.
+            unsafe { libc::poll(&raw mut asked, 1, 0) != 0 }
+        };
+        while has_room() {
+            assert!(Instant::now() < end, "the program does not fill the pty");
+            thread::yield_now();
+        }
+    }
+
     /// Takes the terminal away, as closing its window does.
     pub(crate) fn hang_up(&mut self) {
         self.master = None;
@@ -219,7 +246,7 @@ impl Pty {
         let (state, _) = self
             .shared
             .changed
-            .wait_timeout_while(self.shared.state(), SOON, |state| !state.closed)
+            .wait_timeout_while(self.shared.state(), SOON, |state| !state.closed && !state.stalled)
             .unwrap_or_else(PoisonError::into_inner);
         drop(state);
         self.exited.expect("it ended")
@@ -273,6 +300,10 @@ fn read(mut master: File, woken: &PipeReader, shared: &Shared, answers: &[Answer
             events: libc::POLLIN,
             revents: 0,
         });
+        if shared.state().stalled {
+            // poll leaves out what is negative.
+            asked[0].fd = -1;
+        }
         // SAFETY: two pollfds, as said.
         if unsafe { libc::poll(asked.as_mut_ptr(), 2, -1) } < 0 || asked[1].revents != 0 {
             return;

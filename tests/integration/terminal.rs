@@ -1,5 +1,6 @@
 //! The terminal as letsmeet takes it and gives it back, through a real pty.
 
+use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -7,9 +8,9 @@ use std::time::{Duration, Instant};
 use letsmeet::tui::terminal::{Options, Terminal};
 use serde_json::Value;
 
-use crate::harness::Home;
 use crate::harness::process::LETSMEET;
 use crate::harness::pty::{Answer, MODERN, PLAIN, Pty, SILENT};
+use crate::harness::{Home, SOON};
 
 const PREVIEW: [&str; 5] = ["preview", "--video", "pattern", "--size", "160x90"];
 
@@ -84,6 +85,18 @@ fn signals_that_end_the_process_give_the_terminal_back_first() {
         assert_eq!(pty.wait_exit().code(), Some(code), "signal {signal}");
         assert_given_back(&pty);
     }
+}
+
+#[test]
+fn a_terminal_that_reads_nothing_does_not_hold_up_the_end() {
+    let home = Home::new();
+    let mut pty = preview(&home, PLAIN);
+    pty.stall();
+    let began = Instant::now();
+    pty.signal(libc::SIGTERM);
+    assert_eq!(pty.wait_exit().code(), Some(143));
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert!(pty.is_cooked(), "the settings are back all the same");
 }
 
 #[test]
@@ -168,6 +181,36 @@ fn a_terminal_that_goes_away_ends_the_process_without_a_busy_loop() {
 }
 
 #[test]
+fn a_fence_is_told_beside_the_keys() {
+    const CHILD: &str = "LETSMEET_TEST_FENCE";
+    if std::env::var_os(CHILD).is_some() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let terminal = Terminal::open(Options::SCREEN).await.expect("a terminal");
+            let (reached, fence) = std::sync::mpsc::channel();
+            terminal.on_fence(move || reached.send(()).expect("somebody waits"));
+            terminal.out().write_all(b"\x1b[5n\x1b[5n").expect("written");
+            for _ in 0..2 {
+                fence.recv_timeout(SOON).expect("the answer");
+            }
+            terminal.close();
+            println!("two fences");
+        });
+        return;
+    }
+    let mut pty = Pty::start(again("a_fence_is_told_beside_the_keys", CHILD), 80, 24, MODERN);
+    assert!(pty.wait_exit().success(), "{}", pty.contents());
+    assert!(pty.contents().contains("two fences"));
+}
+
+/// This test once more, in a process of its own, with `variable` set.
+fn again(test: &str, variable: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("the test's own program"));
+    command.args(["--exact", &format!("terminal::{test}"), "--nocapture"]).env(variable, "1");
+    command
+}
+
+#[test]
 fn a_panic_gives_the_terminal_back_before_its_message() {
     const CHILD: &str = "LETSMEET_TEST_PANIC";
     if std::env::var_os(CHILD).is_some() {
@@ -177,10 +220,8 @@ fn a_panic_gives_the_terminal_back_before_its_message() {
             panic!("as the test asked for");
         });
     }
-    let mut command = Command::new(std::env::current_exe().expect("the test's own program"));
-    command.args(["--exact", "terminal::a_panic_gives_the_terminal_back_before_its_message", "--nocapture"]);
-    command.env(CHILD, "1");
-    let mut pty = Pty::start(command, 80, 24, MODERN);
+    let mut pty =
+        Pty::start(again("a_panic_gives_the_terminal_back_before_its_message", CHILD), 80, 24, MODERN);
     assert!(!pty.wait_exit().success());
     let output = pty.output();
     let place = |part: &[u8]| {

@@ -191,10 +191,22 @@ impl Probe {
         let (depth, how) = self.depth(environment, multiplexer, modern);
         found.add("colours", depth_name(depth).to_owned(), how);
 
-        let kitty = self.direct == Some(true);
-        found.yes("kitty graphics", kitty, if self.direct.is_some() { "asked" } else { "asked, no answer" });
+        // Through tmux they have to be drawn in placeholder cells, which can't be asked for.
+        let placed = !in_tmux || drawing.as_ref().is_some_and(Identity::placeholders);
+        let kitty = self.direct == Some(true) && placed;
+        let how = match self.direct {
+            Some(_) if !placed => "asked, but not in the cells that tmux needs",
+            Some(_) => "asked",
+            None => "asked, no answer",
+        };
+        found.yes("kitty graphics", kitty, how);
         let shared_memory = kitty && self.shared == Some(true);
-        let how = if environment.ssh { "not over ssh" } else { "asked" };
+        let how = match self.shared {
+            Some(_) => "asked",
+            None if environment.ssh => "not over ssh",
+            None if in_tmux => "not through tmux",
+            None => "asked, no answer",
+        };
         found.yes("kitty shared memory", shared_memory, how);
         // Through tmux only what tmux lets pass; it does not say whether the terminal around it drew anything.
         let iterm2 = drawing.as_ref().is_some_and(Identity::iterm2)

@@ -18,6 +18,8 @@ pub(super) struct Known {
     sextants: Option<[u32; 2]>,
     /// Shows iTerm2's inline images from this version on.
     iterm2: Option<[u32; 2]>,
+    /// Draws kitty's images in placeholder cells from this version on, which is how they pass through tmux.
+    placeholders: Option<[u32; 2]>,
     /// How it is asked for a desktop notification.
     pub(super) notification: Notification,
     /// It has 24-bit colour and UTF-8 in every version that gives this name.
@@ -32,6 +34,7 @@ const fn known(name: &'static str) -> Known {
         octants: None,
         sextants: None,
         iterm2: None,
+        placeholders: None,
         notification: Notification::None,
         modern: true,
     }
@@ -41,6 +44,7 @@ const TABLE: &[Known] = &[
     Known {
         octants: Some([0, 40]),
         sextants: Some([0, 20]),
+        placeholders: Some([0, 28]),
         notification: Notification::Osc99,
         ..known("kitty")
     },
@@ -50,7 +54,13 @@ const TABLE: &[Known] = &[
         notification: Notification::Osc777,
         ..known("foot")
     },
-    Known { octants: Some([1, 2]), sextants: ANY, notification: Notification::Osc777, ..known("ghostty") },
+    Known {
+        octants: Some([1, 2]),
+        sextants: ANY,
+        placeholders: ANY,
+        notification: Notification::Osc777,
+        ..known("ghostty")
+    },
     // VTE counts 0.78.2 as 7802.
     Known { octants: Some([7800, 0]), sextants: Some([6200, 0]), ..known("vte") },
     Known { sextants: ANY, iterm2: ANY, notification: Notification::Osc777, ..known("wezterm") },
@@ -88,6 +98,10 @@ impl Identity {
 
     /// From variables, where the terminal does not say its name.
     pub(super) fn of_environment(environment: &Environment) -> Option<Self> {
+        // GNU screen answers for itself and hides the terminal around it, whose variables are still there.
+        if environment.term.starts_with("screen") {
+            return None;
+        }
         let text = match environment.program.as_str() {
             "iTerm.app" => format!("iTerm2 {}", environment.program_version),
             program @ ("WezTerm" | "ghostty" | "mintty") => {
@@ -117,6 +131,10 @@ impl Identity {
 
     pub(super) fn iterm2(&self) -> bool {
         self.has(|row| row.iterm2)
+    }
+
+    pub(super) fn placeholders(&self) -> bool {
+        self.has(|row| row.placeholders)
     }
 
     /// True when this is tmux, of at least `version`.

@@ -5,15 +5,15 @@
 //! thread that usually writes may be the one that hangs.
 
 use std::os::fd::{AsRawFd as _, OwnedFd};
-use std::sync::{Arc, Mutex, Once, TryLockError};
+use std::sync::{Arc, Mutex, Once, TryLockError, mpsc};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use super::tty;
 
-/// A terminal that reads nothing for this long gets its settings back without the farewell.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// A terminal that reads nothing for this long loses what waits for it; twice as long, and it misses the farewell.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// What it takes to give the terminal back.
 pub(super) struct Record {
@@ -80,14 +80,34 @@ pub(super) fn restore() -> bool {
     };
     record.out.set_open(false);
     let _quiet = StopsBlocked::new();
-    let (input, output) = (record.input.as_raw_fd(), record.output.as_raw_fd());
-    // A terminal that is gone or does not read can't be told anything; its settings still count.
-    let _ = tty::write_within(output, &record.farewell, PATIENCE);
+    let input = record.input.as_raw_fd();
+    say_farewell(&record);
     // What was typed or answered and not read is not for the shell.
     // SAFETY: the file is open.
     unsafe { libc::tcflush(input, libc::TCIFLUSH) };
     let _ = tty::set(input, &record.settings);
     true
+}
+
+/// Writes the farewell, on a thread of its own: while another write waits for a terminal that does not read, this one
+/// waits behind it, whatever poll says. When it does not come through, the output that waits is thrown away; when even
+/// that does not help, or the terminal is gone, the settings still count.
+fn say_farewell(record: &Record) {
+    let (fd, farewell) = (Arc::clone(&record.output), record.farewell.clone());
+    let (sender, said) = mpsc::sync_channel(1);
+    let thread = std::thread::Builder::new().name("farewell".into()).spawn(move || {
+        // Nobody waits any longer when the time is up.
+        let _ = sender.send(tty::write_within(fd.as_raw_fd(), &farewell, 2 * PATIENCE));
+    });
+    let fd = record.output.as_raw_fd();
+    if thread.is_err() {
+        // No more threads in this process: as well as it goes.
+        let _ = tty::write_within(fd, &record.farewell, PATIENCE);
+    } else if said.recv_timeout(PATIENCE).is_err() {
+        // SAFETY: the file is open.
+        unsafe { libc::tcflush(fd, libc::TCOFLUSH) };
+        let _ = said.recv_timeout(PATIENCE);
+    }
 }
 
 /// While this lives, changing the terminal from the background does not stop the process.

@@ -1,16 +1,19 @@
 //! The tty's file: its settings, its size, and writes that come to an end.
 //!
-//! Owns every system call on the terminal but reading. Never sets it non-blocking: that is a property of the open
-//! file, which the shell and other programs have as well.
+//! Owns every system call on the terminal but reading. Never sets the open file non-blocking that the shell and other
+//! programs have as well; where it can be opened anew, that one is.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::detect::Window;
 use super::error::Error;
+
+/// How long a write waits at a time for a terminal that has no room, before it looks again what has become of it.
+const TURN: Duration = Duration::from_millis(50);
 
 /// Both ends of the terminal, copies of standard input and output.
 #[derive(Debug)]
@@ -23,7 +26,6 @@ impl Tty {
     /// The terminal on standard input and output.
     pub(super) fn open() -> Result<Self, Error> {
         use std::io::IsTerminal as _;
-        use std::os::fd::AsFd as _;
         let (stdin, stdout) = (io::stdin(), io::stdout());
         if !stdin.is_terminal() {
             return Err(Error::NotATerminal("input"));
@@ -35,7 +37,11 @@ impl Tty {
             let fd = fd.try_clone_to_owned().map_err(|source| Error::Io { what: "open", source })?;
             Ok(Arc::new(fd))
         };
-        Ok(Self { input: copy(stdin.as_fd())?, output: copy(stdout.as_fd())? })
+        let output = match reopened(stdout.as_raw_fd()) {
+            Some(fd) => Arc::new(fd),
+            None => copy(stdout.as_fd())?,
+        };
+        Ok(Self { input: copy(stdin.as_fd())?, output })
     }
 
     /// The settings now.
@@ -63,6 +69,31 @@ impl Tty {
             return Window::default();
         }
         Window { columns: size.ws_col, rows: size.ws_row, width: size.ws_xpixel, height: size.ws_ypixel }
+    }
+}
+
+/// The terminal `fd` opened anew and non-blocking, so that a write to one that reads nothing can be given up: no other
+/// program has this open file. `None` where it has no name, or belongs to somebody else (after su).
+fn reopened(fd: RawFd) -> Option<OwnedFd> {
+    let mut name = [0; 256];
+    let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_NONBLOCK | libc::O_CLOEXEC;
+    // SAFETY: ttyname_r ends the name within its length when it returns 0; the new descriptor is nobody else's;
+    // fstat fills what is compared when it returns 0.
+    unsafe {
+        if libc::ttyname_r(fd, name.as_mut_ptr(), name.len()) != 0 {
+            return None;
+        }
+        let new = libc::open(name.as_ptr(), flags);
+        if new < 0 {
+            return None;
+        }
+        let new = OwnedFd::from_raw_fd(new);
+        let device = |fd: RawFd| {
+            let mut about = std::mem::MaybeUninit::<libc::stat>::uninit();
+            (libc::fstat(fd, about.as_mut_ptr()) == 0).then(|| about.assume_init().st_rdev)
+        };
+        // In a container the name may be that of another terminal.
+        (device(fd).is_some() && device(fd) == device(new.as_raw_fd())).then_some(new)
     }
 }
 
@@ -116,7 +147,8 @@ pub(super) fn write_within(fd: RawFd, mut bytes: &[u8], within: Duration) -> io:
         if left.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        if wait(fd, libc::POLLOUT, left)? == 0 {
+        // In turns: output that is thrown away makes room without a word to who waits for it.
+        if wait(fd, libc::POLLOUT, left.min(TURN))? == 0 {
             continue;
         }
         let written = write(fd, bytes)?;
@@ -139,9 +171,6 @@ fn write(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
         }
     }
 }
-
-/// How long a write waits at a time for a terminal that another program has made non-blocking.
-const TURN: Duration = Duration::from_millis(100);
 
 /// Where drawing goes. Cheap to copy, usable from any thread, waits for a slow terminal.
 ///

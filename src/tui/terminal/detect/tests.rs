@@ -108,6 +108,9 @@ fn tmux_says_what_it_knows_of_the_terminal_around_it() {
     assert!(found.settings(None, 1).tmux, "what kitty shall see has to pass through tmux");
     assert!(!found.settings(Some(Mode::Octant), 1).tmux);
 
+    let old = Multiplexer { outer: Some("kitty(0.26.5)".into()), ..open.clone() };
+    assert_eq!(detect(&answers, &inside, Some(&old)).best(), Mode::Sextant, "it has no placeholder cells");
+
     let sixel = "\x1bP>|tmux 3.4\x1b\\\x1b[?1;2;4c";
     let found = detect(sixel, &inside, Some(&Multiplexer { passthrough: false, ..open }));
     assert_eq!((found.best(), found.sixel), (Mode::Sixel, Some(256)));

@@ -1,0 +1,104 @@
+//! A call as two people see it, each in a terminal: login, incoming call, accept, code, mute, chat, hang up, and the
+//! terminal afterwards as it was before.
+
+use std::time::Duration;
+
+use crate::harness::process::LETSMEET;
+use crate::harness::tmux::{Pane, Tmux};
+use crate::harness::{Home, SOON, Server};
+
+const SIZE: (u16, u16) = (80, 24);
+
+/// What the screens say, in any case of letters.
+mod words {
+    /// The dashboard, with nobody calling.
+    pub(super) const DASHBOARD: &str = "alice";
+    /// Beside the caller's name on the callee's screen.
+    pub(super) const INCOMING: &str = "calling";
+    /// Before the verification code.
+    pub(super) const CODE: &str = "code ";
+    /// The other side's microphone is off.
+    pub(super) const MUTED: &str = "muted";
+    /// The shell is back.
+    pub(super) const OVER: &str = "exit status 0";
+}
+
+/// Keys, by tmux's names.
+mod keys {
+    pub(super) const ACCEPT: &[&str] = &["a"];
+    pub(super) const MUTE: &[&str] = &["m"];
+    pub(super) const CHAT: &[&str] = &["c"];
+    pub(super) const SEND: &[&str] = &["Enter"];
+    pub(super) const CLOSE_CHAT: &[&str] = &["Escape"];
+    pub(super) const HANG_UP: &[&str] = &["q"];
+    pub(super) const QUIT: &[&str] = &["q"];
+}
+
+/// The verification code on a screen: the letters and digits after its word.
+fn code(screen: &str) -> Option<String> {
+    let rest = &screen[screen.find(words::CODE)? + words::CODE.len()..];
+    let code: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+    (code.len() >= 4).then_some(code)
+}
+
+/// The command, then its exit status as a line that no screen of letsmeet shows.
+fn start(pane: &Pane<'_>, args: &str) {
+    pane.run(&format!("stty -a > before; {LETSMEET} {args}; echo exit status $?; stty -a > after"));
+}
+
+fn assert_restored(pane: &Pane<'_>, home: &Home) {
+    pane.wait_for(words::OVER, SOON);
+    pane.wait("the prompt again", SOON, |screen| screen.trim_end().ends_with('$').then_some(()));
+    assert_eq!(
+        pane.display("#{alternate_on} #{cursor_flag} #{mouse_any_flag}"),
+        "0 1 0",
+        "alternate screen, cursor, mouse"
+    );
+    let modes = |name: &str| std::fs::read_to_string(home.path().join(name)).expect("what stty says");
+    assert_eq!(modes("before"), modes("after"), "the modes of the terminal");
+}
+
+#[test]
+fn two_people_in_tmux_call_accept_compare_codes_mute_write_and_hang_up() {
+    let server = Server::start();
+    let tmux = Tmux::start();
+    let (at_alice, at_bob) = (Home::new(), Home::new());
+    let alice = tmux.pane("alice", SIZE, &at_alice.command(&[]));
+    let bob = tmux.pane("bob", SIZE, &at_bob.command(&[]));
+    let media = "--video pattern --audio tone";
+    start(&alice, &format!("login --name alice --server {} {media}", server.url()));
+    alice.wait_for(words::DASHBOARD, SOON);
+    alice.wait("the alternate screen", SOON, |_| (alice.display("#{alternate_on}") == "1").then_some(()));
+
+    start(&bob, &format!("call alice --name bob --server {} {media}", server.url()));
+    alice.wait("an incoming call of bob", SOON, |screen| {
+        let screen = screen.to_lowercase();
+        (screen.contains("bob") && screen.contains(words::INCOMING)).then_some(())
+    });
+    alice.keys(keys::ACCEPT);
+    let long = SOON + Duration::from_secs(10);
+    let seen = alice.wait("a verification code", long, code);
+    assert_eq!(bob.wait("a verification code", long, code), seen, "both see the same code");
+
+    alice.keys(keys::MUTE);
+    bob.wait_for(words::MUTED, SOON);
+    alice.keys(keys::MUTE);
+    bob.wait("that alice is heard again", SOON, |screen| {
+        (!screen.to_lowercase().contains(words::MUTED)).then_some(())
+    });
+
+    bob.keys(keys::CHAT);
+    bob.text("the soup is ready");
+    bob.keys(keys::SEND);
+    alice.wait_for("the soup is ready", SOON);
+    bob.keys(keys::CLOSE_CHAT);
+
+    bob.wait("the keys of the call", SOON, |screen| (code(screen).is_some()).then_some(()));
+    bob.keys(keys::HANG_UP);
+    assert_restored(&bob, &at_bob);
+    alice.wait("the call over", SOON, |screen| code(screen).is_none().then_some(()));
+    alice.keys(&["Enter"]);
+    alice.wait_for(words::DASHBOARD, SOON);
+    alice.keys(keys::QUIT);
+    assert_restored(&alice, &at_alice);
+}
