@@ -51,7 +51,7 @@ pub struct Start {
     pub me: String,
     /// The server, as a person knows it.
     pub server: String,
-    /// Call this name at once and leave when that call is over.
+    /// The one call that this is about: somebody else dials it, and the screen is left when it is over.
     pub dial: Option<String>,
     /// The keys.
     pub keys: Keymap,

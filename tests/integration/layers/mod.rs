@@ -81,7 +81,6 @@ const HOMES: &[(&str, &[&str])] = &[
     ("anyhow", &["cli", "main"]),
     ("ratatui", &["tui"]),
     ("crossterm", &["tui"]),
-    ("vte", &["tui::terminal"]),
     ("flate2", &["tui::render"]),
     ("fast_image_resize", &["tui::render"]),
 ];

@@ -29,6 +29,9 @@ impl Model {
                 if let Some(ours) = self.call.as_mut().filter(|ours| ours.is_dialing()) {
                     ours.id = Some(call);
                     ours.peer = Shown::new(&to);
+                    if matches!(ours.phase, Phase::Waiting) {
+                        ours.enter(Phase::Calling, now.since_start);
+                    }
                 }
             }
             Event::Incoming { call, from, key, first_contact } => {
@@ -81,11 +84,6 @@ impl Model {
         }
         self.server = Server::Online;
         self.next_refresh = now.since_start;
-        if let Some(call) = self.call.as_mut().filter(|call| matches!(call.phase, Phase::Waiting)) {
-            call.enter(Phase::Calling, now.since_start);
-            let to = call.name.clone();
-            self.out.push(Action::Command(crate::session::Command::Dial { to }));
-        }
     }
 
     fn incoming(&mut self, call: CallId, name: String, key: &str, first_contact: bool, now: Now) {

@@ -200,7 +200,7 @@ pub(super) fn presence(state: PresenceState) -> (&'static str, &'static str) {
 pub(super) fn phase(call: &Call) -> &'static str {
     match call.phase {
         _ if call.hanging_up && !call.is_over() => "hanging up …",
-        Phase::Waiting => "waiting for the server …",
+        Phase::Waiting => "waiting …",
         Phase::Calling => "calling …",
         Phase::Ringing => "it rings …",
         Phase::Connecting => "connecting …",
