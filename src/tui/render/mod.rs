@@ -21,6 +21,18 @@ use ratatui::layout::Rect;
 
 use crate::media::frame::VideoFrame;
 
+/// The painter that draws in the mode of `settings`.
+#[must_use]
+pub fn painter(settings: &Settings) -> Box<dyn Painter> {
+    match settings.mode {
+        // Until this branch meets the one with the pixel modes, they are drawn as half blocks.
+        Mode::Kitty | Mode::Iterm2 | Mode::Sixel => {
+            Box::new(cells::Cells::new(&Settings { mode: Mode::Half, ..settings.clone() }))
+        }
+        _ => Box::new(cells::Cells::new(settings)),
+    }
+}
+
 /// One picture on the screen, drawn in one mode.
 ///
 /// [`Painter::update`] takes a new frame; [`Painter::place`] may be called any number of times after it, once for each time

@@ -20,11 +20,10 @@ pub(super) fn change(out: &mut Vec<u8>, pen: &mut Option<Pen>, cell: &Cell, dept
     let mut wanted = Pen { fg: lower(cell.fg, depth), bg: lower(cell.bg, depth), modifier: cell.modifier };
     let Some(now) = *pen else {
         out.extend_from_slice(b"\x1b[");
-        let start = out.len();
+        out.push(b'0');
+        out.push(b';');
         from_reset(out, wanted);
-        if out.len() > start {
-            out.splice(start..start, *b"0;");
-        }
+        out.pop();
         out.push(b'm');
         *pen = Some(wanted);
         return;
@@ -172,7 +171,9 @@ fn lower(colour: Color, depth: Depth) -> Color {
         (Depth::Monochrome, _) => Color::Reset,
         (Depth::Indexed256, Color::Rgb(r, g, b)) => Color::Indexed(nearest_of_256([r, g, b])),
         (Depth::Indexed16, Color::Rgb(r, g, b)) => Color::Indexed(nearest_of_16([r, g, b])),
-        (Depth::Indexed16, Color::Indexed(index)) if index > 15 => Color::Indexed(nearest_of_16(rgb_of_256(index))),
+        (Depth::Indexed16, Color::Indexed(index)) if index > 15 => {
+            Color::Indexed(nearest_of_16(rgb_of_256(index)))
+        }
         (_, colour) => colour,
     }
 }

@@ -90,14 +90,16 @@ impl Scales {
             Shown::Nothing => f32::INFINITY,
             Shown::Flat(paint) => paint.error(mean),
             Shown::Glyph { shape, outside, fg, bg } => {
-                let sum: [f32; 3] = std::array::from_fn(|channel| sums.shapes[usize::from(shape)][channel][lane]);
+                let sum: [f32; 3] =
+                    std::array::from_fn(|channel| sums.shapes[usize::from(shape)][channel][lane]);
                 let part = set.shapes[usize::from(shape)].part;
                 let (inner, outer) = if outside { (bg, fg) } else { (fg, bg) };
                 let mut error = 0.0;
                 for channel in 0..3 {
                     let inner = f32::from(inner.rgb[channel]) - mean[channel];
                     let outer = f32::from(outer.rgb[channel]) - mean[channel];
-                    error += part * inner * inner + (1.0 - part) * outer * outer - 2.0 * (inner - outer) * sum[channel];
+                    error += part * inner * inner + (1.0 - part) * outer * outer
+                        - 2.0 * (inner - outer) * sum[channel];
                 }
                 error / 3.0
             }

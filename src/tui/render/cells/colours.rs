@@ -138,7 +138,8 @@ mod tests {
 
     #[test]
     fn the_nearest_of_256_is_nearest() {
-        for wanted in [[0, 0, 0], [255, 255, 255], [12, 12, 12], [47, 48, 49], [114, 115, 116], [200, 10, 90]] {
+        for wanted in [[0, 0, 0], [255, 255, 255], [12, 12, 12], [47, 48, 49], [114, 115, 116], [200, 10, 90]]
+        {
             let best = (16..=255).map(|index| distance(rgb_of_256(index), wanted)).min();
             assert_eq!(Some(distance(rgb_of_256(nearest_of_256(wanted)), wanted)), best, "{wanted:?}");
         }

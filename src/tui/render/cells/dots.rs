@@ -66,7 +66,9 @@ impl Dots {
         match self.mode {
             Mode::Octant => octant(mask),
             Mode::Sextant => sextant(mask),
-            Mode::Quadrant => octant((mask & 1) * 0x05 | (mask >> 1 & 1) * 0x0a | (mask >> 2 & 1) * 0x50 | (mask >> 3 & 1) * 0xa0),
+            Mode::Quadrant => octant(
+                (mask & 1) * 0x05 | (mask >> 1 & 1) * 0x0a | (mask >> 2 & 1) * 0x50 | (mask >> 3 & 1) * 0xa0,
+            ),
             Mode::Braille => braille(mask),
             Mode::Ascii if self.depth == Depth::Monochrome => char::from(mask.clamp(b' ', b'~')),
             Mode::Ascii => ' ',
@@ -75,7 +77,14 @@ impl Dots {
     }
 
     /// The dots that are lighter than the pattern; a dot turns only when it is so by a margin.
-    fn mask(&self, dots: &[Dot], column: usize, row: usize, shown: Dotted, light: impl Fn(&Dot) -> f32) -> u8 {
+    fn mask(
+        &self,
+        dots: &[Dot],
+        column: usize,
+        row: usize,
+        shown: Dotted,
+        light: impl Fn(&Dot) -> f32,
+    ) -> u8 {
         let (columns, rows) = self.grid();
         let margin = if shown.known { self.threshold.max(0.0).sqrt() } else { 0.0 };
         let mut mask = 0;
@@ -93,7 +102,12 @@ impl Dots {
         let peak = mean.into_iter().fold(1.0, f32::max);
         let ink = mean.map(|channel| channel.max(0.0) * 255.0 / peak);
         let fg = match shown.fg {
-            Some(paint) if shown.known && paint.error(ink) * (peak / 255.0).powi(2) <= self.threshold.max(1.0) * 4.0 => paint,
+            Some(paint)
+                if shown.known
+                    && paint.error(ink) * (peak / 255.0).powi(2) <= self.threshold.max(1.0) * 4.0 =>
+            {
+                paint
+            }
             _ => Paint::nearest(ink, self.depth),
         };
         let light = |dot: &Dot| dot.iter().copied().fold(0.0, f32::max);
@@ -137,7 +151,10 @@ impl Dots {
         let error = |ink: &(u8, f32, f32)| (ink.1 - upper).powi(2) + (ink.2 - lower).powi(2);
         let best = INK.iter().min_by(|a, b| error(a).total_cmp(&error(b))).unwrap_or(&INK[0]);
         let slack = self.threshold.max(0.0) / (255.0 * 255.0);
-        let held = INK.iter().find(|ink| shown.known && ink.0 == shown.mask).filter(|ink| error(ink) <= error(best) + slack);
+        let held = INK
+            .iter()
+            .find(|ink| shown.known && ink.0 == shown.mask)
+            .filter(|ink| error(ink) <= error(best) + slack);
         Dotted { mask: held.unwrap_or(best).0, known: true, ..Dotted::default() }
     }
 }
@@ -215,7 +232,11 @@ impl Mix {
     /// The best mix for a colour, from a table of 16 levels a channel.
     fn of(dot: Dot) -> Self {
         static MIXES: LazyLock<Vec<Mix>> = LazyLock::new(|| {
-            (0..4096).map(|index| Mix::best([index >> 8, index >> 4 & 15, index & 15].map(|level| level as f32 * 17.0))).collect()
+            (0..4096)
+                .map(|index| {
+                    Mix::best([index >> 8, index >> 4 & 15, index & 15].map(|level| level as f32 * 17.0))
+                })
+                .collect()
         });
         let [r, g, b] = dot.map(|channel| usize::from(((channel + 8.5) / 17.0) as u8).min(15));
         MIXES[r << 8 | g << 4 | b]
@@ -259,7 +280,8 @@ mod tests {
 
     #[test]
     fn the_pattern_has_every_level_once() {
-        let mut levels: Vec<u32> = (0..64).map(|place| (pattern(place % 8, place / 8) * 64.0) as u32).collect();
+        let mut levels: Vec<u32> =
+            (0..64).map(|place| (pattern(place % 8, place / 8) * 64.0) as u32).collect();
         levels.sort_unstable();
         assert_eq!(levels, (0..64).collect::<Vec<_>>());
     }
@@ -270,7 +292,8 @@ mod tests {
         for grey in [0.0f32, 64.0, 128.0, 192.0, 255.0] {
             let mut light = 0;
             for place in 0..64 {
-                light += dots.choose(&[[grey; 3]; 8], place % 8, place / 8, Dotted::default()).mask.count_ones();
+                light +=
+                    dots.choose(&[[grey; 3]; 8], place % 8, place / 8, Dotted::default()).mask.count_ones();
             }
             assert!((light as f32 / 512.0 - grey / 255.0).abs() < 0.02, "{grey}: {light}");
         }
@@ -278,12 +301,20 @@ mod tests {
 
     #[test]
     fn noise_below_the_threshold_changes_no_dot() {
-        for (mode, depth) in [(Mode::Octant, Depth::Monochrome), (Mode::Ascii, Depth::Monochrome), (Mode::Octant, Depth::Indexed16), (Mode::Braille, Depth::Truecolor)] {
+        for (mode, depth) in [
+            (Mode::Octant, Depth::Monochrome),
+            (Mode::Ascii, Depth::Monochrome),
+            (Mode::Octant, Depth::Indexed16),
+            (Mode::Braille, Depth::Truecolor),
+        ] {
             let dots = Dots { mode, depth, threshold: 16.0 };
             let count = dots.grid().0 * dots.grid().1;
             for place in 0..64 {
-                let shown = dots.choose(&vec![[100.0, 90.0, 80.0]; count], place % 8, place / 8, Dotted::default());
-                let noisy: Vec<Dot> = (0..count).map(|dot| [100.0, 90.0, 80.0].map(|channel| channel + (dot % 3) as f32 - 1.0)).collect();
+                let shown =
+                    dots.choose(&vec![[100.0, 90.0, 80.0]; count], place % 8, place / 8, Dotted::default());
+                let noisy: Vec<Dot> = (0..count)
+                    .map(|dot| [100.0, 90.0, 80.0].map(|channel| channel + (dot % 3) as f32 - 1.0))
+                    .collect();
                 assert_eq!(dots.choose(&noisy, place % 8, place / 8, shown), shown, "{mode}");
             }
         }

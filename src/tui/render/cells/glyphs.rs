@@ -139,7 +139,8 @@ pub fn sextant(mask: u8) -> char {
 pub fn braille(mask: u8) -> char {
     // Unicode counts the first three rows down each column, then the fourth.
     const DOTS: [u32; 8] = [0x01, 0x08, 0x02, 0x10, 0x04, 0x20, 0x40, 0x80];
-    let dots = DOTS.iter().enumerate().filter(|(bit, _)| mask >> bit & 1 == 1).map(|(_, dot)| dot).sum::<u32>();
+    let dots =
+        DOTS.iter().enumerate().filter(|(bit, _)| mask >> bit & 1 == 1).map(|(_, dot)| dot).sum::<u32>();
     char::from_u32(0x2800 + dots).unwrap_or(' ')
 }
 
@@ -151,8 +152,11 @@ pub fn mask(symbol: char) -> Option<u128> {
         for mode in [Mode::Octant, Mode::Quadrant] {
             for shape in &Set::of(mode).shapes {
                 let inside = shape.cut.mask();
-                shape.inside.into_iter().for_each(|symbol| drop(masks.insert(symbol, inside)));
-                shape.outside.into_iter().for_each(|symbol| drop(masks.insert(symbol, !inside)));
+                for (symbol, mask) in [(shape.inside, inside), (shape.outside, !inside)] {
+                    if let Some(symbol) = symbol {
+                        masks.insert(symbol, mask);
+                    }
+                }
             }
         }
         masks
@@ -166,7 +170,9 @@ impl Cut {
         match self {
             Self::Octants(mask) => mask >> (row / 4 * 2 + column / 4) & 1 == 1,
             // Thirds of sixteen rows: 5, 6 and 5.
-            Self::Sextants(mask) => mask >> ((row >= 5) as usize * 2 + (row >= 11) as usize * 2 + column / 4) & 1 == 1,
+            Self::Sextants(mask) => {
+                mask >> ((row >= 5) as usize * 2 + (row >= 11) as usize * 2 + column / 4) & 1 == 1
+            }
             Self::Upper(eighths) => row < 2 * usize::from(eighths),
             Self::Left(eighths) => column < usize::from(eighths),
         }
@@ -183,7 +189,9 @@ impl Cut {
 fn upper(eighths: u8, legacy: bool) -> Option<char> {
     match eighths {
         1 => Some('▔'),
-        2..=7 if legacy => Some(['\u{1fb82}', '\u{1fb83}', '▀', '\u{1fb84}', '\u{1fb85}', '\u{1fb86}'][usize::from(eighths) - 2]),
+        2..=7 if legacy => Some(
+            ['\u{1fb82}', '\u{1fb83}', '▀', '\u{1fb84}', '\u{1fb85}', '\u{1fb86}'][usize::from(eighths) - 2],
+        ),
         _ => None,
     }
 }
@@ -192,7 +200,9 @@ fn upper(eighths: u8, legacy: bool) -> Option<char> {
 fn right(eighths: u8, legacy: bool) -> Option<char> {
     match eighths {
         1 => Some('▕'),
-        2..=7 if legacy => Some(['\u{1fb87}', '\u{1fb88}', '▐', '\u{1fb89}', '\u{1fb8a}', '\u{1fb8b}'][usize::from(eighths) - 2]),
+        2..=7 if legacy => Some(
+            ['\u{1fb87}', '\u{1fb88}', '▐', '\u{1fb89}', '\u{1fb8a}', '\u{1fb8b}'][usize::from(eighths) - 2],
+        ),
         _ => None,
     }
 }

@@ -67,7 +67,8 @@ impl Cells {
 
     fn dots(&mut self, frame: &VideoFrame, quality: Quality) {
         let (columns, rows) = (usize::from(self.area.width), usize::from(self.area.height));
-        let dots = Dots { mode: self.settings.mode, depth: self.settings.depth, threshold: quality.threshold };
+        let dots =
+            Dots { mode: self.settings.mode, depth: self.settings.depth, threshold: quality.threshold };
         let (across, down) = dots.grid();
         let mut cell = [Dot::default(); 8];
         self.grid.prepare(frame, columns, rows);
@@ -82,8 +83,13 @@ impl Cells {
                 let next = dots.choose(&cell[..across * down], column, row, shown);
                 if next != shown {
                     self.dotted[index] = next;
-                    let color = |paint: Option<colours::Paint>| paint.map_or(Color::Reset, |paint| paint.color(dots.depth));
-                    self.cells[index].set_char(dots.symbol(next.mask)).set_fg(color(next.fg)).set_bg(color(next.bg));
+                    let color = |paint: Option<colours::Paint>| {
+                        paint.map_or(Color::Reset, |paint| paint.color(dots.depth))
+                    };
+                    self.cells[index]
+                        .set_char(dots.symbol(next.mask))
+                        .set_fg(color(next.fg))
+                        .set_bg(color(next.bg));
                 }
             }
         }
@@ -136,7 +142,9 @@ impl Painter for Cells {
             self.area = area;
             self.forget();
             // Told to be one column wide, so that nobody measures them again for each frame.
-            let blank = Cell::default().set_diff_option(CellDiffOption::ForcedWidth(std::num::NonZeroU16::MIN)).clone();
+            let blank = Cell::default()
+                .set_diff_option(CellDiffOption::ForcedWidth(std::num::NonZeroU16::MIN))
+                .clone();
             self.cells.clear();
             self.cells.resize(self.shown.len(), blank);
         }
@@ -152,8 +160,12 @@ impl Painter for Cells {
 
     fn place(&self, buffer: &mut Buffer) {
         let seen = self.area.intersection(buffer.area);
+        if seen.is_empty() {
+            return;
+        }
         for y in seen.top()..seen.bottom() {
-            let from = usize::from(y - self.area.y) * usize::from(self.area.width) + usize::from(seen.x - self.area.x);
+            let from = usize::from(y - self.area.y) * usize::from(self.area.width)
+                + usize::from(seen.x - self.area.x);
             let to = buffer.index_of(seen.x, y);
             let width = usize::from(seen.width);
             buffer.content[to..to + width].clone_from_slice(&self.cells[from..from + width]);
@@ -173,3 +185,6 @@ impl Painter for Cells {
 
     fn remove(&mut self, _out: &mut Vec<u8>) {}
 }
+
+#[cfg(test)]
+mod tests;

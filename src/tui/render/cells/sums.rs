@@ -61,7 +61,14 @@ fn is_wide() -> bool {
 
 impl Row {
     /// Reads row `row` of the cells of `columns` columns off `frame`.
-    pub(super) fn load(&mut self, set: &Set, grid: &mut Grid, frame: &VideoFrame, row: usize, columns: usize) {
+    pub(super) fn load(
+        &mut self,
+        set: &Set,
+        grid: &mut Grid,
+        frame: &VideoFrame,
+        row: usize,
+        columns: usize,
+    ) {
         #[cfg(target_arch = "x86_64")]
         if is_wide() {
             // SAFETY: the processor has what the function is compiled for, as just asked.
@@ -112,7 +119,14 @@ impl Row {
     }
 
     /// Reads means over a plain grid of `bands` rows, each the whole cell or its halves wide.
-    pub(super) fn load_dots(&mut self, grid: &mut Grid, frame: &VideoFrame, row: usize, columns: usize, dots: (usize, usize)) {
+    pub(super) fn load_dots(
+        &mut self,
+        grid: &mut Grid,
+        frame: &VideoFrame,
+        row: usize,
+        columns: usize,
+        dots: (usize, usize),
+    ) {
         self.stride = columns.next_multiple_of(LANES);
         let stride = self.stride;
         let (per, bands) = dots;
@@ -182,8 +196,11 @@ impl Sums {
     fn halves(&mut self, row: &Row, column: usize) {
         let mut half = [ZERO; 2];
         for (part, half) in half.iter_mut().enumerate() {
-            let (y, u, v) =
-                (row.lanes(&row.y, part, column), row.lanes(&row.u, part, column), row.lanes(&row.v, part, column));
+            let (y, u, v) = (
+                row.lanes(&row.y, part, column),
+                row.lanes(&row.u, part, column),
+                row.lanes(&row.v, part, column),
+            );
             colour(half, &y, &u, &v);
         }
         blend(&mut self.mean, &half[0], 0.5, &half[1], 0.5);
