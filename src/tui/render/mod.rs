@@ -22,7 +22,7 @@ use ratatui::layout::Rect;
 
 use crate::media::frame::VideoFrame;
 
-/// A painter for a terminal that these settings are true of.
+/// The painter that draws in the mode of `settings`.
 #[must_use]
 pub fn painter(settings: &Settings) -> Box<dyn Painter> {
     match settings.mode {

@@ -5,6 +5,7 @@
 
 mod sgr;
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 
 use ratatui::backend::{ClearType, WindowSize};
@@ -31,19 +32,34 @@ pub struct Backend {
     cursor: Option<Position>,
     /// Whether the cursor shows; None: not known.
     shown: Option<bool>,
+    /// Where characters of two columns stand.
+    wide: BTreeSet<(u16, u16)>,
+    /// The second half of one whose first half was just written over. Terminals fill it as they like, and ratatui does
+    /// not mention it when it was and is a plain blank.
+    torn: Option<Position>,
 }
 
 impl Backend {
     /// A backend for a terminal of this size and depth, of which nothing else is known.
     #[must_use]
     pub fn new(size: Size, depth: Depth) -> Self {
-        Self { out: Vec::new(), size, depth, pen: None, cursor: None, shown: None }
+        Self {
+            out: Vec::new(),
+            size,
+            depth,
+            pen: None,
+            cursor: None,
+            shown: None,
+            wide: BTreeSet::new(),
+            torn: None,
+        }
     }
 
     /// The terminal has another size now.
     pub fn resize(&mut self, size: Size) {
         self.size = size;
         self.cursor = None;
+        self.wide.clear();
     }
 
     /// Somebody else wrote to the terminal: neither its cursor nor its attributes are known any more.
@@ -120,12 +136,39 @@ impl Backend {
         if x >= self.size.width || y >= self.size.height {
             return;
         }
+        self.mend(Some(Position { x, y }));
         self.go(Position { x, y });
-        let symbol = cell.symbol();
         sgr::change(&mut self.out, &mut self.pen, cell, self.depth);
-        let (width, sure) = self.write(symbol, cell.diff_option);
+        let (width, sure) = self.write(cell.symbol(), cell.diff_option);
         let next = x.saturating_add(width);
         self.cursor = (sure && next <= self.size.width).then_some(Position { x: next, y });
+        if width > 1 || !self.wide.is_empty() {
+            self.cover(x, next, y, width > 1);
+        }
+    }
+
+    /// Keeps account of wide characters where the columns from `x` to before `next` were written.
+    fn cover(&mut self, x: u16, next: u16, y: u16, wide: bool) {
+        for column in x..next {
+            if self.wide.remove(&(y, column)) && column.saturating_add(1) == next && next < self.size.width {
+                self.torn = Some(Position { x: next, y });
+            }
+        }
+        if wide {
+            self.wide.insert((y, x));
+        }
+    }
+
+    /// Makes a blank of the torn half of a wide character, unless it is written next.
+    fn mend(&mut self, next: Option<Position>) {
+        if let Some(torn) = self.torn.take()
+            && next != Some(torn)
+        {
+            self.go(torn);
+            sgr::change(&mut self.out, &mut self.pen, &Cell::EMPTY, self.depth);
+            self.out.push(b' ');
+            self.cursor = Some(Position { x: torn.x + 1, y: torn.y });
+        }
     }
 
     /// Writes a symbol; its width, and whether every terminal agrees on that.
@@ -159,6 +202,7 @@ impl Backend {
     }
 
     fn erase(&mut self, what: &[u8]) {
+        self.wide.clear();
         // Terminals fill with the background that is selected.
         if self.pen != Some(Pen::default()) {
             self.out.extend_from_slice(b"\x1b[m");
@@ -193,6 +237,7 @@ impl ratatui::backend::Backend for Backend {
         for (x, y, cell) in content {
             self.cell(x, y, cell);
         }
+        self.mend(None);
         Ok(())
     }
 

@@ -20,11 +20,10 @@ pub(super) fn change(out: &mut Vec<u8>, pen: &mut Option<Pen>, cell: &Cell, dept
     let mut wanted = Pen { fg: lower(cell.fg, depth), bg: lower(cell.bg, depth), modifier: cell.modifier };
     let Some(now) = *pen else {
         out.extend_from_slice(b"\x1b[");
-        let start = out.len();
+        out.push(b'0');
+        out.push(b';');
         from_reset(out, wanted);
-        if out.len() > start {
-            out.splice(start..start, *b"0;");
-        }
+        out.pop();
         out.push(b'm');
         *pen = Some(wanted);
         return;

@@ -66,9 +66,11 @@ impl Dots {
         match self.mode {
             Mode::Octant => octant(mask),
             Mode::Sextant => sextant(mask),
-            Mode::Quadrant => octant(
-                (mask & 1) * 0x05 | (mask >> 1 & 1) * 0x0a | (mask >> 2 & 1) * 0x50 | (mask >> 3 & 1) * 0xa0,
-            ),
+            Mode::Quadrant => {
+                let quarters =
+                    [0x05, 0x0a, 0x50, 0xa0].iter().enumerate().filter(|(bit, _)| mask >> bit & 1 == 1);
+                octant(quarters.fold(0, |octants, (_, quarter)| octants | quarter))
+            }
             Mode::Braille => braille(mask),
             Mode::Ascii if self.depth == Depth::Monochrome => char::from(mask.clamp(b' ', b'~')),
             Mode::Ascii => ' ',

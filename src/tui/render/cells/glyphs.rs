@@ -152,8 +152,11 @@ pub fn mask(symbol: char) -> Option<u128> {
         for mode in [Mode::Octant, Mode::Quadrant] {
             for shape in &Set::of(mode).shapes {
                 let inside = shape.cut.mask();
-                shape.inside.into_iter().for_each(|symbol| drop(masks.insert(symbol, inside)));
-                shape.outside.into_iter().for_each(|symbol| drop(masks.insert(symbol, !inside)));
+                for (symbol, mask) in [(shape.inside, inside), (shape.outside, !inside)] {
+                    if let Some(symbol) = symbol {
+                        masks.insert(symbol, mask);
+                    }
+                }
             }
         }
         masks

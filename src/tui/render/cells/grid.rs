@@ -110,7 +110,7 @@ impl Plane {
         let mut column = 0;
         for edge in edges {
             let whole = edge.whole as usize;
-            let here = self.sums[whole] + (u32::from(self.band[whole]) * edge.rest >> 8);
+            let here = self.sums[whole] + ((u32::from(self.band[whole]) * edge.rest) >> 8);
             out[place * stride + column] = (here - before) as f32 * scale;
             before = here;
             place += 1;

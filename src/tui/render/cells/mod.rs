@@ -160,6 +160,9 @@ impl Painter for Cells {
 
     fn place(&self, buffer: &mut Buffer) {
         let seen = self.area.intersection(buffer.area);
+        if seen.is_empty() {
+            return;
+        }
         for y in seen.top()..seen.bottom() {
             let from = usize::from(y - self.area.y) * usize::from(self.area.width)
                 + usize::from(seen.x - self.area.x);
@@ -182,3 +185,6 @@ impl Painter for Cells {
 
     fn remove(&mut self, _out: &mut Vec<u8>) {}
 }
+
+#[cfg(test)]
+mod tests;
