@@ -9,6 +9,8 @@
 //!                          └────── graphics ──► bytes after the cells (pixel modes)
 //! ```
 
+pub mod fit;
+pub mod pixels;
 mod settings;
 
 pub use settings::{CellSize, Depth, Mode, Quality, Settings};
