@@ -62,53 +62,79 @@ const LANES: usize = 8;
 fn settle_inner(job: &mut Job<'_>) {
     let width = job.width;
     let rows = (job.shown.len() / width.max(1)).min(ROWS);
+    let planes = [job.red, job.green, job.blue].map(|plane| split(plane, width));
+    let nearest = split(job.nearest, width);
     let mut painted: [Option<u32>; 256] = [None; 256];
     let mut recent = [0_u8; ROWS];
     let mut recents = 0;
-    for (x, &open) in job.open.iter().enumerate() {
+    for (x, &open) in job.open[..width].iter().enumerate() {
         if open == 0 {
             recents = 0;
             continue;
         }
         let mut pixels = [[0_i32; LANES]; 3];
-        let mut error = [0_i32; LANES];
-        let mut candidates = [0_u8; CANDIDATES];
-        let mut count = 0;
-        for row in 0..rows {
-            let at = row * width + x;
-            let pixel = [job.red[at], job.green[at], job.blue[at]].map(i32::from);
-            for (plane, channel) in pixels.iter_mut().zip(pixel) {
-                plane[row] = channel;
+        for (pixels, plane) in pixels.iter_mut().zip(&planes) {
+            for (pixel, row) in pixels.iter_mut().zip(plane) {
+                *pixel = i32::from(row[x]);
             }
-            error[row] =
-                if job.known { distance(pixel, &job.colours[usize::from(job.shown[at])]) } else { NOTHING };
-            let nearest = job.nearest[at];
-            if open >> row & 1 != 0 && !candidates[..count].contains(&nearest) {
-                candidates[count] = nearest;
+        }
+        let mut error = [0_i32; LANES];
+        for (row, error) in error[..rows].iter_mut().enumerate() {
+            let shown = job.shown[row * width + x];
+            *error = if job.known {
+                distance([pixels[0][row], pixels[1][row], pixels[2][row]], &job.colours[usize::from(shown)])
+            } else {
+                NOTHING
+            };
+        }
+
+        let mut candidates = [0_u8; CANDIDATES];
+        let mut prices = [0_i32; CANDIDATES];
+        let mut count = 0;
+        let price = |colour: u8| {
+            job.price
+                * match painted[usize::from(colour)] {
+                    Some(last) => BYTES[(x as u32 - last).min(5) as usize],
+                    None => BYTES_ANEW,
+                }
+        };
+        // What painting every pixel in its nearest colour would gain, and the least that any of it costs.
+        let (mut most, mut least) = (0, i32::MAX);
+        for row in (0..rows).filter(|row| open >> row & 1 != 0) {
+            let colour = nearest[row][x];
+            let best =
+                distance([pixels[0][row], pixels[1][row], pixels[2][row]], &job.colours[usize::from(colour)]);
+            most += (error[row] - best).max(0);
+            if !candidates[..count].contains(&colour) {
+                candidates[count] = colour;
+                prices[count] = price(colour);
+                least = least.min(prices[count]);
                 count += 1;
             }
+        }
+        if recents > 0 {
+            least = least.min(job.price * BYTES[1]);
+        }
+        if most <= least {
+            recents = 0;
+            continue;
         }
         for &colour in &recent[..recents] {
             if !candidates[..count].contains(&colour) {
                 candidates[count] = colour;
+                prices[count] = price(colour);
                 count += 1;
             }
         }
 
         let mut errors = [[0_i32; LANES]; CANDIDATES];
-        let mut prices = [0_i32; CANDIDATES];
-        for ((errors, price), &candidate) in errors.iter_mut().zip(&mut prices).zip(&candidates[..count]) {
+        for (errors, &candidate) in errors.iter_mut().zip(&candidates[..count]) {
             let colour = &job.colours[usize::from(candidate)];
             for (lane, error) in errors.iter_mut().enumerate() {
                 *error = distance([pixels[0][lane], pixels[1][lane], pixels[2][lane]], colour);
             }
             // Lanes beyond the band have no error to lose.
             errors[rows..].fill(NOTHING);
-            *price = job.price
-                * match painted[usize::from(candidate)] {
-                    Some(last) => BYTES[(x as u32 - last).min(5) as usize],
-                    None => BYTES_ANEW,
-                };
         }
 
         let mut owner = [usize::MAX; LANES];
@@ -152,6 +178,12 @@ fn settle_inner(job: &mut Job<'_>) {
             recents += 1;
         }
     }
+}
+
+/// The rows of a plane.
+#[inline(always)]
+fn split(plane: &[u8], width: usize) -> [&[u8]; ROWS] {
+    std::array::from_fn(|row| &plane[row * width..][..width])
 }
 
 #[inline(always)]
