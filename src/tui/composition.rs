@@ -3,17 +3,18 @@
 //! Owns what the screen is believed to show, so that only what changed is written. Must not know where pictures come from or
 //! how bytes are written. Driven by the preview and the test card; the call screen composes its own.
 
-use ratatui::backend::{Backend as _, CrosstermBackend};
+use ratatui::backend::Backend as _;
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Rect, Size};
 use ratatui::style::Style;
 
-use super::render::{self, Painter, Quality, Settings};
+use super::render::{self, Backend, Painter, Quality, Settings};
 use crate::media::frame::VideoFrame;
 
 /// A screen, or a part of one, with one picture and perhaps a line of text.
 pub(super) struct Composition {
     painter: Box<dyn Painter>,
+    backend: Backend,
     /// The part of the screen that is composed.
     area: Rect,
     /// What the screen shows.
@@ -27,19 +28,23 @@ pub(super) struct Composition {
 impl Composition {
     pub(super) fn new(settings: &Settings, area: Rect, synchronized: bool) -> Self {
         let painter = render::painter(settings);
-        Self { painter, area, shown: Buffer::empty(area), known: false, synchronized }
+        let backend = Backend::new(Size::new(area.right(), area.bottom()), settings.depth);
+        Self { painter, backend, area, shown: Buffer::empty(area), known: false, synchronized }
     }
 
     /// Draws in another way, beginning with taking off what is there.
     pub(super) fn change(&mut self, settings: &Settings, out: &mut Vec<u8>) {
         self.painter.remove(out);
         self.painter = render::painter(settings);
+        self.backend.forget();
         self.known = false;
     }
 
     /// The screen shows something else now, and may have another size.
     pub(super) fn forget(&mut self, area: Rect) {
         self.area = area;
+        self.backend.resize(Size::new(area.right(), area.bottom()));
+        self.backend.forget();
         self.painter.forget();
         self.known = false;
     }
@@ -75,9 +80,14 @@ impl Composition {
         if let (Some(line), Some(row)) = (line, self.area.rows().next_back()) {
             next.set_stringn(row.x, row.y, line, usize::from(row.width), Style::new());
         }
-        // Appending to memory does not fail.
-        let _ = CrosstermBackend::new(&mut *out).draw(self.shown.diff(&next).into_iter());
+        let Ok(()) = self.backend.draw(self.shown.diff(&next).into_iter());
+        out.append(&mut self.backend.take());
+        let before = out.len();
         self.painter.graphics(out);
+        if out.len() > before {
+            // It moves the cursor and may change the pen.
+            self.backend.forget();
+        }
         if self.synchronized {
             out.extend_from_slice(b"\x1b[?2026l");
         }

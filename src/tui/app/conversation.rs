@@ -106,8 +106,6 @@ impl Chat {
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) id: Option<CallId>,
-    /// As it is dialed.
-    pub(super) name: String,
     pub(super) peer: Shown,
     pub(super) phase: Phase,
     /// When this phase began.
@@ -134,7 +132,6 @@ impl Call {
     pub(super) fn new(name: &str, phase: Phase, now: Duration, at: u64, own: Sending) -> Self {
         Self {
             id: None,
-            name: name.to_owned(),
             peer: Shown::new(name),
             phase,
             since: now,

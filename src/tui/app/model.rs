@@ -126,17 +126,6 @@ pub(super) struct Drawing {
     pub(super) kbps: u32,
 }
 
-/// What came of it, for the exit status of a command that makes one call.
-#[derive(Debug)]
-pub struct Outcome<'a> {
-    /// The last call that is over.
-    pub report: Option<&'a Report>,
-    /// Whether that call was ever connected.
-    pub connected: bool,
-    /// Why the server would not have us.
-    pub refused: Option<&'a Shown>,
-}
-
 /// The state of the screen. See [`super`].
 #[derive(Debug)]
 pub struct Model {
@@ -172,7 +161,6 @@ pub struct Model {
     pub(super) one_call: bool,
     pub(super) leaving: bool,
     pub(super) report: Option<Box<Report>>,
-    pub(super) connected: bool,
     pub(super) out: Vec<Action>,
 }
 
@@ -212,7 +200,6 @@ impl Model {
             one_call,
             leaving: false,
             report: None,
-            connected: false,
             out: Vec::new(),
         };
         if let Some(name) = &start.dial {
@@ -240,16 +227,6 @@ impl Model {
             Some(_) => Some(BLINK),
             None => (counts || waits).then_some(Duration::from_secs(1)),
         }
-    }
-
-    /// What came of the calls so far.
-    #[must_use]
-    pub fn outcome(&self) -> Outcome<'_> {
-        let refused = match &self.server {
-            Server::Refused { message } => Some(message),
-            _ => None,
-        };
-        Outcome { report: self.report.as_deref(), connected: self.connected, refused }
     }
 
     /// Where keys go at present.

@@ -12,6 +12,7 @@
 pub mod backend;
 pub mod cells;
 pub mod fit;
+pub mod pixels;
 mod settings;
 
 pub use backend::Backend;
@@ -26,9 +27,9 @@ use crate::media::frame::VideoFrame;
 #[must_use]
 pub fn painter(settings: &Settings) -> Box<dyn Painter> {
     match settings.mode {
-        Mode::Kitty | Mode::Iterm2 | Mode::Sixel => {
-            Box::new(cells::Cells::new(&Settings { mode: Mode::Half, ..settings.clone() }))
-        }
+        Mode::Kitty => Box::new(pixels::Kitty::new(settings)),
+        Mode::Iterm2 => Box::new(pixels::Iterm2::new(settings)),
+        Mode::Sixel => Box::new(pixels::Sixel::new(settings)),
         _ => Box::new(cells::Cells::new(settings)),
     }
 }

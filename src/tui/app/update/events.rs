@@ -136,7 +136,6 @@ impl Model {
         let code = Shown::new(code);
         let hint = format!("code {code}: read it to each other, it must be the same");
         call.code = Some(code);
-        self.connected = true;
         self.say(&hint, false, now);
     }
 
