@@ -18,7 +18,7 @@ pub enum Mode {
     Sextant,
     /// Quadrants, 2x2 parts a cell, and eighth blocks.
     Quadrant,
-    /// Half blocks, 1x2 parts a cell.
+    /// Half blocks, 1x2 or 2x1 parts a cell.
     Half,
     /// Braille patterns, 2x4 dots a cell.
     Braille,
@@ -141,8 +141,8 @@ pub struct Quality {
 
 impl Default for Quality {
     /// What nobody sees: full size, and changes below the noise of a camera are not sent. With half this threshold the reference
-    /// clip takes a sixth more bytes and gains 0.02 to 0.08 dB; with double, a fifth fewer and loses 0.08 to 0.2.
+    /// clip takes a fifth more bytes and gains 0.02 to 0.1 dB; with double, a sixth fewer and loses 0.04 to 0.2.
     fn default() -> Self {
-        Self { threshold: 12.0, scale: 1.0 }
+        Self { threshold: 14.0, scale: 1.0 }
     }
 }

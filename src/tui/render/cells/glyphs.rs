@@ -43,7 +43,7 @@ pub(super) struct Set {
     pub(super) shapes: Vec<Shape>,
     /// For each shape of the part `p`: `1 / (p (1 - p))`.
     pub(super) weights: Vec<f32>,
-    /// Number of the leading octant shapes: 127, 7 (quadrants), 1 (half blocks) or 0.
+    /// Number of the leading octant shapes: 127, 7 (quadrants), 2 (half blocks) or 0.
     pub(super) octants: usize,
     /// Number of the sextant shapes after them: 31 or 0.
     pub(super) sextants: usize,
@@ -74,7 +74,7 @@ impl Set {
             Mode::Octant => (1..128).collect(),
             Mode::Sextant | Mode::Quadrant => QUADRANTS.to_vec(),
             Mode::Ascii => Vec::new(),
-            _ => vec![0x0f],
+            _ => vec![0x0f, 0x55],
         };
         let octants = masks.len();
         let mut shapes: Vec<Shape> = masks
@@ -94,7 +94,7 @@ impl Set {
             inside: Some(sextant(mask)),
             outside: Some(sextant(!mask & 0x3f)),
         }));
-        if octants > 1 {
+        if octants > 2 {
             shapes.extend((1..8).filter(|eighths| *eighths != 4).map(|eighths| Shape {
                 cut: Cut::Upper(eighths),
                 part: f32::from(eighths) / 8.0,

@@ -23,9 +23,9 @@ const ZERO: Sum = [[0.0; LANES]; 3];
 pub(super) struct Row {
     /// Cells, rounded up to whole groups of lanes: the distance from part to part.
     stride: usize,
-    /// Luma of 8 octants, 6 sextants, 8 eighth rows and 8 eighth columns; of 2 halves only for half blocks.
+    /// Luma of 8 octants, 6 sextants, 8 eighth rows and 8 eighth columns; of 4 quarters only for half blocks.
     y: Vec<f32>,
-    /// Chroma of 8 octants, or of 2 halves.
+    /// Chroma of 8 octants, or of 4 quarters.
     u: Vec<f32>,
     v: Vec<f32>,
 }
@@ -91,17 +91,17 @@ impl Row {
         self.y.resize(ALL * stride, 0.0);
         self.u.resize(8 * stride, 0.0);
         self.v.resize(8 * stride, 0.0);
-        let (bands, parts, per) = if set.octants <= 1 { (2, Parts::Whole, 1) } else { (4, Parts::Halves, 2) };
+        let bands = if set.octants <= 2 { 2 } else { 4 };
         for band in 0..bands {
-            let at = band * per * stride;
+            let at = band * 2 * stride;
             grid.y.load(frame.y(), row, band, bands);
-            grid.y.read(parts, stride, &mut self.y[at..]);
+            grid.y.read(Parts::Halves, stride, &mut self.y[at..]);
             grid.u.load(frame.u(), row, band, bands);
-            grid.u.read(parts, stride, &mut self.u[at..]);
+            grid.u.read(Parts::Halves, stride, &mut self.u[at..]);
             grid.v.load(frame.v(), row, band, bands);
-            grid.v.read(parts, stride, &mut self.v[at..]);
+            grid.v.read(Parts::Halves, stride, &mut self.v[at..]);
         }
-        if set.octants <= 1 {
+        if set.octants <= 2 {
             return;
         }
         if set.sextants > 0 {
@@ -184,7 +184,7 @@ impl Sums {
 
     #[inline(always)]
     fn load_any(&mut self, set: &Set, row: &Row, column: usize) {
-        if set.octants <= 1 {
+        if set.octants <= 2 {
             self.halves(row, column);
         } else {
             self.fine(set, row, column);
@@ -194,17 +194,23 @@ impl Sums {
 
     #[inline(always)]
     fn halves(&mut self, row: &Row, column: usize) {
-        let mut half = [ZERO; 2];
-        for (part, half) in half.iter_mut().enumerate() {
+        let mut quarters = [ZERO; 4];
+        let mut mean = ZERO;
+        for (part, quarter) in quarters.iter_mut().enumerate() {
             let (y, u, v) = (
                 row.lanes(&row.y, part, column),
                 row.lanes(&row.u, part, column),
                 row.lanes(&row.v, part, column),
             );
-            colour(half, &y, &u, &v);
+            colour(quarter, &y, &u, &v);
+            add(&mut mean, quarter, 1.0 / 4.0);
         }
-        blend(&mut self.mean, &half[0], 0.5, &half[1], 0.5);
-        blend(&mut self.shapes[0], &half[0], 0.5, &self.mean, -0.5);
+        for quarter in &mut quarters {
+            centre(quarter, &mean, 1.0 / 4.0);
+        }
+        self.mean = mean;
+        blend(&mut self.shapes[0], &quarters[0], 1.0, &quarters[1], 1.0);
+        blend(&mut self.shapes[1], &quarters[0], 1.0, &quarters[2], 1.0);
     }
 
     #[inline(always)]
