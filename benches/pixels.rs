@@ -217,8 +217,9 @@ fn decoded(sixel: &[u8], rgb: &[u8]) -> Option<f64> {
         return None;
     }
     let rows = image.pixels.chunks_exact(4 * width).take(HEIGHT);
-    let seen: Vec<u8> =
-        rows.flat_map(|row| row.chunks_exact(4).take(WIDTH).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]])).collect();
+    let seen: Vec<u8> = rows
+        .flat_map(|row| row.chunks_exact(4).take(WIDTH).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]))
+        .collect();
     Some(squared(&seen, rgb))
 }
 
@@ -236,7 +237,9 @@ fn icy(clip: &[Vec<u8>]) -> Option<Figures> {
 }
 
 fn table(talk: &[VideoFrame]) {
-    println!("| clip | drawn by | CPU ms a frame | worst | kB a frame | PSNR dB |\n|---|---|---|---|---|---|");
+    println!(
+        "| clip | drawn by | CPU ms a frame | worst | kB a frame | PSNR dB |\n|---|---|---|---|---|---|"
+    );
     let still = still(talk);
     for (name, clip) in [("sways", talk), ("still background", &still)] {
         let wanted: Vec<Vec<u8>> = clip.iter().map(rgb).collect();
@@ -250,11 +253,19 @@ fn table(talk: &[VideoFrame]) {
             figures.print(name, &format!("sixel, threshold {threshold}"));
         }
         let quality = Quality::default();
-        draw(clip, &mut Kitty::new(&settings(true)), quality, |_, _| None).print(name, "kitty, shared memory");
+        draw(clip, &mut Kitty::new(&settings(true)), quality, |_, _| None)
+            .print(name, "kitty, shared memory");
         draw(clip, &mut Kitty::new(&settings(false)), quality, |_, _| None).print(name, "kitty, remote");
         draw(clip, &mut Iterm2::new(&settings(false)), quality, |_, _| None).print(name, "iterm2");
         let anchors = [
-            ("chafa -f sixel", program(&wanted, "chafa", &["-f", "sixel", "--animate", "off", "-s", "80x45", "--font-ratio", "1/1", "-"])),
+            (
+                "chafa -f sixel",
+                program(
+                    &wanted,
+                    "chafa",
+                    &["-f", "sixel", "--animate", "off", "-s", "80x45", "--font-ratio", "1/1", "-"],
+                ),
+            ),
             ("img2sixel", program(&wanted, "img2sixel", &["-"])),
             ("icy_sixel", icy(&wanted)),
         ];

@@ -63,7 +63,8 @@ fn a_poor_link_gets_fewer_bytes() {
 #[test]
 fn inside_tmux_it_is_wrapped_and_large_pictures_come_in_parts() {
     let tmux = Settings { tmux: true, ..settings(CELL) };
-    let small = paint(&mut Iterm2::new(&tmux), &moving(160, 90, 0), Rect::new(0, 0, 20, 6), Quality::default());
+    let small =
+        paint(&mut Iterm2::new(&tmux), &moving(160, 90, 0), Rect::new(0, 0, 20, 6), Quality::default());
     assert_eq!(file(&unwrapped(&small)).1.dimensions(), (160, 90));
 
     let frame = noise(&moving(1600, 1500, 0), 3, 60);

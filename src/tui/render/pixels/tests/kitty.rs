@@ -44,8 +44,11 @@ fn commands(bytes: &[u8]) -> Vec<Command> {
         let (body, _) = part.split_once("\x1b\\").expect("a command ends");
         let (keys, payload) = body.split_once(';').unwrap_or((body, ""));
         assert!(payload.len() <= 4096);
-        let keys: HashMap<String, String> =
-            keys.split(',').filter_map(|key| key.split_once('=')).map(|(k, v)| (k.into(), v.into())).collect();
+        let keys: HashMap<String, String> = keys
+            .split(',')
+            .filter_map(|key| key.split_once('='))
+            .map(|(k, v)| (k.into(), v.into()))
+            .collect();
         let continues = more;
         more = keys.get("m").is_some_and(|more| more == "1");
         assert!(!more || payload.len() % 4 == 0);
@@ -89,9 +92,18 @@ fn on_the_same_machine_the_pixels_are_in_shared_memory() {
     let out = paint(&mut painter, &frame, Rect::new(4, 2, 20, 6));
     assert!(String::from_utf8_lossy(&out).contains("\x1b[3;5H\x1b_G"));
     let [command] = &commands(&out)[..] else { panic!("one command") };
-    for (key, value) in
-        [("a", "T"), ("q", "2"), ("p", "1"), ("C", "1"), ("f", "24"), ("t", "s"), ("c", "20"), ("r", "6"), ("s", "160"), ("v", "90")]
-    {
+    for (key, value) in [
+        ("a", "T"),
+        ("q", "2"),
+        ("p", "1"),
+        ("C", "1"),
+        ("f", "24"),
+        ("t", "s"),
+        ("c", "20"),
+        ("r", "6"),
+        ("s", "160"),
+        ("v", "90"),
+    ] {
         assert_eq!(command.key(key), value, "{key}");
     }
     let pixels = object(&command.payload).expect("the object is there");
@@ -108,9 +120,8 @@ fn every_frame_has_a_fresh_object_and_nothing_is_left_behind() {
         let out = paint(&mut painter, &moving(160, 90, number), Rect::new(0, 0, 20, 6));
         names.push(commands(&out).remove(0).payload);
     }
-    let there = |name: &Vec<u8>| {
-        std::path::Path::new(&format!("/dev/shm{}", String::from_utf8_lossy(name))).exists()
-    };
+    let there =
+        |name: &Vec<u8>| std::path::Path::new(&format!("/dev/shm{}", String::from_utf8_lossy(name))).exists();
     assert_eq!(names.iter().filter(|name| there(name)).count(), 8);
     drop(painter);
     assert_eq!(names.iter().filter(|name| there(name)).count(), 0);
@@ -162,8 +173,7 @@ fn the_cells_of_a_picture_are_skipped() {
     assert_eq!(buffer, Buffer::empty(buffer.area));
     painter.update(&moving(160, 90, 0), Rect::new(8, 1, 20, 6), Quality::default());
     painter.place(&mut buffer);
-    let skipped =
-        buffer.content.iter().filter(|cell| cell.diff_option == CellDiffOption::Skip).count();
+    let skipped = buffer.content.iter().filter(|cell| cell.diff_option == CellDiffOption::Skip).count();
     assert_eq!(skipped, 2 * 3);
 }
 

@@ -47,7 +47,9 @@ pub(super) fn moving(width: u32, height: u32, number: u64) -> VideoFrame {
 
 /// The same picture without the disc.
 pub(super) fn still(width: u32, height: u32) -> VideoFrame {
-    frame(width, height, |x, y| [60 + ((x + y) * 120 / (width + height)) as u8, 120 + (y * 16 / height) as u8, 128])
+    frame(width, height, |x, y| {
+        [60 + ((x + y) * 120 / (width + height)) as u8, 120 + (y * 16 / height) as u8, 128]
+    })
 }
 
 /// `frame` with noise of up to `amplitude` on its luma.
