@@ -95,6 +95,17 @@ fn forgetting_paints_every_pixel_again() {
 }
 
 #[test]
+fn terminals_that_keep_few_sequences_get_whole_pictures() {
+    let area = Rect::new(0, 0, 20, 6);
+    let mut painter = Sixel::new(&settings(CELL)).whole_every(3);
+    for number in 0..12 {
+        let mut screen = Screen::new(160, 90);
+        screen.feed(&paint(&mut painter, &moving(160, 90, number), area, quality(16.0)));
+        assert_eq!(screen.painted >= 160 * 90, number % 3 == 0, "frame {number}");
+    }
+}
+
+#[test]
 fn noise_on_a_still_background_costs_few_bytes() {
     let area = Rect::new(0, 0, 20, 6);
     let mut painter = Sixel::new(&settings(CELL));
