@@ -267,7 +267,7 @@ impl Rows {
         for (row, shown) in shown.chunks_exact(width).enumerate().take(rows) {
             let y = top + row;
             let [luma, u, v] = picture.row(y);
-            if y % 2 == 0 {
+            if y.is_multiple_of(2) {
                 chroma_row(u, v, width, &mut self.chroma);
                 chroma_places_row(u, v, width, &mut self.chroma_places);
             }

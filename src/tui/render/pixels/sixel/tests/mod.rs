@@ -218,13 +218,13 @@ proptest! {
                 let rows = 6.min(height - top);
                 let shown = &painter.shown[top * width..(top + rows) * width];
                 painter.rows.prepare(&painter.picture, top, shown, true, learnt, &mut painter.nearest);
-                for at in 0..rows * width {
+                for (at, &number) in shown.iter().enumerate() {
                     let wanted = [painter.rows.red[at], painter.rows.green[at], painter.rows.blue[at]];
-                    let error = |number: u8| -> i32 {
-                        let colour = learnt.palette.colours()[usize::from(number)];
+                    let error = |colour: u8| -> i32 {
+                        let colour = learnt.palette.colours()[usize::from(colour)];
                         colour.iter().zip(wanted).map(|(&a, b)| (i32::from(a) - i32::from(b)).pow(2)).sum()
                     };
-                    let (held, best) = (error(shown[at]), error(painter.rows.nearest[at]));
+                    let (held, best) = (error(number), error(painter.rows.nearest[at]));
                     prop_assert!(held <= best + allowed, "{} against {} and {}", held, best, allowed);
                 }
             }
