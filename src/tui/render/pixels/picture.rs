@@ -82,7 +82,7 @@ impl Picture {
         let mut chroma = std::mem::take(&mut self.chroma);
         for (y, out) in out.chunks_exact_mut((3 * width).max(1)).enumerate().take(self.height()) {
             let [luma, u, v] = self.row(y);
-            if y % 2 == 0 {
+            if y.is_multiple_of(2) {
                 chroma_row(u, v, width, &mut chroma);
             }
             packed_row(luma, &chroma, out);

@@ -49,6 +49,10 @@ pub struct Sixel {
     /// The number of the colour that each pixel on the screen has, if `known`.
     shown: Vec<u8>,
     known: bool,
+    /// Every how many sequences the picture is sent whole.
+    whole: Option<u32>,
+    /// Sequences since it was.
+    sent: u32,
     rows: Rows,
     band: Band,
     sequence: Vec<u8>,
@@ -94,10 +98,20 @@ impl Sixel {
             nearest: Nearest::new(),
             shown: Vec::new(),
             known: false,
+            whole: None,
+            sent: 0,
             rows: Rows::default(),
             band: Band::new(),
             sequence: Vec::new(),
         }
+    }
+
+    /// Sends the picture whole every `sequences` sequences, for terminals that do not keep what lies beneath the
+    /// transparent pixels of the next: xterm keeps 16 sequences (12 is safe), mlterm none (1).
+    #[must_use]
+    pub fn whole_every(mut self, sequences: u32) -> Self {
+        self.whole = Some(sequences.max(1));
+        self
     }
 
     /// The palette for the picture: the one there is, unless the scene has changed.
@@ -196,13 +210,20 @@ impl Painter for Sixel {
             self.known = false;
             self.cover.settle(out);
         }
+        if self.whole.is_some_and(|whole| self.sent >= whole) {
+            self.known = false;
+        }
         self.shown.resize(pixels, 0);
         let learnt = self.palette();
+        if !self.known {
+            self.sent = 0;
+        }
         self.sequence.clear();
         self.cover.home(&mut self.sequence);
         // Writing to memory does not fail.
         let _ = write!(self.sequence, "\x1bP7;1q\"1;1;{};{}", self.picture.width(), self.picture.height());
         if self.bands(&learnt) {
+            self.sent = self.sent.saturating_add(1);
             self.sequence.extend_from_slice(b"\x1b\\");
             if self.settings.tmux {
                 tmux::wrap(&self.sequence, out);
@@ -246,7 +267,7 @@ impl Rows {
         for (row, shown) in shown.chunks_exact(width).enumerate().take(rows) {
             let y = top + row;
             let [luma, u, v] = picture.row(y);
-            if y % 2 == 0 {
+            if y.is_multiple_of(2) {
                 chroma_row(u, v, width, &mut self.chroma);
                 chroma_places_row(u, v, width, &mut self.chroma_places);
             }

@@ -158,7 +158,7 @@ fn settle_inner(job: &mut Job<'_>) {
         }
 
         recents = 0;
-        for at in 0..count {
+        for (at, &colour) in candidates[..count].iter().enumerate() {
             let mut mask = 0;
             for (row, &owner) in owner[..rows].iter().enumerate() {
                 mask |= u8::from(owner == at) << row;
@@ -166,7 +166,6 @@ fn settle_inner(job: &mut Job<'_>) {
             if mask == 0 {
                 continue;
             }
-            let colour = candidates[at];
             for row in 0..rows {
                 if mask >> row & 1 != 0 {
                     job.shown[row * width + x] = colour;

@@ -69,7 +69,7 @@ impl Screen {
                         }
                         assert_eq!(values[0], 2, "RGB");
                         assert!(values.iter().all(|&value| value <= 100));
-                        colours[index] = Some([1, 2, 3].map(|i| (values[i] as f64 * 2.55).round() as u8));
+                        colours[index] = Some([1, 2, 3].map(|i| ((values[i] * 255 + 50) / 100) as u8));
                     }
                     colour = colours[index].expect("a colour is defined before it is used");
                 }
