@@ -11,6 +11,11 @@ use super::*;
 /// One step of virtual time.
 const STEP: Duration = Duration::from_millis(1);
 
+/// The threshold that a picture has when the link is no matter.
+fn finest() -> f32 {
+    Quality::default().threshold
+}
+
 /// The way to a terminal.
 #[derive(Debug, Clone)]
 struct Way {
@@ -186,11 +191,11 @@ impl Simulation {
 
     fn picture(&mut self) {
         let Quality { threshold, scale } = self.pace.quality();
-        assert!((16.0..=256.0).contains(&threshold) && (0.5..=1.0).contains(&scale));
+        assert!((finest()..=256.0).contains(&threshold) && (0.5..=1.0).contains(&scale));
         let area = f64::from(scale).powi(2);
         let varies = 1.0 + (self.random() * 2.0 - 1.0) * self.source.varies;
         let bytes = if self.scale.replace(scale) == Some(scale) {
-            self.source.usual * area * f64::from(16.0 / threshold).sqrt() * varies
+            self.source.usual * area * f64::from(finest() / threshold).sqrt() * varies
         } else {
             self.source.whole * area
         };
@@ -508,7 +513,7 @@ proptest! {
                 _ => pace.repaint(),
             }
             let Quality { threshold, scale } = pace.quality();
-            prop_assert!((16.0..=256.0).contains(&threshold) && (0.5..=1.0).contains(&scale));
+            prop_assert!((finest()..=256.0).contains(&threshold) && (0.5..=1.0).contains(&scale));
             prop_assert!(pace.flights.len() <= WINDOW + 2);
         }
         pace.written(now);
