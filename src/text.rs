@@ -15,7 +15,7 @@
 //! | a combining mark that has nothing to combine with | a dotted circle before it |
 //! | more than [`MARKS`] marks on one character, more than [`CLUSTER`] characters in one cluster | nothing more |
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use unicode_normalization::char::{is_combining_mark, is_public_assigned};
 use unicode_segmentation::UnicodeSegmentation as _;
@@ -284,6 +284,27 @@ fn is_variation(c: char) -> bool {
 }
 
 /// Acts on a terminal, turns the direction of text, is not seen, or joins whatever comes next.
+/// JSON (or any text in which `\uXXXX` is an escape) with everything escaped that a terminal acts on or that hides text. The same
+/// document to whoever parses it.
+#[must_use]
+pub fn escape_json(json: String) -> String {
+    let harmful = |c: char| (c.is_control() && c != '\n') || is_hidden(c);
+    if !json.contains(harmful) {
+        return json;
+    }
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if harmful(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 fn is_hidden(c: char) -> bool {
     c.is_control()
         || c >= '\u{600}' && is_prefix(c)

@@ -26,6 +26,8 @@ struct Caller<'a> {
     args: &'a Call,
     to: Name,
     remember: Box<dyn Fn() -> Result<()> + Send + 'a>,
+    /// The screen shows how the call ended until the person leaves: what is being typed then is not for the shell.
+    lingers: bool,
     registered: bool,
     dialed: bool,
     connected: bool,
@@ -58,6 +60,7 @@ pub(super) async fn run(global: &Global, args: Call) -> Result<Exit> {
         args: &args,
         to,
         remember: Box::new(|| profile.remember(&ground.folders.data)),
+        lingers: face == Face::Screen && args.duration.is_none(),
         registered: false,
         dialed: false,
         connected: false,
@@ -121,7 +124,7 @@ impl Attendant for Caller<'_> {
             Event::Ended { report, .. } if self.dialed => {
                 self.ended.get_or_insert_with(|| report.as_ref().clone());
                 self.deadline = None;
-                Some(Command::Quit)
+                (!self.lingers).then_some(Command::Quit)
             }
             _ => None,
         }

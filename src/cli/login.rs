@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use super::args::{Answer, Global, Login};
 use super::exit::Exit;
 use super::face::{Face, Scene};
+use super::failure::Signaling;
 use super::host::Host;
 use super::output::report::Report;
 use super::output::{Output, Style};
@@ -79,14 +80,16 @@ pub(super) async fn run(global: &Global, args: Login) -> Result<Exit> {
     };
     let outcome = face.attend(scene, &mut receptionist).await;
     let (broken, exit) = (receptionist.broken.take(), receptionist.exit);
-    if let Some(refused) = receptionist.refused.take() {
-        tracing::error!("{refused}");
-    }
+    let refused = receptionist.refused.take();
     if let Some(host) = host {
         host.stop().await?;
     }
     outcome?;
-    broken.map_or(Ok(exit), Err)
+    match (broken, refused) {
+        (Some(error), _) => Err(error),
+        (None, Some(refused)) => Err(Signaling::new(refused).into()),
+        (None, None) => Ok(exit),
+    }
 }
 
 impl Attendant for Receptionist<'_> {

@@ -98,7 +98,7 @@ fn start(cli: Cli) -> Result<Exit> {
 fn tell(style: Style, command: &str, exit: Exit, error: &anyhow::Error) {
     let message = format!("{error:#}");
     // Stderr may be closed; the exit status still tells.
-    let _ = writeln!(std::io::stderr(), "error: {message}");
+    let _ = writeln!(std::io::stderr(), "error: {}", output::human::clean_lines(&message));
     if style != Style::Human {
         let mut report = Report::empty(command);
         report.conclude(exit, &message);

@@ -68,6 +68,10 @@ pub enum Event {
         call: CallId,
         /// The short code that both sides can compare.
         verification_code: String,
+        /// Fingerprint of the other side's key.
+        key: String,
+        /// True when this key was never seen under this name before.
+        first_contact: bool,
     },
     /// A mute changed, here or on the other side.
     Media {

@@ -64,9 +64,6 @@ pub enum Error {
     /// The keys of the settings file make no sense.
     #[error(transparent)]
     Keys(#[from] app::keymap::Error),
-    /// The file of earlier calls can't be read.
-    #[error(transparent)]
-    History(#[from] history::Error),
 }
 
 /// Runs a session under the screen to its end.
@@ -76,7 +73,11 @@ pub enum Error {
 pub async fn run(setup: Setup, attendant: &mut dyn Attendant) -> Result<(), Error> {
     let keys = Keymap::with(&setup.keys)?;
     let history = History::at(setup.history);
-    let calls = history.read()?;
+    // What was is no reason not to call.
+    let (calls, unread) = match history.read() {
+        Ok(calls) => (calls, None),
+        Err(error) => (Vec::new(), Some(Message::Trouble(error.to_string()))),
+    };
     let terminal = Terminal::open(Options::SCREEN).await?;
     let capabilities = terminal.capabilities().clone();
     let config = PaceConfig { fences: capabilities.answers, link: capabilities.link };
@@ -99,7 +100,9 @@ pub async fn run(setup: Setup, attendant: &mut dyn Attendant) -> Result<(), Erro
         Start { me: setup.me, server: setup.server, dial: setup.dial, keys, history: calls, theme, sends };
     let began = Instant::now();
     let (mut model, _) = Model::new(start, now(began));
-    model.update(Message::Resize(size.columns, size.rows), now(began));
+    for message in [Some(Message::Resize(size.columns, size.rows)), unread].into_iter().flatten() {
+        model.update(message, now(began));
+    }
     let (answered, answers) = mpsc::channel(ANSWERS);
     let screen = Screen {
         terminal,
@@ -308,7 +311,7 @@ impl Screen {
     async fn kept(&mut self, outcome: Result<(), history::Error>) {
         if let Err(error) = outcome {
             // Nobody listens any more when the screen is closing.
-            let _ = self.answered.try_send(Message::Rejected(error.to_string()));
+            let _ = self.answered.try_send(Message::Trouble(error.to_string()));
         }
     }
 

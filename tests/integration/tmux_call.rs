@@ -15,6 +15,8 @@ mod words {
     pub(super) const DASHBOARD: &str = "alice";
     /// Beside the caller's name on the callee's screen.
     pub(super) const INCOMING: &str = "incoming call";
+    /// The prompt takes keys now.
+    pub(super) const ANSWERS: &str = "[a accept]";
     /// Before the verification code.
     pub(super) const CODE: &str = "code ";
     /// The other side's microphone is off.
@@ -23,6 +25,8 @@ mod words {
     pub(super) const WRITING: &str = "enter send";
     /// On the screen of a call that the other side ended.
     pub(super) const HUNG_UP: &str = "the other side hung up";
+    /// The card of a call that is over takes keys now.
+    pub(super) const GOES_ON: &str = "any key";
     /// On the dashboard only.
     pub(super) const LISTS: &str = "people";
     /// The shell is back.
@@ -83,13 +87,10 @@ fn two_people_in_tmux_call_accept_compare_codes_mute_write_and_hang_up() {
         (screen.contains("bob") && screen.contains(words::INCOMING)).then_some(())
     });
     // What is pressed as the prompt appears was meant for something else and is not taken for consent.
+    alice.wait_for(words::ANSWERS, SOON);
+    alice.keys(keys::ACCEPT);
     let long = SOON + Duration::from_secs(10);
-    let seen = alice.wait("a verification code", long, |screen| {
-        if screen.to_lowercase().contains(words::INCOMING) {
-            alice.keys(keys::ACCEPT);
-        }
-        code(screen)
-    });
+    let seen = alice.wait("a verification code", long, code);
     assert_eq!(bob.wait("a verification code", long, code), seen, "both see the same code");
 
     alice.keys(keys::MUTE);
@@ -110,8 +111,11 @@ fn two_people_in_tmux_call_accept_compare_codes_mute_write_and_hang_up() {
         (!screen.to_lowercase().contains(words::WRITING)).then_some(())
     });
     bob.keys(keys::HANG_UP);
+    bob.wait_for(words::GOES_ON, SOON);
+    bob.keys(&["Enter"]);
     assert_restored(&bob, &at_bob);
     alice.wait_for(words::HUNG_UP, SOON);
+    alice.wait_for(words::GOES_ON, SOON);
     alice.keys(&["Enter"]);
     alice.wait_for(words::LISTS, SOON);
     alice.keys(keys::QUIT);

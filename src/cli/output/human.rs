@@ -34,9 +34,13 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
         }
         Event::Ringing { .. } => "It rings.".into(),
         Event::Accepted { .. } => "Accepted; connecting …".into(),
-        Event::Connected { verification_code, .. } => {
+        Event::Connected { verification_code, key, first_contact, .. } => {
+            let first = match first_contact {
+                true => format!(" This is the first contact, with the key {key}: compare the code aloud."),
+                false => String::new(),
+            };
             format!(
-                "Connected. Verification code: {verification_code}. Type mute, chat TEXT or hangup; help lists all words."
+                "Connected. Verification code: {verification_code}.{first} Type mute, chat TEXT or hangup; help lists all words."
             )
         }
         Event::Media { remote, kind, muted, .. } => {
@@ -182,7 +186,7 @@ pub(in crate::cli) fn clean(text: &str) -> Shown {
 }
 
 /// The same for text that may have lines: each further one is set in, so that it can't pass for a line of ours.
-fn clean_lines(text: &str) -> String {
+pub(in crate::cli) fn clean_lines(text: &str) -> String {
     text::lines(text).iter().map(Shown::as_str).collect::<Vec<_>>().join("\n    ")
 }
 

@@ -56,6 +56,8 @@ pub enum Line {
     Connected {
         call: String,
         verification_code: String,
+        key: String,
+        first_contact: bool,
     },
     Media {
         call: String,
@@ -138,9 +140,12 @@ impl Line {
             },
             Event::Ringing { call } => Self::Ringing { call: call.to_string() },
             Event::Accepted { call } => Self::Accepted { call: call.to_string() },
-            Event::Connected { call, verification_code } => {
-                Self::Connected { call: call.to_string(), verification_code: verification_code.clone() }
-            }
+            Event::Connected { call, verification_code, key, first_contact } => Self::Connected {
+                call: call.to_string(),
+                verification_code: verification_code.clone(),
+                key: key.clone(),
+                first_contact: *first_contact,
+            },
             Event::Media { call, remote, kind, muted } => Self::Media {
                 call: call.to_string(),
                 side: if *remote { "remote" } else { "local" },

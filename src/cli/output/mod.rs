@@ -14,6 +14,7 @@ use std::time::Instant;
 pub use lines::{Line, User};
 
 use crate::session::Event;
+use crate::text;
 use report::Report;
 
 /// How stdout is written.
@@ -128,12 +129,12 @@ impl Output {
 /// Stdout is closed or broken.
 pub fn document(value: &impl serde::Serialize) -> io::Result<()> {
     let text = serde_json::to_string_pretty(value).map_err(io::Error::other)?;
-    write_line(&text)
+    write_line(&text::escape_json(text))
 }
 
 fn write_json(value: &impl serde::Serialize) -> io::Result<()> {
     let text = serde_json::to_string(value).map_err(io::Error::other)?;
-    write_line(&text)
+    write_line(&text::escape_json(text))
 }
 
 /// One write for a line, flushed: a reader at the other end of a pipe sees whole lines at once.

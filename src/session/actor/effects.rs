@@ -65,6 +65,8 @@ impl Actor {
                 Event::Connected {
                     call,
                     verification_code: record.verification_code.clone().unwrap_or_default(),
+                    key: record.key.map(|key| key.fingerprint()).unwrap_or_default(),
+                    first_contact: record.first_contact,
                 }
             }
             Notice::Link(link) => Event::Link { call, up: link == LinkNotice::Up },

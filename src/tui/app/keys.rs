@@ -43,7 +43,10 @@ impl Chord {
     /// The key that was pressed (or repeats); `None` for a release.
     #[must_use]
     pub fn of(event: KeyEvent) -> Option<Self> {
-        (event.kind != KeyEventKind::Release).then(|| Self::new(event.code, event.modifiers))
+        // With those a key belongs to the desktop, and without them it would be another one.
+        let foreign = KeyModifiers::SUPER | KeyModifiers::HYPER | KeyModifiers::META;
+        (event.kind != KeyEventKind::Release && !event.modifiers.intersects(foreign))
+            .then(|| Self::new(event.code, event.modifiers))
     }
 
     /// The key's own code, in its one form.

@@ -121,6 +121,8 @@ pub enum Message {
     },
     /// A command could not be carried out.
     Rejected(String),
+    /// Something beside the calls went wrong on this machine.
+    Trouble(String),
     /// How the picture is drawn at present.
     Drawing {
         /// The render mode's name.

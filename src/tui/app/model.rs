@@ -31,7 +31,8 @@ pub(super) const REFRESH: Duration = Duration::from_secs(10);
 /// The bell sounds this often while it rings.
 pub(super) const BELL: Duration = Duration::from_secs(3);
 
-/// Keys pressed this soon after the prompt appeared were meant for something else.
+/// Keys pressed this soon after a prompt or a card appeared were meant for something else; and so were those that come within
+/// this time after one of them, because somebody is typing.
 pub(super) const CONSENT: Duration = Duration::from_millis(700);
 
 /// The prompt changes its look this often, so that it can't be overlooked.
@@ -79,7 +80,6 @@ pub(super) struct Incoming {
     pub(super) from: Shown,
     pub(super) key: Shown,
     pub(super) first_contact: bool,
-    pub(super) since: Duration,
     pub(super) at: u64,
     pub(super) next_bell: Duration,
     /// The answer is on its way.
@@ -160,6 +160,10 @@ pub struct Model {
     /// Leave when the one call is over.
     pub(super) one_call: bool,
     pub(super) leaving: bool,
+    /// Until then no key and no click answers anything.
+    pub(super) settling: Option<Duration>,
+    /// When a notification of a message may follow the last one.
+    pub(super) next_notice: Duration,
     pub(super) report: Option<Box<Report>>,
     pub(super) out: Vec<Action>,
 }
@@ -199,6 +203,8 @@ impl Model {
             clicked: None,
             one_call,
             leaving: false,
+            settling: None,
+            next_notice: Duration::ZERO,
             report: None,
             out: Vec::new(),
         };
@@ -215,7 +221,7 @@ impl Model {
         let refresh = self.lists_people().then_some(self.next_refresh);
         let bell =
             self.incoming.as_ref().filter(|incoming| !incoming.answered).map(|incoming| incoming.next_bell);
-        [toast, refresh, bell].into_iter().flatten().min()
+        [toast, refresh, bell, self.settling].into_iter().flatten().min()
     }
 
     /// How often the screen changes by itself: clocks and the blinking prompt. `None` while nothing moves.
@@ -263,17 +269,31 @@ impl Model {
         Sending { audio: sent(self.sends.audio), video: sent(self.sends.video) }
     }
 
+    /// Something appeared that a key could answer.
+    pub(super) fn settle(&mut self, now: Now) {
+        self.settling = Some(now.since_start + CONSENT);
+    }
+
+    /// True while whoever sits there can't have seen yet that somebody calls, or that a call is over.
+    pub(super) fn is_settling(&self, now: Now) -> bool {
+        self.settling.is_some_and(|until| now.since_start < until)
+    }
+
     /// Shows a line for a while and keeps it in the log. The text may be remote.
     pub(super) fn say(&mut self, text: &str, bad: bool, now: Now) {
         let text = Shown::new(text);
         self.note(text.clone(), now);
         if self.toasts.len() == TOASTS {
-            self.toasts.pop_front();
+            // What is bad stays longest.
+            let least = self.toasts.iter().position(|toast| !toast.bad).unwrap_or(0);
+            self.toasts.remove(least);
         }
-        // One after the other: each has its time.
-        let begin =
-            self.toasts.back().map_or(now.since_start, |last| last.until.min(now.since_start + TOAST / 2));
-        self.toasts.push_back(Toast { text, bad, until: begin.max(now.since_start) + TOAST });
+        // One after the other: what waits has half of the time of what comes alone.
+        let until = match self.toasts.back() {
+            Some(last) => last.until.max(now.since_start) + TOAST / 2,
+            None => now.since_start + TOAST,
+        };
+        self.toasts.push_back(Toast { text, bad, until });
     }
 
     /// Keeps a line in the log only.

@@ -20,6 +20,9 @@ use crate::session::{Change, Event, PathDistribution, PathStats, PresenceState, 
 /// Noon of some day.
 const NOON: u64 = 1_800_000_000;
 
+/// The fingerprint of the other side's key.
+pub(super) const KEY: &str = "SHA256:abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+
 /// A screen under test.
 pub(super) struct Screen {
     pub(super) model: Model,
@@ -196,7 +199,12 @@ pub(super) fn in_call(seconds: u64) -> Screen {
     screen.event(Event::Calling { call: CALL, to: "bob".into() });
     screen.event(Event::Ringing { call: CALL });
     screen.event(Event::Accepted { call: CALL });
-    screen.event(Event::Connected { call: CALL, verification_code: "1234 5678 9012 3456".into() });
+    screen.event(Event::Connected {
+        call: CALL,
+        verification_code: "1234 5678 9012 3456".into(),
+        key: KEY.into(),
+        first_contact: false,
+    });
     for second in 0..seconds {
         screen.pass(1000);
         screen.event(figures(second + 1));

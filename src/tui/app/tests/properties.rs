@@ -42,8 +42,12 @@ fn event() -> impl Strategy<Value = Event> {
         (hostile(), any::<bool>()).prop_map(|(name, first)| incoming(&name, first)),
         call().prop_map(|call| Event::Ringing { call }),
         call().prop_map(|call| Event::Accepted { call }),
-        (call(), hostile())
-            .prop_map(|(call, verification_code)| Event::Connected { call, verification_code }),
+        (call(), hostile()).prop_map(|(call, verification_code)| Event::Connected {
+            call,
+            key: verification_code.clone(),
+            verification_code,
+            first_contact: false,
+        }),
         (call(), any::<bool>(), kind(), any::<bool>()).prop_map(|(call, remote, kind, muted)| Event::Media {
             call,
             remote,

@@ -252,7 +252,12 @@ fn without_a_camera_there_is_nothing_to_mute() {
     screen.register();
     screen.event(incoming("bob", false));
     screen.event(Event::Accepted { call: CALL });
-    screen.event(Event::Connected { call: CALL, verification_code: "1".into() });
+    screen.event(Event::Connected {
+        call: CALL,
+        verification_code: "1".into(),
+        key: KEY.into(),
+        first_contact: false,
+    });
     screen.pass(20_000);
     screen.done();
     screen.press("v");
@@ -330,7 +335,12 @@ fn events_of_other_calls_change_nothing() {
     screen.event(Event::Chat { call, remote: true, text: "boo".into() });
     screen.event(Event::Link { call, up: false });
     screen.event(Event::Ringing { call });
-    screen.event(Event::Connected { call, verification_code: "6666".into() });
+    screen.event(Event::Connected {
+        call,
+        verification_code: "6666".into(),
+        key: KEY.into(),
+        first_contact: false,
+    });
     assert_eq!(screen.text(), before);
 }
 
@@ -340,7 +350,12 @@ fn both_sides_dialing_leads_into_the_call_that_goes_on() {
     screen.press("enter");
     screen.event(Event::Calling { call: CallId::from_bytes([9; 16]), to: "bob".into() });
     screen.event(Event::Accepted { call: CALL });
-    screen.event(Event::Connected { call: CALL, verification_code: "1234".into() });
+    screen.event(Event::Connected {
+        call: CALL,
+        verification_code: "1234".into(),
+        key: KEY.into(),
+        first_contact: false,
+    });
     assert!(screen.text().contains("code 1234"));
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Everything in them that came from elsewhere passes the gate here, once.
 
+use std::time::Duration;
+
 use super::super::conversation::{Call, Phase, Sent};
 use super::super::model::{BELL, Incoming, Model, Server};
 use super::super::{Action, Now};
@@ -10,6 +12,12 @@ use crate::history::{self, Entry};
 use crate::session::report::{Direction, Report};
 use crate::session::{Event, Kind, PathStats, Stats};
 use crate::text::Shown;
+
+/// Columns of a message that a notification shows.
+const NOTICE: usize = 100;
+
+/// Notifications of messages are at least this far apart.
+const BETWEEN_NOTICES: Duration = Duration::from_secs(5);
 
 impl Model {
     pub(super) fn event(&mut self, event: Event, now: Now) {
@@ -43,19 +51,25 @@ impl Model {
                 }
             }
             Event::Accepted { call } => self.accepted(call, now),
-            Event::Connected { call, verification_code } => self.connected(call, &verification_code, now),
+            Event::Connected { call, verification_code, key, first_contact } => {
+                self.connected(call, &verification_code, &key, first_contact, now);
+            }
             Event::Media { call, remote, kind, muted } => self.media(call, remote, kind, muted, now),
             Event::Chat { call, remote, text } => {
                 if let Some(ours) = self.call.as_mut().filter(|ours| ours.is(call)) {
                     ours.chat.add(remote, &text);
-                    if remote && !ours.chat.open {
+                    if remote {
                         let first = Shown::new(text.trim().lines().next().unwrap_or_default());
-                        let line = format!("{} writes: {first}", ours.peer);
-                        if !self.focused {
+                        let line = format!("{} writes: {}", ours.peer, first.truncate(NOTICE));
+                        let read = ours.chat.open;
+                        if !self.focused && self.next_notice <= now.since_start {
+                            self.next_notice = now.since_start + BETWEEN_NOTICES;
                             let (title, body) = ("letsmeet".to_owned(), line.clone());
                             self.out.push(Action::Notify { title, body });
                         }
-                        self.say(&line, false, now);
+                        if !read {
+                            self.say(&line, false, now);
+                        }
                     }
                 }
             }
@@ -96,11 +110,11 @@ impl Model {
             from,
             key: Shown::new(key),
             first_contact,
-            since: now.since_start,
             at: now.unix(),
             next_bell: now.since_start,
             answered: false,
         });
+        self.settle(now);
     }
 
     /// Rings the bell when it is time.
@@ -130,13 +144,15 @@ impl Model {
         self.reading = None;
     }
 
-    fn connected(&mut self, id: CallId, code: &str, now: Now) {
+    fn connected(&mut self, id: CallId, code: &str, key: &str, first_contact: bool, now: Now) {
         let Some(call) = self.call.as_mut().filter(|call| call.is(id)) else { return };
         call.enter(Phase::Active { since: now.since_start }, now.since_start);
         let code = Shown::new(code);
-        let hint = format!("code {code}: read it to each other, it must be the same");
+        let first = if first_contact { "FIRST CONTACT, " } else { "" };
+        let hint = format!("{first}code {code}: read it to each other, it must be the same");
         call.code = Some(code);
-        self.say(&hint, false, now);
+        call.key = Some(Shown::new(key));
+        self.say(&hint, first_contact, now);
     }
 
     fn media(&mut self, id: CallId, remote: bool, kind: Kind, muted: bool, now: Now) {
@@ -151,7 +167,13 @@ impl Model {
             Kind::Audio => ("microphone", if muted { "off" } else { "on" }),
             Kind::Video => ("camera", if muted { "off" } else { "on" }),
         };
-        self.note(Shown::new(&format!("{who}: {what} {state}")), now);
+        let change = format!("{who}: {what} {state}");
+        if self.full {
+            // The row that shows it is not there.
+            self.say(&change, false, now);
+        } else {
+            self.note(Shown::new(&change), now);
+        }
     }
 
     fn figures(&mut self, id: CallId, media: &Stats, path: &PathStats, now: Now) {
@@ -197,10 +219,12 @@ impl Model {
         if let Some(incoming) = &mut self.incoming {
             incoming.answered = false;
         }
-        match self.call.as_mut().filter(|call| call.id.is_none() && !call.is_over()) {
+        self.call.iter_mut().for_each(|call| call.hanging_up = false);
+        match self.call.as_mut().filter(|call| call.id.is_none() && matches!(call.phase, Phase::Calling)) {
             Some(call) => {
                 let reason = Shown::new(reason);
                 call.enter(Phase::Ended { reason, detail: None, lasted: None }, now.since_start);
+                self.settle(now);
             }
             None => self.say(&format!("not possible: {reason}"), true, now),
         }
@@ -218,8 +242,12 @@ impl Model {
             self.remember(entry(&report, at));
         }
         let detail = report.detail.as_deref().map(Shown::new);
-        let ours =
-            self.call.as_mut().filter(|call| !call.is_over() && call.id.is_none_or(|id| id == report.id));
+        // A call of ours that ended before it was on its way has no id here yet.
+        let wished = report.direction == Direction::Outgoing;
+        let ours = self.call.as_mut().filter(|call| match call.id {
+            Some(id) => !call.is_over() && id == report.id,
+            None => matches!(call.phase, Phase::Calling) && wished,
+        });
         if let Some(call) = ours {
             let lasted = report.setup.connected.map(|_| report.duration);
             let sentence = Shown::new(reason.sentence());
@@ -227,6 +255,9 @@ impl Model {
             call.recovering = false;
             self.reading = None;
             self.report = Some(report);
+            self.settle(now);
+        } else if reason == EndReason::Cancelled {
+            // Told as a missed call.
         } else if rang.is_some() || reason != EndReason::HungUp {
             let peer = Shown::new(&report.peer);
             let more = detail.map_or_else(String::new, |detail| format!(" ({detail})"));

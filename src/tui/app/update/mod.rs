@@ -6,9 +6,9 @@ mod commands;
 mod events;
 mod mouse;
 
-use super::keymap::Command;
+use super::keymap::{Command, Context};
 use super::keys::Chord;
-use super::model::{CONSENT, Drawing, Model, Purpose};
+use super::model::{Drawing, Model, Purpose};
 use super::{Action, Message, Now};
 use crate::text::Shown;
 
@@ -39,6 +39,7 @@ impl Model {
             // The next attempt is not far; the state of the server is in the header.
             Message::Page { query: _, page: Err(why) } => self.note(Shown::new(&why), now),
             Message::Rejected(reason) => self.rejected(&reason, now),
+            Message::Trouble(text) => self.say(&text, true, now),
             Message::Drawing { mode, fps, kbps } => {
                 self.drawing = Some(Drawing { mode: Shown::new(&mode), fps, kbps });
             }
@@ -52,6 +53,9 @@ impl Model {
         while self.toasts.front().is_some_and(|toast| toast.until <= now.since_start) {
             self.toasts.pop_front();
         }
+        if !self.is_settling(now) {
+            self.settling = None;
+        }
         if self.lists_people() && self.next_refresh <= now.since_start {
             self.refresh(now);
         }
@@ -60,17 +64,17 @@ impl Model {
 
     fn key(&mut self, chord: Chord, now: Now) {
         let context = self.context();
-        match self.keys.command(context, chord) {
+        let command = self.keys.command(context, chord);
+        let elsewhere =
+            matches!(command, Some(Command::Interrupt | Command::Redraw | Command::Suspend | Command::Help));
+        if matches!(context, Context::Incoming | Context::Ended) && !elsewhere && self.is_settling(now) {
             // Nobody consents to a call by a key that was on its way when the prompt appeared.
-            Some(Command::Accept | Command::Decline | Command::Busy) if self.just_rang(now) => {}
+            return self.settle(now);
+        }
+        match command {
             Some(command) => self.command(context, command, now),
             None => self.type_key(chord, now),
         }
-    }
-
-    /// True while whoever sits there can't have seen yet that somebody calls.
-    fn just_rang(&self, now: Now) -> bool {
-        self.incoming.as_ref().is_some_and(|incoming| now.since_start < incoming.since + CONSENT)
     }
 
     /// A key that is no command: text, or whatever ends the card of a call.

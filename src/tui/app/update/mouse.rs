@@ -33,7 +33,7 @@ impl Model {
             .replace((at, now.since_start))
             .is_some_and(|(before, when)| before == at && now.since_start < when + DOUBLE);
         match target(self, Position::from(at)) {
-            Some(Target::Button(_)) if self.just_rang(now) => {}
+            Some(Target::Button(_) | Target::Card) if self.is_settling(now) => self.settle(now),
             Some(Target::Button(command)) => self.command(Context::Incoming, command, now),
             Some(Target::Person(index)) => {
                 self.to(Pane::People);

@@ -5,7 +5,7 @@ use ratatui::style::Style;
 
 use super::super::Now;
 use super::super::conversation::{Call, Phase};
-use super::super::model::{BLINK, CONSENT, Incoming, Model};
+use super::super::model::{BLINK, Incoming, Model};
 use super::layout;
 use super::parts::{Canvas, clock, footer, inside, phase, row};
 use crate::text::{self, Shown};
@@ -46,7 +46,11 @@ pub(super) fn card(model: &Model, call: &Call, now: Now, area: Rect, canvas: &mu
             said.extend(call.facts.iter().map(|(name, fact)| (format!("{name}: {fact}"), theme.quiet)));
         }
         said.push((String::new(), Style::new()));
-        let then = if model.one_call { "any key leaves" } else { "any key goes back" };
+        let then = match (model.is_settling(now), model.one_call) {
+            (true, _) => "",
+            (false, true) => "any key leaves",
+            (false, false) => "any key goes back",
+        };
         said.push((then.to_owned(), theme.quiet));
     } else {
         said.push((phase(call).to_owned(), Style::new()));
@@ -86,10 +90,13 @@ pub(super) fn incoming(model: &Model, incoming: &Incoming, now: Now, area: Rect,
         canvas.centre(inside(last, 2, 0), "answering …", theme.strong);
         return;
     }
-    let early = now.since_start < incoming.since + CONSENT;
+    if model.is_settling(now) {
+        let last = row(area, area.height.saturating_sub(2));
+        canvas.centre(inside(last, 2, 0), "one moment …", theme.quiet);
+        return;
+    }
     for (command, place) in places.buttons {
-        let style = if early { theme.quiet } else { theme.selected };
-        canvas.put(place.x, place.y, place.width, &layout::button(model, command), style);
+        canvas.put(place.x, place.y, place.width, &layout::button(model, command), theme.selected);
     }
 }
 
