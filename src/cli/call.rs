@@ -30,6 +30,8 @@ struct Caller<'a> {
     lingers: bool,
     registered: bool,
     dialed: bool,
+    /// The call is on its way.
+    placed: bool,
     connected: bool,
     deadline: Option<Instant>,
     interrupted: Option<Exit>,
@@ -63,6 +65,7 @@ pub(super) async fn run(global: &Global, args: Call) -> Result<Exit> {
         lingers: face == Face::Screen && args.duration.is_none(),
         registered: false,
         dialed: false,
+        placed: false,
         connected: false,
         deadline: args.wait.map(|wait| Instant::now() + wait),
         interrupted: None,
@@ -102,6 +105,14 @@ impl Attendant for Caller<'_> {
             }
             Event::SignalingDown { reason, .. } if !self.registered && self.args.wait.is_none() => {
                 self.fail(Exit::Signaling, reason.clone())
+            }
+            // Another call was there first, or the name is none.
+            Event::Rejected { reason } if self.dialed && !self.placed => {
+                self.fail(Exit::NotAnswered, reason.clone())
+            }
+            Event::Calling { .. } | Event::Accepted { .. } if self.dialed => {
+                self.placed = true;
+                None
             }
             Event::Refused { message, .. } => {
                 self.refused = Some(message.clone());
@@ -146,7 +157,10 @@ impl Attendant for Caller<'_> {
     }
 
     fn interrupted(&mut self, by: Interruption) -> Option<Command> {
-        self.interrupted = Some(by.into());
+        // Leaving the screen of a call that is over changes nothing about how it ended.
+        if self.ended.is_none() {
+            self.interrupted = Some(by.into());
+        }
         Some(Command::Quit)
     }
 }

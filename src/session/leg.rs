@@ -174,7 +174,8 @@ type Figures = (Option<Box<Stats>>, Option<Box<PathStats>>);
 
 async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) -> Figures {
     // Who is called opens nothing, neither files nor devices nor sockets, before it has accepted.
-    if setup.role == JsepRole::Answerer && !accepted(&mut inbox).await {
+    let mut early = Vec::new();
+    if setup.role == JsepRole::Answerer && !accepted(&mut inbox, &mut early).await {
         return (None, None);
     }
     let media = setup.media.clone();
@@ -213,7 +214,7 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
                 off: sourceless,
                 remote_off: [false; 2],
             };
-            running.run(&mut inbox).await
+            running.run(&mut inbox, early).await
         }
         Err(error) => {
             out.send(LegEvent::MediaFailed(format!("no peer connection: {error}"))).await;
@@ -222,12 +223,15 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
     }
 }
 
-/// Waits for consent; false when the call ended first.
-async fn accepted(inbox: &mut mpsc::Receiver<LegCommand>) -> bool {
+/// Waits for consent; false when the call ended first. What was asked for before it is kept for afterwards.
+async fn accepted(inbox: &mut mpsc::Receiver<LegCommand>, early: &mut Vec<LegCommand>) -> bool {
     loop {
         match inbox.recv().await {
             Some(LegCommand::Negotiate) => return true,
             Some(LegCommand::Close { .. }) | None => return false,
+            Some(command @ (LegCommand::Mute(..) | LegCommand::Chat(_))) if early.len() < COMMANDS => {
+                early.push(command);
+            }
             Some(_) => {}
         }
     }
@@ -287,7 +291,10 @@ struct Running<'a> {
 }
 
 impl Running<'_> {
-    async fn run(mut self, inbox: &mut mpsc::Receiver<LegCommand>) -> Figures {
+    async fn run(mut self, inbox: &mut mpsc::Receiver<LegCommand>, early: Vec<LegCommand>) -> Figures {
+        for command in early {
+            self.command(command).await;
+        }
         if self.role == JsepRole::Offerer {
             match self.peer.offer(false).await {
                 Ok(sdp) => self.offered = Some(sdp),

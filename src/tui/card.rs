@@ -5,7 +5,7 @@
 use ratatui::layout::Rect;
 
 use super::composition::Composition;
-use super::render::{Mode, Quality};
+use super::render::{Mode, Quality, Settings};
 use super::terminal::{Capabilities, Size};
 use crate::media::clock::WallTime;
 use crate::media::frame::VideoFrame;
@@ -50,8 +50,9 @@ pub fn draw(capabilities: &Capabilities, mode: Mode, size: Size, picture: u32) -
     for _ in 0..rows {
         out.extend_from_slice(b"\r\n");
     }
-    let mut composition =
-        Composition::new(&capabilities.settings(Some(mode), picture), area, capabilities.synchronized);
+    // The bytes outlive the painter, which takes shared memory with it.
+    let settings = Settings { shared_memory: false, ..capabilities.settings(Some(mode), picture) };
+    let mut composition = Composition::new(&settings, area, capabilities.synchronized);
     composition.compose(&card(), area, None, Quality::default(), false, &mut out);
     out.extend_from_slice(format!("\x1b[0m\x1b[{};1H\r\n", size.rows).as_bytes());
     out

@@ -131,6 +131,8 @@ pub async fn run<E: Send + 'static>(terminal: &mut Terminal, preview: Preview<E>
         here.composition.remove(&mut bytes);
         writer.urgent(bytes);
     }
+    // Answers that come later would be typed into the shell.
+    writer.settled(PATIENCE).await;
     writer.flush_and_close(PATIENCE);
     end
 }

@@ -19,6 +19,7 @@ use super::stage::{Frames, Stage};
 use super::terminal::pace::{LinkStats, PaceConfig};
 use super::terminal::writer::{Closed, Writer};
 use super::terminal::{self, Input, Options, Signal, Terminal};
+use crate::call::CallId;
 use crate::history::{self, History};
 use crate::session::{Attendant, Command, Config, Event, Interruption, Monitor, Session};
 
@@ -93,7 +94,8 @@ pub async fn run(setup: Setup, attendant: &mut dyn Attendant) -> Result<(), Erro
     let monitor = Arc::new(Monitor::new(move || woken.notify_one()));
     let mut session = setup.session;
     let sends = Sends { audio: session.media.sends_audio(), video: session.media.sends_video() };
-    session.media.monitor = session.media.shows().then(|| Arc::clone(&monitor));
+    let shows = session.media.shows();
+    session.media.monitor = Some(Arc::clone(&monitor));
 
     let theme = if capabilities.depth == Depth::Monochrome { Theme::monochrome() } else { Theme::default() };
     let start =
@@ -112,6 +114,7 @@ pub async fn run(setup: Setup, attendant: &mut dyn Attendant) -> Result<(), Erro
         model,
         history,
         monitor,
+        shows,
         wake,
         answered,
         answers,
@@ -119,11 +122,12 @@ pub async fn run(setup: Setup, attendant: &mut dyn Attendant) -> Result<(), Erro
         measured: (writer.stats(), began),
         stale: true,
         fresh: false,
-        in_call: false,
+        in_call: None,
         interrupted: false,
+        leaving: false,
+        closing: false,
     };
     screen.follow(attendant).await;
-    writer.flush_and_close(FAREWELL);
     Ok(())
 }
 
@@ -135,6 +139,8 @@ struct Screen {
     model: Model,
     history: History,
     monitor: Arc<Monitor>,
+    /// False when a person wants no pictures (`--show null`).
+    shows: bool,
     /// A new picture is there.
     wake: Arc<Notify>,
     answered: mpsc::Sender<Message>,
@@ -147,9 +153,13 @@ struct Screen {
     /// There is a picture that was not shown yet.
     fresh: bool,
     /// Levels are worth reading.
-    in_call: bool,
+    in_call: Option<CallId>,
     /// The process was asked to end once already.
     interrupted: bool,
+    /// The person wants to leave.
+    leaving: bool,
+    /// The person does not want to wait for goodbyes.
+    closing: bool,
 }
 
 enum Happened {
@@ -183,12 +193,13 @@ impl Screen {
                 Some(answer) = self.answers.recv() => Happened::Answer(answer),
                 () = self.wake.notified() => Happened::Picture,
                 room = room(&self.writer, self.stale, self.fresh), if !gone => Happened::Room(room),
-                _ = levels.tick(), if self.in_call => Happened::Levels,
-                _ = drawing.tick(), if self.in_call => Happened::Drawing,
+                _ = levels.tick(), if self.in_call.is_some() => Happened::Levels,
+                _ = drawing.tick(), if self.in_call.is_some() => Happened::Drawing,
                 () = at(beat) => Happened::Beat,
                 () = at(deadline) => Happened::Deadline,
                 () = at(attendant.deadline()) => Happened::Due,
             };
+            let left = self.leaving;
             match happened {
                 Happened::Session(None) => break,
                 Happened::Session(Some(event)) => {
@@ -198,14 +209,14 @@ impl Screen {
                     self.give(command).await;
                 }
                 Happened::Input(input) => {
+                    // A window that is closed says so in several ways at once, and wants a goodbye all the same.
+                    let asked = matches!(input, Input::Terminate(Signal::Interrupt | Signal::Terminate));
                     if let Some(by) = self.input(input).await {
-                        if self.interrupted {
+                        if self.interrupted && asked {
                             // Asked twice: whoever asks does not want to wait for goodbyes.
-                            return;
+                            break;
                         }
-                        self.interrupted = true;
-                        let command = attendant.interrupted(by);
-                        self.give(command).await;
+                        self.interrupt(by, attendant).await;
                     }
                 }
                 Happened::Answer(message) => self.tell(message).await,
@@ -213,8 +224,7 @@ impl Screen {
                 Happened::Room(Ok(pictures)) => self.compose(pictures),
                 Happened::Room(Err(_)) => {
                     gone = true;
-                    let command = attendant.interrupted(Interruption::Terminate);
-                    self.give(command).await;
+                    self.interrupt(Interruption::Terminate, attendant).await;
                 }
                 Happened::Levels => {
                     let levels = Message::Levels {
@@ -234,8 +244,24 @@ impl Screen {
                     self.give(command).await;
                 }
             }
+            if self.leaving && !left {
+                self.interrupt(Interruption::Interrupt, attendant).await;
+            }
+            if self.closing {
+                break;
+            }
         }
         self.stage.leave();
+        // Answers that come later would be typed into the shell.
+        self.writer.settled(FAREWELL).await;
+        self.writer.flush_and_close(FAREWELL);
+    }
+
+    async fn interrupt(&mut self, by: Interruption, attendant: &mut dyn Attendant) {
+        if !std::mem::replace(&mut self.interrupted, true) {
+            let command = attendant.interrupted(by);
+            self.give(command).await;
+        }
     }
 
     /// What was drawn since this was last asked for.
@@ -251,8 +277,8 @@ impl Screen {
     /// What the loop itself has to know of the session.
     fn note(&mut self, event: &Event) {
         match event {
-            Event::Connected { .. } => self.in_call = true,
-            Event::Ended { .. } => self.in_call = false,
+            Event::Connected { call, .. } => self.in_call = Some(*call),
+            Event::Ended { report, .. } if self.in_call == Some(report.id) => self.in_call = None,
             _ => {}
         }
     }
@@ -269,6 +295,7 @@ impl Screen {
                 self.tell(Message::Resize(columns, rows)).await;
             }
             Input::Resumed => {
+                self.writer.resync();
                 self.stage.forget();
                 self.stale = true;
             }
@@ -301,9 +328,13 @@ impl Screen {
             Action::Remember(entry) => self.kept(self.history.add(&entry)).await,
             Action::Seen => self.kept(self.history.mark_seen()).await,
             Action::NextMode => self.stage.next_mode(),
-            Action::Suspend => self.terminal.suspend(),
+            Action::Suspend => {
+                self.writer.settled(FAREWELL).await;
+                self.terminal.suspend();
+            }
             Action::Redraw => self.stage.forget(),
-            Action::Quit => self.session.command(Command::Quit).await,
+            Action::Leave => self.leaving = true,
+            Action::Quit => self.closing = true,
         }
     }
 
@@ -335,14 +366,17 @@ impl Screen {
     }
 
     fn compose(&mut self, pictures: bool) {
-        let frames: Frames = [self.monitor.remote.latest(), self.monitor.own.latest()];
+        let frames: Frames = match self.shows {
+            true => [self.monitor.remote.latest(), self.monitor.own.latest()],
+            false => [None, None],
+        };
         let (model, time) = (&self.model, now(self.began));
-        self.stage.compose(&frames, pictures, |canvas| {
+        let owed = self.stage.compose(&frames, pictures, |canvas| {
             let panes = app::view(model, time, canvas);
             [panes.remote, panes.own]
         });
         self.stale = false;
-        self.fresh &= !pictures;
+        self.fresh = (self.fresh && !pictures) || owed;
     }
 }
 

@@ -45,7 +45,7 @@ impl Stage {
     #[must_use]
     pub(super) fn new(size: Size, writer: Writer, capabilities: Capabilities, mode: Option<Mode>) -> Self {
         let mode = mode.unwrap_or_else(|| capabilities.best());
-        let backend = Backend::new(size, capabilities.depth);
+        let backend = Backend::new(size, capabilities.depth).in_ascii(!capabilities.utf8);
         let Ok(terminal) = ratatui::Terminal::new(backend);
         let pictures = pictures(&capabilities, mode);
         Self { terminal, writer, capabilities, mode, pictures }
@@ -94,52 +94,51 @@ impl Stage {
     }
 
     /// Composes an update and hands it to the writer. `view` draws everything but the pictures and says where those are to
-    /// lie; without `anew` they stay the ones that are shown, wherever there are any. Nothing is written when nothing has changed.
-    pub(super) fn compose(&mut self, frames: &Frames, anew: bool, view: impl FnOnce(&mut Frame) -> Places) {
+    /// lie; without `anew` they stay the ones that are shown. Nothing is written when nothing has changed. True when a picture is
+    /// missing now: it has to come with the next update that may hold one.
+    pub(super) fn compose(
+        &mut self,
+        frames: &Frames,
+        anew: bool,
+        view: impl FnOnce(&mut Frame) -> Places,
+    ) -> bool {
         self.writer.begin();
         let quality = self.writer.quality();
         let (mut out, mut graphics) = (Vec::new(), Vec::new());
         let pictures = &mut self.pictures;
-        let mut fresh = false;
+        let (mut fresh, mut owed) = (false, false);
+        let apart = matches!(self.mode, Mode::Sixel | Mode::Iterm2);
         let Ok(_) = self.terminal.draw(|canvas| {
             let places = view(canvas);
+            let places = if apart { side_by_side(places) } else { places };
             for ((picture, place), frame) in pictures.iter_mut().zip(places).zip(frames) {
-                let frame = frame.as_ref().map(|latest| picture.choose(latest, anew));
+                owed |= !anew && place.is_some() && frame.is_some() && picture.shown.is_none();
+                let frame = frame.as_ref().and_then(|latest| picture.choose(latest, anew));
                 fresh |= picture.update(place, frame.as_ref(), quality, &mut out);
                 picture.place(canvas);
             }
         });
         let cells = self.terminal.backend_mut().take();
-        self.graphics(&mut graphics);
+        for picture in &mut self.pictures {
+            if picture.shown.is_some() {
+                picture.painter.graphics(&mut graphics);
+            }
+        }
         if !graphics.is_empty() {
             // They move the cursor and may change the pen.
-            self.terminal.backend_mut().forget();
+            let backend = self.terminal.backend_mut();
+            let cursor = backend.cursor();
+            backend.put_cursor_back(cursor);
+            graphics.append(&mut backend.take());
+            backend.forget_pen();
         }
         if out.is_empty() && cells.is_empty() && graphics.is_empty() {
-            return;
+            return owed;
         }
         let (begin, end) = if self.capabilities.synchronized { TOGETHER } else { (&b""[..], &b""[..]) };
         let update = [begin, &out, &cells, &graphics, end].concat();
         self.writer.frame(update, fresh);
-    }
-
-    /// What pixel modes write, the lower picture first. Where a picture lies on one that has changed, it is drawn again.
-    fn graphics(&mut self, out: &mut Vec<u8>) {
-        let mut covered = Rect::ZERO;
-        for picture in &mut self.pictures {
-            if picture.shown.is_none() {
-                continue;
-            }
-            let area = picture.painter.area();
-            if self.mode != Mode::Kitty && area.intersects(covered) {
-                picture.painter.forget();
-            }
-            let before = out.len();
-            picture.painter.graphics(out);
-            if out.len() > before {
-                covered = covered.union(area);
-            }
-        }
+        owed
     }
 
     /// Takes the pictures off the screen, before it is left.
@@ -150,6 +149,20 @@ impl Stage {
         }
         self.writer.urgent(out);
     }
+}
+
+/// Pictures of pixels that can't lie on each other: the lower one gives way to a side.
+fn side_by_side([lower, upper]: Places) -> Places {
+    let lower = match (lower, upper) {
+        (Some(lower), Some(upper)) if lower.intersects(upper) => {
+            let left = upper.x.saturating_sub(lower.x);
+            let right = lower.right().saturating_sub(upper.right());
+            let (x, width) = if left >= right { (lower.x, left) } else { (upper.right(), right) };
+            Some(Rect { x, width, ..lower })
+        }
+        (lower, _) => lower,
+    };
+    [lower, upper]
 }
 
 fn pictures(capabilities: &Capabilities, mode: Mode) -> [Picture; PICTURES] {
@@ -174,10 +187,11 @@ impl Picture {
     }
 
     /// The latest frame, or the one that is shown.
-    fn choose(&self, latest: &Arc<VideoFrame>, anew: bool) -> Arc<VideoFrame> {
-        match &self.shown {
-            Some(shown) if !anew => Arc::clone(&shown.frame),
-            _ => Arc::clone(latest),
+    fn choose(&self, latest: &Arc<VideoFrame>, anew: bool) -> Option<Arc<VideoFrame>> {
+        match (&self.shown, anew) {
+            (_, true) => Some(Arc::clone(latest)),
+            (Some(shown), false) => Some(Arc::clone(&shown.frame)),
+            (None, false) => None,
         }
     }
 
@@ -221,5 +235,26 @@ impl Picture {
         self.painter.forget();
         // Asked for again, though neither frame nor place is another one.
         self.shown = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_of_pixels_lie_side_by_side() {
+        let screen = Rect::new(0, 1, 80, 20);
+        for (own, left) in [
+            (Rect::new(64, 15, 16, 6), Rect::new(0, 1, 64, 20)),
+            (Rect::new(0, 1, 16, 6), Rect::new(16, 1, 64, 20)),
+            (Rect::new(0, 1, 80, 20), Rect::new(0, 1, 0, 20)),
+        ] {
+            assert_eq!(side_by_side([Some(screen), Some(own)]), [Some(left), Some(own)]);
+        }
+        let away = Rect::new(0, 30, 5, 5);
+        for places in [[Some(screen), Some(away)], [Some(screen), None], [None, Some(away)]] {
+            assert_eq!(side_by_side(places), places);
+        }
     }
 }

@@ -167,7 +167,9 @@ pub enum Action {
     Suspend,
     /// Draw the whole screen anew.
     Redraw,
-    /// Close the screen.
+    /// The person wants to leave: end the session, and the screen with it.
+    Leave,
+    /// Close the screen now.
     Quit,
 }
 

@@ -335,6 +335,6 @@ impl Model {
     /// Leaves: the session first, the screen when that is done. Asked for twice, at once.
     pub(super) fn quit(&mut self) {
         let last = std::mem::replace(&mut self.leaving, true);
-        self.out.push(if last { Action::Quit } else { Action::Command(Command::Quit) });
+        self.out.push(if last { Action::Quit } else { Action::Leave });
     }
 }

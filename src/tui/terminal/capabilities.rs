@@ -108,7 +108,7 @@ impl Capabilities {
         if colour && self.kitty {
             return (Mode::Kitty, "the terminal answered kitty's graphics protocol");
         }
-        if colour && self.iterm2 {
+        if colour && self.places_images() {
             return (Mode::Iterm2, "this terminal is known to show iTerm2's inline images");
         }
         if colour && self.sixel.is_some_and(|registers| registers >= FEWEST_REGISTERS) {
@@ -132,6 +132,11 @@ impl Capabilities {
         (Mode::Half, "a console font has half blocks and little more")
     }
 
+    /// Within tmux an inline image would land where the terminal's cursor is, not the pane's.
+    fn places_images(&self) -> bool {
+        self.iterm2 && self.tmux.is_none()
+    }
+
     /// The modes that this terminal shows, best first.
     #[must_use]
     pub fn modes(&self) -> Vec<Mode> {
@@ -140,7 +145,7 @@ impl Capabilities {
             .into_iter()
             .filter(|mode| match mode {
                 Mode::Kitty => colour && self.kitty,
-                Mode::Iterm2 => colour && self.iterm2,
+                Mode::Iterm2 => colour && self.places_images(),
                 Mode::Sixel => colour && self.sixel.is_some(),
                 Mode::Octant => colour && self.utf8 && self.octants,
                 Mode::Sextant => colour && self.utf8 && self.sextants,

@@ -23,6 +23,9 @@ use super::tty::{self, Out, Tty};
 /// A terminal that does not take what it is asked within this time has nothing to say.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// A SIGCONT this soon after a suspension ended is the one that ended it.
+const SAME: Duration = Duration::from_secs(1);
+
 /// Flags of kitty's keyboard protocol: escape codes that can be told apart, kinds of events, other layouts' keys.
 const KEYBOARD: u8 = 1 | 2 | 4;
 
@@ -100,6 +103,8 @@ pub struct Terminal {
     queue: VecDeque<Input>,
     size: Size,
     closed: bool,
+    /// When the last suspension ended.
+    resumed: Option<Instant>,
 }
 
 struct Signals {
@@ -171,7 +176,19 @@ impl Terminal {
         out.set_open(true);
         std::mem::forget(given_back);
         let size = size(&tty);
-        Ok(Self { reader, tty, out, options, capabilities, findings, signals, queue, size, closed: false })
+        Ok(Self {
+            reader,
+            tty,
+            out,
+            options,
+            capabilities,
+            findings,
+            signals,
+            queue,
+            size,
+            closed: false,
+            resumed: None,
+        })
     }
 
     /// What the terminal can do.
@@ -218,6 +235,8 @@ impl Terminal {
                 }
                 Happened::Signal(signal) => return Input::Terminate(signal),
                 Happened::Stop => self.suspend(),
+                // The one that ended our own suspension.
+                Happened::Resume if self.resumed.is_some_and(|at| at.elapsed() < SAME) => {}
                 Happened::Resume => {
                     // Whoever had the terminal in the meantime has changed it, and stopped nobody properly.
                     self.enter(true);
@@ -265,6 +284,7 @@ impl Terminal {
             take(&self.tty, &self.out, settings, farewell(self.options, self.capabilities.keyboard));
         }
         self.enter(false);
+        self.resumed = Some(Instant::now());
         self.reader.resume();
         self.queue.push_back(Input::Resumed);
         let size = size(&self.tty);

@@ -317,6 +317,25 @@ impl Pace {
         self.expect_again(now.saturating_sub(base).max(flight.at));
     }
 
+    /// The terminal was somebody else's for a while: answers of before are lost, or came to nobody.
+    pub fn resync(&mut self, now: Duration) {
+        self.flights.clear();
+        (self.begun, self.writing) = (false, None);
+        if self.answers != Answers::Never {
+            self.answers = Answers::Settling { last: now };
+        }
+        self.free = now;
+    }
+
+    /// Fences that may still be answered.
+    #[must_use]
+    pub fn awaited(&self) -> usize {
+        match self.answers {
+            Answers::Come => self.flights.len(),
+            _ => 0,
+        }
+    }
+
     /// What the terminal shows is not known any more: the next picture is whole, whatever it may cost.
     pub fn repaint(&mut self) {
         self.knobs.repaint();
@@ -400,9 +419,7 @@ impl Pace {
         };
         match (self.flights.front(), self.link.base()) {
             (Some(_), None) => silent(NEVER),
-            (Some(first), Some(base)) if now > first.carried + base + TOLERANCE + base / 4 => {
-                silent(SILENCE.min(NEVER))
-            }
+            (Some(first), Some(base)) if now > first.carried + base + TOLERANCE + base / 4 => silent(SILENCE),
             _ if self.flights.len() >= WINDOW => silent(SILENCE.min(NEVER)),
             _ => at(now, self.free.saturating_sub(lag).max(earliest)),
         }

@@ -213,6 +213,33 @@ impl Writer {
         self.handle.shared.changed.notify_waiters();
     }
 
+    /// The terminal was given away and taken back: answers of before are not waited for.
+    pub fn resync(&self) {
+        let now = self.now();
+        self.lock().pace.resync(now);
+        self.handle.shared.changed.notify_waiters();
+    }
+
+    /// Waits until every fence was answered, so that no answer comes when nobody reads the terminal any more; at most
+    /// `within`.
+    pub async fn settled(&self, within: Duration) {
+        let waiting = async {
+            loop {
+                let changed = self.handle.shared.changed.notified();
+                tokio::pin!(changed);
+                changed.as_mut().enable();
+                let state = self.lock();
+                if state.closed.is_some() || (state.queue.is_empty() && state.pace.awaited() == 0) {
+                    return;
+                }
+                drop(state);
+                changed.await;
+            }
+        };
+        // One that does not answer in time does not answer.
+        let _ = tokio::time::timeout(within, waiting).await;
+    }
+
     /// The next picture is sent whole, whatever it costs: the screen was resized or cleared.
     pub fn repaint(&self) {
         self.lock().pace.repaint();

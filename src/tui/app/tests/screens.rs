@@ -177,6 +177,7 @@ fn call_that_is_over() {
     let mut screen = in_call(8);
     screen.pass(20_000);
     screen.event(ended(EndReason::ConnectionLost, report::Direction::Outgoing, true));
+    screen.pass(1000);
     look("ended", &mut screen);
 }
 

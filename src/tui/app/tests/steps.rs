@@ -165,10 +165,14 @@ fn a_key_that_was_on_its_way_consents_to_nothing() {
     assert_eq!(screen.done(), [""; 0]);
     screen.press("ctrl-l");
     assert_eq!(screen.done(), ["Redraw"], "what answers nothing works");
-    let (column, row) = place_of(&screen, "[a Accept]");
-    click(&mut screen, column + 2, row);
-    assert_eq!(screen.done(), [""; 0]);
-    screen.pass(u64::try_from(CONSENT.as_millis()).unwrap());
+    assert!(screen.text().contains("one moment"), "the buttons come later");
+    let half = u64::try_from(CONSENT.as_millis() / 2).unwrap();
+    screen.pass(half);
+    screen.write("a");
+    screen.pass(half + 1);
+    screen.write("a");
+    assert_eq!(screen.done(), [""; 0], "who goes on typing does not look");
+    screen.pass(2 * half + 1);
     screen.press("d");
     assert!(screen.done()[0].contains("Decline { call: Some(CallId(0707"));
 }
@@ -367,6 +371,9 @@ fn a_call_that_is_over_is_remembered_and_any_key_goes_back() {
     screen.event(ended(EndReason::HungUp, report::Direction::Outgoing, true));
     assert!(screen.done()[0].contains("outcome: Answered { seconds: 62 }"));
     screen.press("z");
+    assert!(screen.model.call.is_some(), "a key that was on its way reads nothing away");
+    screen.pass(u64::try_from(CONSENT.as_millis()).unwrap());
+    screen.press("z");
     assert!(screen.model.call.is_none());
     assert_eq!(screen.done(), ["Users { query: None, after: None }"]);
 }
@@ -382,8 +389,9 @@ fn the_one_call_of_a_command_is_shown_as_its_attendant_dials_and_leaves_when_it_
     assert!(screen.text().contains("calling"));
     screen.event(ended(EndReason::Busy, report::Direction::Outgoing, false));
     screen.done();
+    screen.pass(u64::try_from(CONSENT.as_millis()).unwrap());
     screen.press("enter");
-    assert_eq!(screen.done(), ["Command(Quit)"]);
+    assert_eq!(screen.done(), ["Leave"]);
     screen.event(Event::Closed);
     assert_eq!(screen.done(), ["Quit"]);
 }
@@ -393,6 +401,7 @@ fn a_refused_dial_says_why() {
     let mut screen = Screen::online(BOTH);
     screen.press("enter");
     screen.tell(Message::Rejected("\"bob\" is yourself\u{1b}".into()));
+    screen.pass(u64::try_from(CONSENT.as_millis()).unwrap());
     let text = screen.text();
     assert!(text.contains("\"bob\" is yourself\u{fffd}.") && text.contains("any key"), "{text}");
 }
@@ -404,7 +413,7 @@ fn ctrl_c_hangs_up_first_and_leaves_then() {
     screen.press("ctrl-c");
     assert!(screen.done()[0].contains("HangUp"));
     screen.press("ctrl-c");
-    assert_eq!(screen.done(), ["Command(Quit)"], "the session does not answer");
+    assert_eq!(screen.done(), ["Leave"], "the session does not answer");
     screen.press("ctrl-c");
     assert_eq!(screen.done(), ["Quit"]);
 }
@@ -484,4 +493,15 @@ fn help_names_every_key_that_works() {
     for row in super::super::keymap::TABLE {
         assert!(text.contains(row.help), "{}", row.name);
     }
+}
+
+#[test]
+fn somebody_else_s_call_ends_nothing_while_ours_waits() {
+    let mut screen = Screen::open(Start { dial: Some("bob".into()), ..start() });
+    screen.register();
+    screen.event(ended(EndReason::Busy, report::Direction::Incoming, false));
+    screen.tell(Message::Trouble("the disk is full".into()));
+    assert!(screen.text().contains("waiting …"), "{}", screen.text());
+    screen.event(Event::Calling { call: CALL, to: "bob".into() });
+    assert!(screen.text().contains("calling"), "{}", screen.text());
 }

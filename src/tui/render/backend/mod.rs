@@ -32,6 +32,8 @@ pub struct Backend {
     cursor: Option<Position>,
     /// Whether the cursor shows; None: not known.
     shown: Option<bool>,
+    /// Nothing but ASCII is written.
+    ascii: bool,
     /// Where characters of two columns stand.
     wide: BTreeSet<(u16, u16)>,
     /// The second half of one whose first half was just written over. Terminals fill it as they like, and ratatui does
@@ -50,9 +52,33 @@ impl Backend {
             pen: None,
             cursor: None,
             shown: None,
+            ascii: false,
             wide: BTreeSet::new(),
             torn: None,
         }
+    }
+
+    /// For a terminal that does not read UTF-8, where the bytes of a letter may be a command: all is written in ASCII.
+    #[must_use]
+    pub fn in_ascii(mut self, ascii: bool) -> Self {
+        self.ascii = ascii;
+        self
+    }
+
+    /// Brings a cursor that shows back to its place, after something else was written in between.
+    pub fn put_cursor_back(&mut self, at: Option<Position>) {
+        if let Some(at) = at
+            && self.shown == Some(true)
+        {
+            self.go_to(at);
+            self.cursor = Some(at);
+        }
+    }
+
+    /// Where the cursor is, as far as that is known.
+    #[must_use]
+    pub fn cursor(&self) -> Option<Position> {
+        self.cursor
     }
 
     /// The terminal has another size now.
@@ -60,6 +86,14 @@ impl Backend {
         self.size = size;
         self.cursor = None;
         self.wide.clear();
+    }
+
+    /// Somebody else wrote to the terminal and put the cursor back, if it shows.
+    pub fn forget_pen(&mut self) {
+        self.pen = None;
+        if self.shown != Some(true) {
+            self.cursor = None;
+        }
     }
 
     /// Somebody else wrote to the terminal: neither its cursor nor its attributes are known any more.
@@ -171,6 +205,26 @@ impl Backend {
         }
     }
 
+    fn write_in_ascii(&mut self, symbol: &str, option: CellDiffOption) -> (u16, bool) {
+        let width = match option {
+            CellDiffOption::ForcedWidth(width) => width.get(),
+            _ => u16::try_from(symbol.width()).unwrap_or(u16::MAX).max(1),
+        };
+        let stands_for = match symbol.chars().next() {
+            Some('─' | '━' | '═') => b'-',
+            Some('│' | '║') => b'|',
+            Some('╔' | '╗' | '╚' | '╝' | '┌' | '┐' | '└' | '┘') => b'+',
+            Some('●' | '◎' | '○' | '·') => b'*',
+            Some('▂' | '▄' | '▆' | '█') => b'#',
+            Some('…') => b'.',
+            Some('›' | '▶') => b'>',
+            Some('◀') => b'<',
+            _ => b'?',
+        };
+        self.out.extend(std::iter::repeat_n(stands_for, usize::from(width)));
+        (width, true)
+    }
+
     /// Writes a symbol; its width, and whether every terminal agrees on that.
     fn write(&mut self, symbol: &str, option: CellDiffOption) -> (u16, bool) {
         let bytes = symbol.as_bytes();
@@ -181,9 +235,13 @@ impl Backend {
         let mut characters = symbol.chars();
         if let (Some(first), None) = (characters.next(), characters.next())
             && is_plain(first)
+            && !self.ascii
         {
             self.out.extend_from_slice(bytes);
             return (1, true);
+        }
+        if self.ascii {
+            return self.write_in_ascii(symbol, option);
         }
         let start = self.out.len();
         // What controls a terminal must not get this far; if it does, it goes no further.

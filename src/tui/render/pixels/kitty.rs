@@ -104,8 +104,8 @@ impl Kitty {
             let _ = if first {
                 write!(
                     sequence,
-                    "\x1b_Ga=T,q=2,i={},{place}c={},r={},f=24,s={width},v={height},{how}m={more};",
-                    self.id, area.width, area.height
+                    "\x1b_Ga=T,q=2,i={},{place}z={},c={},r={},f=24,s={width},v={height},{how}m={more};",
+                    self.id, self.settings.picture, area.width, area.height
                 )
             } else {
                 write!(sequence, "\x1b_Gm={more},q=2;")
