@@ -228,16 +228,19 @@ impl Writer {
                 let changed = self.handle.shared.changed.notified();
                 tokio::pin!(changed);
                 changed.as_mut().enable();
-                let state = self.lock();
-                if state.closed.is_some() || (state.queue.is_empty() && state.pace.awaited() == 0) {
+                if self.is_settled() {
                     return;
                 }
-                drop(state);
                 changed.await;
             }
         };
         // One that does not answer in time does not answer.
         let _ = tokio::time::timeout(within, waiting).await;
+    }
+
+    fn is_settled(&self) -> bool {
+        let state = self.lock();
+        state.closed.is_some() || (state.queue.is_empty() && state.pace.awaited() == 0)
     }
 
     /// The next picture is sent whole, whatever it costs: the screen was resized or cleared.
