@@ -120,7 +120,7 @@ impl Display {
     /// What the display shows now.
     pub(crate) fn screenshot(&self) -> RgbImage {
         let mut command = Command::new("import");
-        command.args(["-silent", "-display", &self.name, "-window", "root", "png:-"]);
+        command.args(["-silent", "-window", "root", "png:-"]).env("DISPLAY", &self.name);
         let output = command.output().unwrap_or_else(|error| panic!("{}", missing(&command, &error)));
         assert!(output.status.success(), "import: {}", String::from_utf8_lossy(&output.stderr));
         image::load_from_memory(&output.stdout).expect("import writes PNG").to_rgb8()

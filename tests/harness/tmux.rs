@@ -25,22 +25,15 @@ impl Tmux {
         Self { folder: TempDir::with_prefix("letsmeet-tmux-").expect("a temporary folder") }
     }
 
-    /// A shell in a terminal of `columns` and `rows`, with the environment of `like` and nothing else.
+    /// A shell in a terminal of `columns` and `rows`, with the environment and the folder of `like` and nothing else.
     pub(crate) fn pane(&self, name: &str, (columns, rows): (u16, u16), like: &Command) -> Pane<'_> {
         let mut command = self.command();
+        command.args(["new-session", "-d", "-s", name]);
+        if let Some(folder) = like.get_current_dir() {
+            command.arg("-c").arg(folder);
+        }
         command
-            .args([
-                "new-session",
-                "-d",
-                "-s",
-                name,
-                "-x",
-                &columns.to_string(),
-                "-y",
-                &rows.to_string(),
-                "env",
-                "-i",
-            ])
+            .args(["-x", &columns.to_string(), "-y", &rows.to_string(), "env", "-i"])
             .args(["TERM=screen-256color", "COLORTERM=truecolor", "LC_ALL=C.UTF-8", "PS1=$ "])
             .args(like.get_envs().filter_map(|(name, value)| {
                 let mut pair = name.to_os_string();

@@ -34,11 +34,12 @@ mod keys {
     pub(super) const QUIT: &[&str] = &["q"];
 }
 
-/// The verification code on a screen: the letters and digits after its word.
+/// The verification code on a screen: the groups of digits after its word.
 fn code(screen: &str) -> Option<String> {
     let rest = &screen[screen.find(words::CODE)? + words::CODE.len()..];
-    let code: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-    (code.len() >= 4).then_some(code)
+    let code: String = rest.chars().take_while(|c| c.is_ascii_digit() || *c == ' ').collect();
+    let code = code.trim();
+    (code.len() >= 9).then(|| code.to_owned())
 }
 
 /// The command, then its exit status as a line that no screen of letsmeet shows.
