@@ -99,10 +99,11 @@ impl Stage {
         self.writer.begin();
         let quality = self.writer.quality();
         let (mut out, mut graphics) = (Vec::new(), Vec::new());
-        let pictures = &mut self.pictures;
+        let (pictures, mode) = (&mut self.pictures, self.mode);
         let mut fresh = false;
         let Ok(_) = self.terminal.draw(|canvas| {
-            let places = view(canvas);
+            let places =
+                view(canvas).map(|place| place.map(|place| mode.usable(place, canvas.area().bottom())));
             for ((picture, place), frame) in pictures.iter_mut().zip(places).zip(frames) {
                 let frame = frame.as_ref().map(|latest| picture.choose(latest, anew));
                 fresh |= picture.update(place, frame.as_ref(), quality, &mut out);
