@@ -253,6 +253,17 @@ fn table(talk: &[VideoFrame]) {
             });
             figures.print(name, &format!("sixel, threshold {threshold}"));
         }
+        for (keeps, what) in
+            [(Keeps::Shown, "sixel, whole each second"), (Keeps::Nothing, "sixel, always whole")]
+        {
+            let mut screen = Screen::new(WIDTH, HEIGHT);
+            let settings = Settings { sixel_keeps: keeps, ..settings(false) };
+            let figures = draw(clip, &mut Sixel::new(&settings), Quality::default(), |at, out| {
+                screen.feed(out);
+                Some(squared(&screen.rgb, &wanted[at]))
+            });
+            figures.print(name, what);
+        }
         let quality = Quality::default();
         draw(clip, &mut Kitty::new(&settings(true)), quality, |_, _| None)
             .print(name, "kitty, shared memory");

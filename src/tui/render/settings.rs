@@ -170,3 +170,22 @@ impl Default for Quality {
         Self { threshold: 14.0, scale: 1.0 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sixel_pictures_leave_the_last_row_of_the_screen_free() {
+        for (area, rows, usable) in [
+            (Rect::new(0, 0, 80, 24), 24, 23),
+            (Rect::new(0, 1, 80, 22), 24, 22),
+            (Rect::new(60, 20, 20, 4), 24, 3),
+            (Rect::new(0, 23, 80, 1), 24, 0),
+            (Rect::new(0, 0, 80, 0), 0, 0),
+        ] {
+            assert_eq!(Mode::Sixel.usable(area, rows), Rect { height: usable, ..area });
+            assert_eq!(Mode::Kitty.usable(area, rows), area);
+        }
+    }
+}

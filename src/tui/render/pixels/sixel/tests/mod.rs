@@ -123,7 +123,7 @@ fn a_picture_that_comes_to_rest_is_sent_whole_once_where_only_the_screen_keeps_i
 #[test]
 fn pictures_are_no_larger_than_xterm_shows() {
     let frame = moving(160, 90, 0);
-    for (sixel_keeps, stated) in [(Keeps::Shown, (1000, 558)), (Keeps::Everything, (1200, 672))] {
+    for (sixel_keeps, stated) in [(Keeps::Shown, (1000, 570)), (Keeps::Everything, (1200, 672))] {
         let mut painter = Sixel::new(&Settings { sixel_keeps, ..settings(CELL) });
         let mut screen = Screen::new(1200, 1200);
         screen.feed(&paint(&mut painter, &frame, Rect::new(0, 0, 150, 80), quality(16.0)));
