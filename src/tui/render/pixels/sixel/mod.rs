@@ -41,7 +41,8 @@ const KEPT: u32 = 25;
 /// Frames after which the picture is sent whole where only what is on the screen is kept: about a second of them.
 const HEALED: u32 = 25;
 
-/// Pixels a side at most, in terminals that do not stretch: xterm shows nothing of a picture above 1000 unless told otherwise.
+/// Pixels a side at most where more is not known to be shown: xterm shows nothing at all of a picture with a longer side, unless
+/// it is configured otherwise.
 const LIMITED_SIDE: u32 = 1000;
 
 /// A picture drawn by sixel graphics.
@@ -137,17 +138,27 @@ impl Sixel {
         Learnt { palette, colours, pattern, error, age: 0 }
     }
 
-    /// True when the picture has to be whole, though what is shown is known. A picture that stands still becomes whole once.
+    /// True when the picture has to be sent whole again because only the screen keeps it. One that stands still is sent so once.
     fn is_worn(&self) -> bool {
-        match self.settings.sixel_keeps {
-            Keeps::Nothing => true,
-            Keeps::Shown => self.sent > 1 && self.frames >= HEALED,
-            Keeps::Everything => false,
-        }
+        self.settings.sixel_keeps == Keeps::Shown && self.sent > 1 && self.frames >= HEALED
     }
 
-    /// Appends the bands of the picture to the sequence; false when nothing has changed.
-    fn bands(&mut self, learnt: &Learnt) -> bool {
+    /// Appends to the sequence what has to be sent of the picture; false when that is nothing.
+    fn draw(&mut self, learnt: &Learnt) -> bool {
+        if self.known && self.settings.sixel_keeps == Keeps::Nothing {
+            // A change that is not worth its own bytes is not worth those of a whole picture.
+            let start = self.sequence.len();
+            self.known = !self.bands(learnt, true);
+            self.sequence.truncate(start);
+            if self.known {
+                return false;
+            }
+        }
+        self.bands(learnt, false)
+    }
+
+    /// Appends the bands of the picture to the sequence, or only the `first` that has changed; false when nothing has.
+    fn bands(&mut self, learnt: &Learnt, first: bool) -> bool {
         let (width, height) = (self.picture.width(), self.picture.height());
         // Held pixels are worth less than a byte or two; what a byte is worth is what the quality says.
         let price = (self.quality.threshold.clamp(0.0, 10_000.0)) as i32;
@@ -176,6 +187,9 @@ impl Sixel {
                 self.band.write(&mut self.sequence, |colour, out| {
                     select(colour, &learnt.palette, &mut defined, out);
                 });
+            }
+            if any && first {
+                break;
             }
             skipped += 1;
         }
@@ -231,7 +245,7 @@ impl Painter for Sixel {
         self.cover.home(&mut self.sequence);
         // Writing to memory does not fail.
         let _ = write!(self.sequence, "\x1bP7;1q\"1;1;{};{}", self.picture.width(), self.picture.height());
-        if self.bands(&learnt) {
+        if self.draw(&learnt) {
             self.sent = self.sent.saturating_add(1);
             self.sequence.extend_from_slice(b"\x1b\\");
             if self.settings.tmux {

@@ -108,6 +108,16 @@ fn terminals_that_keep_little_get_whole_pictures() {
 }
 
 #[test]
+fn changes_that_are_not_worth_sending_make_no_whole_picture() {
+    let area = Rect::new(0, 0, 20, 6);
+    let mut painter = Sixel::new(&Settings { sixel_keeps: Keeps::Nothing, ..settings(CELL) });
+    let first = noise(&still(160, 90), 0, 1);
+    assert!(!paint(&mut painter, &first, area, quality(200.0)).is_empty());
+    assert!(paint(&mut painter, &noise(&still(160, 90), 1, 1), area, quality(200.0)).is_empty());
+    assert!(!paint(&mut painter, &moving(160, 90, 1), area, quality(200.0)).is_empty());
+}
+
+#[test]
 fn a_picture_that_comes_to_rest_is_sent_whole_once_where_only_the_screen_keeps_it() {
     let area = Rect::new(0, 0, 20, 6);
     let mut painter = Sixel::new(&Settings { sixel_keeps: Keeps::Shown, ..settings(CELL) });
