@@ -157,11 +157,13 @@ impl Sixel {
         self.bands(learnt, false)
     }
 
-    /// Appends the bands of the picture to the sequence, or only the `first` that has changed; false when nothing has.
+    /// Appends the bands of the picture to the sequence, or only the `first` that has clearly changed; false when none has.
     fn bands(&mut self, learnt: &Learnt, first: bool) -> bool {
         let (width, height) = (self.picture.width(), self.picture.height());
         // Held pixels are worth less than a byte or two; what a byte is worth is what the quality says.
-        let price = (self.quality.threshold.clamp(0.0, 10_000.0)) as i32;
+        let price = self.quality.threshold.clamp(0.0, 10_000.0) as i32;
+        // Noise takes pixels across the threshold that lie just below it, in every frame a few others.
+        let price = if first { 2 * price } else { price };
         let mut defined = [false; 256];
         let (mut skipped, mut any) = (0, false);
         for top in (0..height).step_by(ROWS) {
