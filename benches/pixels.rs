@@ -18,7 +18,7 @@ use std::process::{Command, Stdio};
 use criterion::Criterion;
 use letsmeet::media::{VideoFrame, WallTime};
 use letsmeet::tui::render::pixels::{Iterm2, Kitty, Sixel};
-use letsmeet::tui::render::{CellSize, Depth, Mode, Painter, Quality, Settings};
+use letsmeet::tui::render::{CellSize, Depth, Keeps, Mode, Painter, Quality, Settings};
 use ratatui::layout::Rect;
 use screen::Screen;
 
@@ -35,6 +35,7 @@ fn settings(shared_memory: bool) -> Settings {
         depth: Depth::Truecolor,
         cell: CellSize { width: 8, height: 15 },
         sixel_colours: 256,
+        sixel_keeps: Keeps::Everything,
         shared_memory,
         tmux: false,
         picture: 1,
@@ -251,6 +252,17 @@ fn table(talk: &[VideoFrame]) {
                 Some(squared(&screen.rgb, &wanted[at]))
             });
             figures.print(name, &format!("sixel, threshold {threshold}"));
+        }
+        for (keeps, what) in
+            [(Keeps::Shown, "sixel, whole each second"), (Keeps::Nothing, "sixel, always whole")]
+        {
+            let mut screen = Screen::new(WIDTH, HEIGHT);
+            let settings = Settings { sixel_keeps: keeps, ..settings(false) };
+            let figures = draw(clip, &mut Sixel::new(&settings), Quality::default(), |at, out| {
+                screen.feed(out);
+                Some(squared(&screen.rgb, &wanted[at]))
+            });
+            figures.print(name, what);
         }
         let quality = Quality::default();
         draw(clip, &mut Kitty::new(&settings(true)), quality, |_, _| None)

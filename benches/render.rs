@@ -26,7 +26,7 @@ use letsmeet::media::source::open_film;
 use letsmeet::media::{VideoFormat, VideoFrame, WallTime};
 use letsmeet::tui::render::backend::Backend;
 use letsmeet::tui::render::cells::glyphs;
-use letsmeet::tui::render::{CellSize, Depth, Mode, Painter, Quality, Settings, painter};
+use letsmeet::tui::render::{CellSize, Depth, Keeps, Mode, Painter, Quality, Settings, painter};
 use ratatui::Terminal;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
@@ -52,6 +52,7 @@ fn settings(mode: Mode, depth: Depth) -> Settings {
         depth,
         cell: CellSize { width: 8, height: 15 },
         sixel_colours: 256,
+        sixel_keeps: Keeps::Everything,
         shared_memory: false,
         tmux: false,
         picture: 1,

@@ -54,7 +54,8 @@ impl Composition {
         self.painter.remove(out);
     }
 
-    /// Composes `frame` in `picture` and, on the last row, `line`; `clear` what was on the screen when it is not known.
+    /// Composes `frame` in `picture` and, on the last row, `line`; a picture in a mode that must not touch the last row
+    /// of the screen ([`Mode::usable`](super::render::Mode::usable)) is not given it. `clear` what was on the screen when it is not known.
     pub(super) fn compose(
         &mut self,
         frame: &VideoFrame,

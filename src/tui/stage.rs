@@ -105,12 +105,13 @@ impl Stage {
         self.writer.begin();
         let quality = self.writer.quality();
         let (mut out, mut graphics) = (Vec::new(), Vec::new());
-        let pictures = &mut self.pictures;
+        let (pictures, mode) = (&mut self.pictures, self.mode);
         let (mut fresh, mut owed) = (false, false);
-        let apart = matches!(self.mode, Mode::Sixel | Mode::Iterm2);
+        let apart = matches!(mode, Mode::Sixel | Mode::Iterm2);
         let Ok(_) = self.terminal.draw(|canvas| {
             let places = view(canvas);
             let places = if apart { side_by_side(places) } else { places };
+            let places = places.map(|place| place.map(|place| mode.usable(place, canvas.area().bottom())));
             for ((picture, place), frame) in pictures.iter_mut().zip(places).zip(frames) {
                 owed |= !anew && place.is_some() && frame.is_some() && picture.shown.is_none();
                 let frame = frame.as_ref().and_then(|latest| picture.choose(latest, anew));

@@ -16,7 +16,7 @@ pub mod pixels;
 mod settings;
 
 pub use backend::Backend;
-pub use settings::{CellSize, Depth, Mode, Quality, Settings};
+pub use settings::{CellSize, Depth, Keeps, Mode, Quality, Settings};
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

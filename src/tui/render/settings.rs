@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use ratatui::layout::Rect;
+
 /// A way to draw a picture, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Mode {
@@ -61,6 +63,14 @@ impl Mode {
     pub fn is_pixels(self) -> bool {
         matches!(self, Self::Kitty | Self::Iterm2 | Self::Sixel)
     }
+
+    /// The part of a screen of `rows` rows that pictures may use: sixel pictures must not touch the last row, because xterm, mlterm
+    /// and foot all scroll the screen by a row when one ends there.
+    #[must_use]
+    pub fn usable(self, area: Rect, rows: u16) -> Rect {
+        let bottom = if self == Self::Sixel { rows.saturating_sub(1) } else { rows };
+        Rect { height: area.height.min(bottom.saturating_sub(area.y)), ..area }
+    }
 }
 
 impl fmt::Display for Mode {
@@ -109,6 +119,18 @@ impl Default for CellSize {
     }
 }
 
+/// What a terminal keeps of a picture when a sixel picture with transparent pixels is drawn over it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Keeps {
+    /// Perhaps nothing, as mlterm, which wipes the cells beneath: each picture has to be whole.
+    Nothing,
+    /// What is on the screen, but only until it is painted again, as xterm, which remembers 16 sequences: a whole picture has to
+    /// come every now and then.
+    Shown,
+    /// Everything, as foot.
+    Everything,
+}
+
 /// How to draw in one terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -120,6 +142,8 @@ pub struct Settings {
     pub cell: CellSize,
     /// Colour registers of sixel graphics (XTSMGRAPHICS), 2 to 1024.
     pub sixel_colours: u16,
+    /// What is left of a sixel picture beneath the next.
+    pub sixel_keeps: Keeps,
     /// True when kitty can read shared memory of this machine (`t=s`).
     pub shared_memory: bool,
     /// True when graphics sequences must be wrapped to pass through tmux.
@@ -144,5 +168,24 @@ impl Default for Quality {
     /// clip takes a fifth more bytes and gains 0.02 to 0.1 dB; with double, a sixth fewer and loses 0.04 to 0.2.
     fn default() -> Self {
         Self { threshold: 14.0, scale: 1.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sixel_pictures_leave_the_last_row_of_the_screen_free() {
+        for (area, rows, usable) in [
+            (Rect::new(0, 0, 80, 24), 24, 23),
+            (Rect::new(0, 1, 80, 22), 24, 22),
+            (Rect::new(60, 20, 20, 4), 24, 3),
+            (Rect::new(0, 23, 80, 1), 24, 0),
+            (Rect::new(0, 0, 80, 0), 0, 0),
+        ] {
+            assert_eq!(Mode::Sixel.usable(area, rows), Rect { height: usable, ..area });
+            assert_eq!(Mode::Kitty.usable(area, rows), area);
+        }
     }
 }

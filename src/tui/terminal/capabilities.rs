@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::tui::render::{CellSize, Depth, Mode, Settings};
+use crate::tui::render::{CellSize, Depth, Keeps, Mode, Settings};
 
 /// How a desktop notification is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct Capabilities {
     pub iterm2: bool,
     /// It shows sixel graphics, with so many colour registers.
     pub sixel: Option<u16>,
+    /// What it keeps of a sixel picture beneath the next.
+    pub sixel_keeps: Keeps,
     /// It draws octants.
     pub octants: bool,
     /// It draws sextants.
@@ -73,6 +75,7 @@ impl Capabilities {
             shared_memory: false,
             iterm2: false,
             sixel: None,
+            sixel_keeps: Keeps::Nothing,
             octants: false,
             sextants: false,
             quadrants: true,
@@ -166,6 +169,7 @@ impl Capabilities {
             depth: self.depth,
             cell: self.cell.unwrap_or_default(),
             sixel_colours: self.sixel.unwrap_or(256).clamp(2, 1024),
+            sixel_keeps: self.sixel_keeps,
             shared_memory: self.shared_memory,
             // tmux shows sixel by itself where it says so; all else has to go through it.
             tmux: self.tmux.is_some() && mode.is_pixels() && !(mode == Mode::Sixel && self.sixel.is_some()),

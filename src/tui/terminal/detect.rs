@@ -10,7 +10,7 @@ use super::environment::Environment;
 use super::input::{Colour, Reply};
 use super::known::Identity;
 use super::multiplexer::Multiplexer;
-use crate::tui::render::{CellSize, Depth};
+use crate::tui::render::{CellSize, Depth, Keeps};
 
 /// How long a terminal on this machine may take to answer.
 pub const LOCAL: Duration = Duration::from_millis(250);
@@ -220,6 +220,12 @@ impl Probe {
             found.add("sixel colours", registers.to_string(), how);
         }
 
+        // tmux has pictures of its own and draws them anew by rules of its own.
+        let sixel_keeps = match &drawing {
+            Some(drawing) if !in_tmux => drawing.sixel_keeps(),
+            _ => Keeps::Nothing,
+        };
+
         // tmux before 3.4 is older than octants and measures them by tables that do not have them.
         let tables = !in_tmux || own.as_ref().is_some_and(|own| own.is_tmux([3, 4]));
         let octants = utf8 && tables && drawing.as_ref().is_some_and(Identity::octants);
@@ -257,6 +263,7 @@ impl Probe {
             shared_memory,
             iterm2,
             sixel,
+            sixel_keeps,
             octants,
             sextants,
             quadrants: !environment.is_linux_console(),

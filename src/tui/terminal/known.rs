@@ -5,6 +5,7 @@
 
 use super::capabilities::Notification;
 use super::environment::Environment;
+use crate::tui::render::Keeps;
 
 /// What a terminal of this name can do from a version on; `None` is never.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(super) struct Known {
     iterm2: Option<[u32; 2]>,
     /// Draws kitty's images in placeholder cells from this version on, which is how they pass through tmux.
     placeholders: Option<[u32; 2]>,
+    /// What it keeps of a sixel picture beneath the next, as it was seen to do: nothing, unless it was looked at.
+    sixel_keeps: Keeps,
     /// How it is asked for a desktop notification.
     pub(super) notification: Notification,
     /// It has 24-bit colour and UTF-8 in every version that gives this name.
@@ -35,6 +38,7 @@ const fn known(name: &'static str) -> Known {
         sextants: None,
         iterm2: None,
         placeholders: None,
+        sixel_keeps: Keeps::Nothing,
         notification: Notification::None,
         modern: true,
     }
@@ -51,6 +55,7 @@ const TABLE: &[Known] = &[
     Known {
         octants: Some([1, 20]),
         sextants: Some([1, 7]),
+        sixel_keeps: Keeps::Everything,
         notification: Notification::Osc777,
         ..known("foot")
     },
@@ -70,7 +75,7 @@ const TABLE: &[Known] = &[
     Known { sextants: Some([0, 16]), ..known("alacritty") },
     Known { sextants: ANY, ..known("contour") },
     Known { sextants: Some([1, 22]), ..known("windows-terminal") },
-    Known { modern: false, ..known("xterm") },
+    Known { modern: false, sixel_keeps: Keeps::Shown, ..known("xterm") },
     Known { modern: false, ..known("mlterm") },
 ];
 
@@ -135,6 +140,10 @@ impl Identity {
 
     pub(super) fn placeholders(&self) -> bool {
         self.has(|row| row.placeholders)
+    }
+
+    pub(super) fn sixel_keeps(&self) -> Keeps {
+        self.known().map_or(Keeps::Nothing, |row| row.sixel_keeps)
     }
 
     /// True when this is tmux, of at least `version`.

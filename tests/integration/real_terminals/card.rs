@@ -1,5 +1,6 @@
-//! A still picture that finds itself on a screen: a magenta frame around halves that differ in every colour, in
-//! both directions, with a gradient and a slanted edge. What a screenshot shows inside the frame is compared with it.
+//! A film that comes to rest on a still picture which finds itself on a screen: a magenta frame around halves that differ in
+//! every colour, in both directions, with a gradient and a slanted edge. What a screenshot shows inside the frame is
+//! compared with the still.
 
 use std::io::Write;
 use std::path::Path;
@@ -11,6 +12,16 @@ pub(super) const SIZE: (u32, u32) = (320, 180);
 
 /// The frame is this wide, in parts of the height.
 const FRAME: f32 = 0.11;
+
+/// Pictures a second of the film.
+const FPS: u32 = 15;
+
+/// Pictures that move before it comes to rest: 6 s, so that slow terminals draw 60 of them. The frame and the left part stand still
+/// all the time: they show whether a terminal keeps what it has.
+const MOVING: u32 = 90;
+
+/// Pictures that rest; then the film begins again.
+const RESTING: u32 = 20 * FPS;
 
 /// Fields that are compared: each is a mean, so that modes with coarse cells are judged by colour and place alone.
 const FIELDS: (u32, u32) = (24, 12);
@@ -40,6 +51,19 @@ fn colour(x: f32, y: f32) -> [f32; 3] {
     }
 }
 
+/// The film at a time before it rests, counted in pictures.
+fn moving(number: u32, x: f32, y: f32) -> [f32; 3] {
+    let still = colour(x, y);
+    if x < 0.4 || still == [255.0, 0.0, 255.0] {
+        return still;
+    }
+    let bar = 0.4 + 0.6 * (number * 7 % MOVING) as f32 / MOVING as f32;
+    if (x - bar).abs() < 0.06 {
+        return [250.0, 220.0, 40.0];
+    }
+    [100.0 - number as f32, 30.0 + 120.0 * y, 120.0 + number as f32]
+}
+
 /// The picture itself.
 pub(super) fn picture() -> RgbImage {
     RgbImage::from_fn(SIZE.0, SIZE.1, |x, y| {
@@ -48,9 +72,23 @@ pub(super) fn picture() -> RgbImage {
     })
 }
 
-/// Writes the picture as a film of one frame (Y4M, BT.601 limited range); played in a loop it is a still.
+/// Writes the film (Y4M, BT.601 limited range).
 pub(super) fn write(path: &Path) {
-    let picture = picture();
+    let mut file = std::io::BufWriter::new(std::fs::File::create(path).expect("a new file"));
+    writeln!(file, "YUV4MPEG2 W{} H{} F{FPS}:1 Ip A1:1 C420jpeg", SIZE.0, SIZE.1).expect("a header");
+    for number in 0..MOVING {
+        let picture = RgbImage::from_fn(SIZE.0, SIZE.1, |x, y| {
+            let at = ((x as f32 + 0.5) / SIZE.0 as f32, (y as f32 + 0.5) / SIZE.1 as f32);
+            Rgb(moving(number, at.0, at.1).map(|value| value as u8))
+        });
+        file.write_all(&frame(&picture)).expect("a frame");
+    }
+    let rest = frame(&picture());
+    (0..RESTING).for_each(|_| file.write_all(&rest).expect("a frame"));
+}
+
+/// A picture as a frame of the film.
+fn frame(picture: &RgbImage) -> Vec<u8> {
     let yuv = |x: u32, y: u32| {
         let [r, g, b] = picture.get_pixel(x, y).0.map(f32::from);
         let luma = 16.0 + 0.257 * r + 0.504 * g + 0.098 * b;
@@ -69,9 +107,7 @@ pub(super) fn write(path: &Path) {
             }
         }
     }
-    let mut file = std::fs::File::create(path).expect("a new file");
-    write!(file, "YUV4MPEG2 W{} H{} F10:1 Ip A1:1 C420jpeg\nFRAME\n", SIZE.0, SIZE.1).expect("a header");
-    file.write_all(&planes.concat()).expect("a frame");
+    [b"FRAME\n".to_vec(), planes.concat()].concat()
 }
 
 /// Where the magenta frame lies; `None` when there is none of any size.
@@ -100,6 +136,28 @@ pub(super) fn difference(screen: &RgbImage, area: Area) -> (f32, f32) {
         }
     }
     (sum / (FIELDS.0 * FIELDS.1) as f32, worst)
+}
+
+/// The part of the pixels inside `area` that have a colour which is not the picture's at all, away from its edges.
+pub(super) fn specks(screen: &RgbImage, area: Area) -> f32 {
+    let (mut wrong, mut count) = (0, 0);
+    for y in 0..area.height {
+        for x in 0..area.width {
+            let at = ((x as f32 + 0.5) / area.width as f32, (y as f32 + 0.5) / area.height as f32);
+            let wanted = colour(at.0, at.1);
+            let far = |other: [f32; 3], limit: f32| (0..3).any(|i| (other[i] - wanted[i]).abs() > limit);
+            let near_edge = [(-1.0, -1.0), (-1.0, 1.0), (1.0, -1.0), (1.0, 1.0)]
+                .into_iter()
+                .any(|(dx, dy)| far(colour(at.0 + 0.015 * dx, at.1 + 0.025 * dy), 30.0));
+            if near_edge {
+                continue;
+            }
+            count += 1;
+            let pixel = screen.get_pixel(area.left + x, area.top + y).0;
+            wrong += u32::from(far(pixel.map(f32::from), 60.0));
+        }
+    }
+    wrong as f32 / count.max(1) as f32
 }
 
 /// The mean colour of a field of `area`.
@@ -137,6 +195,11 @@ fn the_comparison_accepts_the_picture_and_finds_wrong_colours_and_places() {
     let area = find(&right).expect("the frame");
     assert_eq!(area, Area { left: 60, top: 40, width: 512, height: 288 });
     assert!(difference(&right, area).0 < 2.0);
+    assert!(specks(&right, area) < 0.001, "{}", specks(&right, area));
+
+    let mut specked = right.clone();
+    (0..200).for_each(|at| specked.put_pixel(120 + at, 60 + at % 50, Rgb([0, 0, 255])));
+    assert!(specks(&specked, area) > 0.001, "{}", specks(&specked, area));
 
     let swapped = screen(|Rgb([r, g, b])| Rgb([b, g, r]), 512, 288);
     assert!(difference(&swapped, find(&swapped).expect("the frame")).0 > 30.0);

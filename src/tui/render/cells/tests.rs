@@ -5,7 +5,7 @@ use ratatui::Terminal;
 use ratatui::layout::Size;
 use unicode_width::UnicodeWidthStr;
 
-use super::super::{CellSize, Mode};
+use super::super::{CellSize, Keeps, Mode};
 use super::*;
 use crate::media::synthetic::Pattern;
 use crate::media::{VideoFormat, VideoSource, WallTime};
@@ -22,6 +22,7 @@ fn settings(mode: Mode, depth: Depth) -> Settings {
         // A picture of 16:9 fills 80x24 exactly.
         cell: CellSize { width: 8, height: 15 },
         sixel_colours: 256,
+        sixel_keeps: Keeps::Everything,
         shared_memory: false,
         tmux: false,
         picture: 1,

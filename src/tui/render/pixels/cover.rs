@@ -26,8 +26,20 @@ pub(super) struct Cover {
 impl Cover {
     /// Finds the place of `frame` in `pane`, with sides of at most [`MAX_SIDE`] pixels.
     pub(super) fn take(&mut self, frame: &VideoFrame, pane: Rect, cell: CellSize, scale: f32) {
+        self.take_within(frame, pane, cell, scale, MAX_SIDE);
+    }
+
+    /// The same with sides of at most `side` pixels.
+    pub(super) fn take_within(
+        &mut self,
+        frame: &VideoFrame,
+        pane: Rect,
+        cell: CellSize,
+        scale: f32,
+        side: u32,
+    ) {
         self.pane = pane;
-        self.area = fit((frame.width(), frame.height()), bounded(pane, cell), cell, scale);
+        self.area = fit((frame.width(), frame.height()), bounded(pane, cell, side), cell, scale);
     }
 
     /// The picture's cells.
@@ -103,9 +115,9 @@ fn position(column: u16, row: u16, out: &mut Vec<u8>) {
     let _ = write!(out, "\x1b[{};{}H", u32::from(row) + 1, u32::from(column) + 1);
 }
 
-/// The middle of `pane` that has at most [`MAX_SIDE`] pixels a side, and at least a cell.
-fn bounded(pane: Rect, cell: CellSize) -> Rect {
-    let most = |size: u16| (MAX_SIDE as u16 / size.max(1)).max(1);
+/// The middle of `pane` that has at most `side` pixels a side, and at least a cell.
+fn bounded(pane: Rect, cell: CellSize, side: u32) -> Rect {
+    let most = |size: u16| (side.min(MAX_SIDE) as u16 / size.max(1)).max(1);
     let (width, height) = (pane.width.min(most(cell.width)), pane.height.min(most(cell.height)));
     Rect { x: pane.x + (pane.width - width) / 2, y: pane.y + (pane.height - height) / 2, width, height }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::tui::render::Mode;
+use crate::tui::render::{Keeps, Mode};
 use crate::tui::terminal::input::{Event, Parser};
 
 // Recorded under Xvfb and weston; the answers to questions that the batch does not hold are left out.
@@ -205,4 +205,19 @@ fn a_forced_mode_gets_settings_that_its_painter_can_bear() {
     let settings = Capabilities::unknown().settings(Some(Mode::Sixel), 3);
     assert_eq!((settings.sixel_colours, settings.cell), (256, CellSize::default()));
     assert_eq!((settings.mode, settings.picture), (Mode::Sixel, 3));
+    assert_eq!(settings.sixel_keeps, Keeps::Nothing);
+}
+
+#[test]
+fn sixel_pictures_are_drawn_over_only_where_the_terminal_was_seen_to_keep_them() {
+    for (name, keeps) in [
+        ("XTerm(379)", Keeps::Shown),
+        ("mlterm(3.9.2)", Keeps::Nothing),
+        ("foot(1.13.1)", Keeps::Everything),
+        ("tmux 3.4", Keeps::Nothing),
+        ("other 1", Keeps::Nothing),
+    ] {
+        let found = detect(&format!("\x1bP>|{name}\x1b\\\x1b[?4;4c"), &modern(), None);
+        assert_eq!(found.settings(Some(Mode::Sixel), 1).sixel_keeps, keeps, "{name}");
+    }
 }

@@ -1,7 +1,8 @@
 //! Live video by DEC sixel graphics.
 //!
-//! Each frame is sent as what differs from the picture on the screen: pixels that keep their colour are transparent, and
-//! bands of six rows without a change are one byte. The palette is kept until the scene is another one. Every
+//! Where the terminal keeps what lies beneath transparent pixels ([`Keeps`]), each frame is sent as what differs from the
+//! picture on the screen: pixels that keep their colour are transparent, and bands of six rows without a change are
+//! one byte. Elsewhere each frame is sent whole. The palette is kept until the scene is another one. Every
 //! sequence defines the colours that it uses, because terminals differ in whether colours outlive a sequence.
 //!
 //! ```text
@@ -22,12 +23,12 @@ use std::io::Write;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::super::{Painter, Quality, Settings};
+use super::super::{Keeps, Painter, Quality, Settings};
 use super::cover::{Cover, pixels};
 use super::picture::Picture;
 use super::rgb::{Chroma, Row, chroma_row, pixel, rgb_row, vectorised};
 use super::tmux;
-use crate::media::frame::VideoFrame;
+use crate::media::frame::{MAX_SIDE, VideoFrame};
 use band::{Band, number};
 use dither::{Pattern, SIDE};
 use nearest::{Nearest, chroma_place, luma_place};
@@ -36,6 +37,13 @@ use pick::{Colours, Job, ROWS, settle};
 
 /// Frames that a palette is kept at least while the picture only drifts away from it.
 const KEPT: u32 = 25;
+
+/// Frames after which the picture is sent whole where only what is on the screen is kept: about a second of them.
+const HEALED: u32 = 25;
+
+/// Pixels a side at most where more is not known to be shown: xterm shows nothing at all of a picture with a longer side, unless
+/// it is configured otherwise.
+const LIMITED_SIDE: u32 = 1000;
 
 /// A picture drawn by sixel graphics.
 pub struct Sixel {
@@ -49,10 +57,10 @@ pub struct Sixel {
     /// The number of the colour that each pixel on the screen has, if `known`.
     shown: Vec<u8>,
     known: bool,
-    /// Every how many sequences the picture is sent whole.
-    whole: Option<u32>,
-    /// Sequences since it was.
+    /// Sequences since the picture was last sent whole, which counts as the first.
     sent: u32,
+    /// Frames since then.
+    frames: u32,
     rows: Rows,
     band: Band,
     sequence: Vec<u8>,
@@ -98,20 +106,12 @@ impl Sixel {
             nearest: Nearest::new(),
             shown: Vec::new(),
             known: false,
-            whole: None,
             sent: 0,
+            frames: 0,
             rows: Rows::default(),
             band: Band::new(),
             sequence: Vec::new(),
         }
-    }
-
-    /// Sends the picture whole every `sequences` sequences, for terminals that do not keep what lies beneath the
-    /// transparent pixels of the next: xterm keeps 16 sequences (12 is safe), mlterm none (1).
-    #[must_use]
-    pub fn whole_every(mut self, sequences: u32) -> Self {
-        self.whole = Some(sequences.max(1));
-        self
     }
 
     /// The palette for the picture: the one there is, unless the scene has changed.
@@ -138,11 +138,32 @@ impl Sixel {
         Learnt { palette, colours, pattern, error, age: 0 }
     }
 
-    /// Appends the bands of the picture to the sequence; false when nothing has changed.
-    fn bands(&mut self, learnt: &Learnt) -> bool {
+    /// True when the picture has to be sent whole again because only the screen keeps it. One that stands still is sent so once.
+    fn is_worn(&self) -> bool {
+        self.settings.sixel_keeps == Keeps::Shown && self.sent > 1 && self.frames >= HEALED
+    }
+
+    /// Appends to the sequence what has to be sent of the picture; false when that is nothing.
+    fn draw(&mut self, learnt: &Learnt) -> bool {
+        if self.known && self.settings.sixel_keeps == Keeps::Nothing {
+            // A change that is not worth its own bytes is not worth those of a whole picture.
+            let start = self.sequence.len();
+            self.known = !self.bands(learnt, true);
+            self.sequence.truncate(start);
+            if self.known {
+                return false;
+            }
+        }
+        self.bands(learnt, false)
+    }
+
+    /// Appends the bands of the picture to the sequence, or only the `first` that has clearly changed; false when none has.
+    fn bands(&mut self, learnt: &Learnt, first: bool) -> bool {
         let (width, height) = (self.picture.width(), self.picture.height());
         // Held pixels are worth less than a byte or two; what a byte is worth is what the quality says.
-        let price = (self.quality.threshold.clamp(0.0, 10_000.0)) as i32;
+        let price = self.quality.threshold.clamp(0.0, 10_000.0) as i32;
+        // Noise takes pixels across the threshold that lie just below it, in every frame a few others.
+        let price = if first { 2 * price } else { price };
         let mut defined = [false; 256];
         let (mut skipped, mut any) = (0, false);
         for top in (0..height).step_by(ROWS) {
@@ -169,6 +190,9 @@ impl Sixel {
                     select(colour, &learnt.palette, &mut defined, out);
                 });
             }
+            if any && first {
+                break;
+            }
             skipped += 1;
         }
         any
@@ -178,7 +202,8 @@ impl Sixel {
 impl Painter for Sixel {
     fn update(&mut self, frame: &VideoFrame, area: Rect, quality: Quality) {
         let before = self.cover.area();
-        self.cover.take(frame, area, self.settings.cell, quality.scale);
+        let side = if self.settings.sixel_keeps == Keeps::Everything { MAX_SIDE } else { LIMITED_SIDE };
+        self.cover.take_within(frame, area, self.settings.cell, quality.scale, side);
         let covered = self.cover.area();
         if covered.is_empty() {
             return;
@@ -188,6 +213,8 @@ impl Painter for Sixel {
         let bands = height / ROWS as u32;
         let height = if bands > 0 { bands * ROWS as u32 } else { height };
         self.pending |= self.picture.take(frame, width, height);
+        self.frames = self.frames.saturating_add(1);
+        self.pending |= self.settings.sixel_keeps == Keeps::Shown && self.is_worn();
         self.pending |= before != covered || self.quality != quality;
         self.quality = quality;
     }
@@ -210,19 +237,17 @@ impl Painter for Sixel {
             self.known = false;
             self.cover.settle(out);
         }
-        if self.whole.is_some_and(|whole| self.sent >= whole) {
-            self.known = false;
-        }
+        self.known &= !self.is_worn();
         self.shown.resize(pixels, 0);
         let learnt = self.palette();
         if !self.known {
-            self.sent = 0;
+            (self.sent, self.frames) = (0, 0);
         }
         self.sequence.clear();
         self.cover.home(&mut self.sequence);
         // Writing to memory does not fail.
         let _ = write!(self.sequence, "\x1bP7;1q\"1;1;{};{}", self.picture.width(), self.picture.height());
-        if self.bands(&learnt) {
+        if self.draw(&learnt) {
             self.sent = self.sent.saturating_add(1);
             self.sequence.extend_from_slice(b"\x1b\\");
             if self.settings.tmux {
@@ -294,21 +319,24 @@ impl Rows {
     }
 }
 
-/// Appends the choice of a colour, with its definition the first time.
+/// Appends the choice of a colour, after its definition the first time. A DEC terminal chooses a colour by defining it, xterm does
+/// not, so it is always chosen as well.
 fn select(colour: u8, palette: &Palette, defined: &mut [bool; 256], out: &mut Vec<u8>) {
-    out.push(b'#');
-    number(out, u32::from(colour));
     let defined = &mut defined[usize::from(colour)];
     if let Some(&channels) = palette.colours().get(usize::from(colour))
         && !*defined
     {
         *defined = true;
+        out.push(b'#');
+        number(out, u32::from(colour));
         out.extend_from_slice(b";2");
         for channel in channels {
             out.push(b';');
             number(out, u32::from(percent(channel)));
         }
     }
+    out.push(b'#');
+    number(out, u32::from(colour));
 }
 
 /// The mean squared error of the nearest colours, by one pixel in 64.

@@ -3,7 +3,7 @@
 mod iterm2;
 mod kitty;
 
-use super::super::{CellSize, Depth, Mode, Settings};
+use super::super::{CellSize, Depth, Keeps, Mode, Settings};
 use crate::media::{VideoFrame, WallTime};
 
 /// The settings of a terminal that can do everything.
@@ -13,6 +13,7 @@ pub(super) fn settings(cell: CellSize) -> Settings {
         depth: Depth::Truecolor,
         cell,
         sixel_colours: 256,
+        sixel_keeps: Keeps::Everything,
         shared_memory: false,
         tmux: false,
         picture: 1,

@@ -5,7 +5,7 @@ mod screen;
 use proptest::prelude::*;
 use ratatui::layout::Rect;
 
-use super::super::super::{CellSize, Painter, Quality};
+use super::super::super::{CellSize, Keeps, Painter, Quality, Settings};
 use super::super::tests::{moving, noise, psnr, rgb, settings, still};
 use super::Sixel;
 use crate::media::VideoFrame;
@@ -95,13 +95,49 @@ fn forgetting_paints_every_pixel_again() {
 }
 
 #[test]
-fn terminals_that_keep_few_sequences_get_whole_pictures() {
+fn terminals_that_keep_little_get_whole_pictures() {
     let area = Rect::new(0, 0, 20, 6);
-    let mut painter = Sixel::new(&settings(CELL)).whole_every(3);
-    for number in 0..12 {
+    for (sixel_keeps, every) in [(Keeps::Nothing, 1), (Keeps::Shown, 25), (Keeps::Everything, 100)] {
+        let mut painter = Sixel::new(&Settings { sixel_keeps, ..settings(CELL) });
+        for number in 0..80 {
+            let mut screen = Screen::new(160, 90);
+            screen.feed(&paint(&mut painter, &moving(160, 90, number % 3), area, quality(16.0)));
+            assert_eq!(screen.painted >= 160 * 90, number % every == 0, "{sixel_keeps:?} {number}");
+        }
+    }
+}
+
+#[test]
+fn changes_that_are_not_worth_sending_make_no_whole_picture() {
+    let area = Rect::new(0, 0, 20, 6);
+    let mut painter = Sixel::new(&Settings { sixel_keeps: Keeps::Nothing, ..settings(CELL) });
+    let first = noise(&still(160, 90), 0, 1);
+    assert!(!paint(&mut painter, &first, area, quality(200.0)).is_empty());
+    assert!(paint(&mut painter, &noise(&still(160, 90), 1, 1), area, quality(200.0)).is_empty());
+    assert!(!paint(&mut painter, &moving(160, 90, 1), area, quality(200.0)).is_empty());
+}
+
+#[test]
+fn a_picture_that_comes_to_rest_is_sent_whole_once_where_only_the_screen_keeps_it() {
+    let area = Rect::new(0, 0, 20, 6);
+    let mut painter = Sixel::new(&Settings { sixel_keeps: Keeps::Shown, ..settings(CELL) });
+    let mut whole = 0;
+    for number in 0..100 {
         let mut screen = Screen::new(160, 90);
-        screen.feed(&paint(&mut painter, &moving(160, 90, number), area, quality(16.0)));
-        assert_eq!(screen.painted >= 160 * 90, number % 3 == 0, "frame {number}");
+        screen.feed(&paint(&mut painter, &moving(160, 90, number.min(5)), area, quality(16.0)));
+        whole += usize::from(screen.painted >= 160 * 90);
+    }
+    assert_eq!(whole, 2);
+}
+
+#[test]
+fn pictures_are_no_larger_than_xterm_shows() {
+    let frame = moving(160, 90, 0);
+    for (sixel_keeps, stated) in [(Keeps::Shown, (1000, 570)), (Keeps::Everything, (1200, 672))] {
+        let mut painter = Sixel::new(&Settings { sixel_keeps, ..settings(CELL) });
+        let mut screen = Screen::new(1200, 1200);
+        screen.feed(&paint(&mut painter, &frame, Rect::new(0, 0, 150, 80), quality(16.0)));
+        assert_eq!(screen.stated, stated, "{sixel_keeps:?}");
     }
 }
 

@@ -70,8 +70,10 @@ impl Screen {
                         assert_eq!(values[0], 2, "RGB");
                         assert!(values.iter().all(|&value| value <= 100));
                         colours[index] = Some([1, 2, 3].map(|i| ((values[i] * 255 + 50) / 100) as u8));
+                    } else {
+                        // As in xterm, only this chooses.
+                        colour = colours[index].expect("a colour is defined before it is used");
                     }
-                    colour = colours[index].expect("a colour is defined before it is used");
                 }
                 b'$' => x = 0,
                 b'-' => (x, top) = (0, top + 6),
