@@ -288,7 +288,7 @@ fn is_variation(c: char) -> bool {
 /// document to whoever parses it.
 #[must_use]
 pub fn escape_json(json: String) -> String {
-    let harmful = |c: char| (c.is_control() && c != '\n') || is_hidden(c);
+    let harmful = |c: char| c != '\n' && is_hidden(c);
     if !json.contains(harmful) {
         return json;
     }

@@ -180,3 +180,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn json_keeps_its_meaning_and_loses_what_a_terminal_acts_on() {
+    let told = serde_json::json!({ "text": "a\u{9b}31m\u{7f}\u{202e}b\u{e0041}c 田\n" });
+    let json = serde_json::to_string_pretty(&told).unwrap();
+    let safe = escape_json(json.clone());
+    assert!(!safe.contains(|c: char| c != '\n' && is_hidden(c)), "{safe:?}");
+    assert_eq!(safe.lines().count(), json.lines().count());
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&safe).unwrap(), told);
+}
