@@ -193,3 +193,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_manual_names_every_key() {
+    let manual = include_str!("../../../../docs/screen.md");
+    for row in TABLE {
+        assert!(manual.contains(&format!("| `{}` |", row.name)), "docs/screen.md lacks {}", row.name);
+        for key in row.keys {
+            assert!(manual.contains(&format!("`{key}`")), "docs/screen.md lacks the key {key}");
+        }
+    }
+}
