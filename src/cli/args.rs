@@ -239,8 +239,7 @@ pub struct Login {
         value_name = "ADDRESS:PORT",
         num_args = 0..=1,
         default_missing_value = "0.0.0.0:7880",
-        require_equals = true,
-        conflicts_with = "server"
+        require_equals = true
     )]
     pub host: Option<std::net::SocketAddr>,
     /// Leave after this long

@@ -1,5 +1,7 @@
 //! `letsmeet preview`: a source's picture as the other side would see it.
 
+use std::env;
+
 use anyhow::Result;
 
 use super::args::{Global, Preview};
@@ -18,6 +20,9 @@ use crate::tui::render::Mode;
 pub(super) async fn run(global: &Global, args: Preview) -> Result<Exit> {
     if global.json {
         return Err(Usage::new("preview draws in the terminal and has nothing to say in JSON").into());
+    }
+    if global.plain || matches!(env::var("TERM").as_deref(), Err(_) | Ok("" | "dumb")) {
+        return Err(Usage::new("preview draws pictures, which lines of text can't hold").into());
     }
     if args.video == VideoSpec::None {
         return Err(Usage::new("--video none: there is nothing to see").into());

@@ -327,7 +327,12 @@ impl Screen {
             }
             Action::Remember(entry) => self.kept(self.history.add(&entry)).await,
             Action::Seen => self.kept(self.history.mark_seen()).await,
-            Action::NextMode => self.stage.next_mode(),
+            Action::NextMode => {
+                self.stage.next_mode();
+                let notice = format!("pictures are drawn in {} now", self.stage.mode());
+                // A line that gets lost among answers is no loss.
+                let _ = self.answered.try_send(Message::Notice(notice));
+            }
             Action::Suspend => {
                 self.writer.settled(FAREWELL).await;
                 self.terminal.suspend();

@@ -166,7 +166,7 @@ fn number(value: Option<f64>) -> String {
 
 /// Milliseconds as seconds.
 fn seconds(ms: Option<f64>) -> String {
-    number(ms.map(|ms| ms / 1e3))
+    number(ms.map(|ms| (ms / 10.0).round() / 100.0))
 }
 
 fn count(value: Option<u64>) -> String {

@@ -123,6 +123,8 @@ pub enum Message {
     Rejected(String),
     /// Something beside the calls went wrong on this machine.
     Trouble(String),
+    /// Something worth a line.
+    Notice(String),
     /// How the picture is drawn at present.
     Drawing {
         /// The render mode's name.

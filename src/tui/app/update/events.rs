@@ -148,8 +148,8 @@ impl Model {
         let Some(call) = self.call.as_mut().filter(|call| call.is(id)) else { return };
         call.enter(Phase::Active { since: now.since_start }, now.since_start);
         let code = Shown::new(code);
-        let first = if first_contact { "FIRST CONTACT, " } else { "" };
-        let hint = format!("{first}code {code}: read it to each other, it must be the same");
+        let first = if first_contact { "FIRST CONTACT: " } else { "" };
+        let hint = format!("{first}compare code {code} aloud");
         call.code = Some(code);
         call.key = Some(Shown::new(key));
         self.say(&hint, first_contact, now);
@@ -255,6 +255,8 @@ impl Model {
             call.recovering = false;
             self.reading = None;
             self.report = Some(report);
+            // What was said about the call is over with it.
+            self.toasts.clear();
             self.settle(now);
         } else if reason == EndReason::Cancelled {
             // Told as a missed call.

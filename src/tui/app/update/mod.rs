@@ -39,6 +39,7 @@ impl Model {
             // The next attempt is not far; the state of the server is in the header.
             Message::Page { query: _, page: Err(why) } => self.note(Shown::new(&why), now),
             Message::Rejected(reason) => self.rejected(&reason, now),
+            Message::Notice(text) => self.say(&text, false, now),
             Message::Trouble(text) => self.say(&text, true, now),
             Message::Drawing { mode, fps, kbps } => {
                 self.drawing = Some(Drawing { mode: Shown::new(&mode), fps, kbps });

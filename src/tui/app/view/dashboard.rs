@@ -90,12 +90,14 @@ fn people(model: &Model, area: Rect, canvas: &mut Canvas) {
     let list = layout::list(area);
     if rows.is_empty() {
         let waiting = model.server != Server::Online || !model.users.known;
+        let (call, server) = (format!("letsmeet call {}", model.me), format!("  --server {}", model.address));
         let words = if waiting {
             vec!["Waiting for the server …"]
         } else if !query.is_empty() {
             vec!["Nobody online has that in the name."]
         } else {
-            vec!["Nobody else is online.", "", "Others come here with:", "letsmeet login --name NAME"]
+            // In two lines, because a URL is long.
+            vec!["Nobody else is online.", "", "Others reach you with:", &call, "  --name NAME", &server]
         };
         for (index, line) in (1..).zip(words) {
             let place = row(list, index);
