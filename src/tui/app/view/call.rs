@@ -88,11 +88,15 @@ fn status(model: &Model, call: &Call, now: Now, area: Rect, canvas: &mut Canvas)
     let code = call.code.as_ref().map(|code| format!("code {code} ")).unwrap_or_default();
     let room = area.width.saturating_sub(2);
     let mut items: Vec<Vec<Piece>> = vec![vec![(since, Style::new())]];
-    if let Some(known) = figures.verdict() {
+    if call.recovering {
+        // The figures are of a time when there was something to measure.
+        items.push(vec![("no signal".to_owned(), theme.bad)]);
+    } else if let Some(known) = figures.verdict() {
         let (bars, word, style) = verdict(known, theme);
         items.push(vec![(format!("{bars} {word}"), style)]);
     }
     let plain = |text: String| vec![(text, Style::new())];
+    let figures = if call.recovering { &Default::default() } else { figures };
     items.extend(figures.rtt.map(|rtt| plain(format!("{} ms", rtt.as_millis()))));
     items.extend(figures.loss.map(|loss| plain(format!("{loss:.1} % lost"))));
     if let (Some(kbps_in), Some(kbps_out)) = (figures.kbps_in, figures.kbps_out) {
