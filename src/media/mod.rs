@@ -7,6 +7,7 @@
 
 pub mod clock;
 pub mod codec;
+pub mod device;
 pub mod error;
 pub mod file;
 pub mod frame;

@@ -11,6 +11,7 @@ mod checks;
 mod config;
 mod control;
 mod error;
+mod flights;
 mod handler;
 mod inbound;
 mod interfaces;

@@ -1,5 +1,5 @@
 //! What the library runs on: tokio, with four differences. Sockets receive one datagram at a time
-//! into small buffers and thin out connectivity checks, host names come from a table that was filled
+//! into small buffers, thin out connectivity checks and repeat lost handshakes, host names come from a table that was filled
 //! beforehand, the end of the task that drives the connection, by a panic too, becomes an event
 //! instead of silence, and while connecting and on a relayed path that task goes round again after
 //! each thing it did.
@@ -10,17 +10,20 @@ use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use tokio::net::UdpSocket;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
 use webrtc::runtime::{
     AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, RecvMeta, Runtime,
     TokioRuntime, Transmit,
 };
 
 use super::checks::Checks;
+use super::flights::Flights;
 use super::shared::{Shared, lock};
 
 /// How long one host name may take.
@@ -113,7 +116,15 @@ impl Runtime for Driver {
 
     fn wrap_udp_socket(&self, socket: std::net::UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
         socket.set_nonblocking(true)?;
-        Ok(Arc::new(Datagrams { socket: UdpSocket::from_std(socket)?, checks: Mutex::default() }))
+        let socket = UdpSocket::from_std(socket)?;
+        Ok(Arc::new_cyclic(|datagrams| Datagrams {
+            socket,
+            checks: Mutex::default(),
+            flights: Mutex::default(),
+            begun: Arc::default(),
+            repeating: Mutex::new(None),
+            this: Weak::clone(datagrams),
+        }))
     }
 
     fn wrap_tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<Arc<dyn AsyncTcpListener>> {
@@ -158,6 +169,61 @@ impl Runtime for Driver {
 struct Datagrams {
     socket: UdpSocket,
     checks: Mutex<Checks>,
+    flights: Mutex<Flights>,
+    /// A flight of a handshake was sent.
+    begun: Arc<Notify>,
+    /// The task that repeats flights, from the first one on: most sockets never see any.
+    repeating: Mutex<Option<AbortHandle>>,
+    this: Weak<Self>,
+}
+
+impl Datagrams {
+    /// Takes note of a datagram that was sent.
+    fn sent(&self, datagram: &[u8], to: SocketAddr) {
+        if !lock(&self.flights).sent(datagram, to, Instant::now()) {
+            return;
+        }
+        self.begun.notify_one();
+        let mut repeating = lock(&self.repeating);
+        if repeating.is_none() {
+            let task = tokio::spawn(repeat(Weak::clone(&self.this), Arc::clone(&self.begun)));
+            *repeating = Some(task.abort_handle());
+        }
+    }
+
+    /// Repeats what is due, and says when the next repetition is.
+    fn repeat(&self) -> Option<Instant> {
+        let mut flights = lock(&self.flights);
+        for (to, datagram) in flights.repeat(Instant::now()) {
+            // A full socket loses it, as a path may.
+            let _ = self.socket.try_send_to(datagram, *to);
+        }
+        flights.deadline()
+    }
+}
+
+impl Drop for Datagrams {
+    fn drop(&mut self) {
+        if let Some(task) = lock(&self.repeating).take() {
+            task.abort();
+        }
+    }
+}
+
+/// Repeats the flights of a socket for as long as it lives.
+async fn repeat(socket: Weak<Datagrams>, begun: Arc<Notify>) {
+    loop {
+        let Some(due) = socket.upgrade().map(|socket| socket.repeat()) else {
+            return;
+        };
+        match due {
+            Some(due) => tokio::select! {
+                () = tokio::time::sleep_until(due.into()) => {}
+                () = begun.notified() => {}
+            },
+            None => begun.notified().await,
+        }
+    }
 }
 
 impl AsyncUdpSocket for Datagrams {
@@ -174,7 +240,10 @@ impl AsyncUdpSocket for Datagrams {
             ready!(self.socket.poll_send_ready(cx))?;
             match self.socket.try_send_to(bytes, to) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                done => return Poll::Ready(done),
+                done => {
+                    self.sent(bytes, to);
+                    return Poll::Ready(done);
+                }
             }
         }
     }
@@ -197,6 +266,7 @@ impl AsyncUdpSocket for Datagrams {
                     if stun(&buffer[..length]) {
                         lock(&self.checks).heard(from);
                     }
+                    lock(&self.flights).heard(&buffer[..length]);
                     *meta = RecvMeta::default();
                     meta.addr = from;
                     meta.len = length;

@@ -109,10 +109,15 @@ impl Receiver {
             let nanos = samples as u64 * 1_000_000_000 / u64::from(SAMPLE_RATE);
             beat = Some(due + Duration::from_nanos(nanos));
         }
+        self.finish();
+    }
+
+    /// Completes the present sink.
+    fn finish(&mut self) {
         if let Some(mut sink) = self.sink.take()
             && let Err(error) = sink.finish()
         {
-            shared.fail(Kind::Audio, false, &error);
+            self.shared.fail(Kind::Audio, false, &error);
         }
     }
 
@@ -136,6 +141,11 @@ impl Receiver {
     /// when it is due and not before, so that a retransmission has until then.
     fn play(&mut self, due: Instant) -> usize {
         self.decode_next(due);
+        let next = lock(&self.shared.hear).take();
+        if next.is_some() {
+            self.finish();
+            self.sink = next;
+        }
         let played = WallTime::now();
         if let Some(monitor) = &self.shared.monitor {
             monitor.remote.heard(&self.block);

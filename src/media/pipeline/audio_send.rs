@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::control::Orders;
 use super::pace::Pacer;
 use super::stats::kbps;
 use super::{Kind, OPUS_PAYLOAD_TYPE, Outlet, Shared, lock};
@@ -19,17 +20,20 @@ const LEAST_EXPECTED_LOSS: u8 = 10;
 /// When the system's clock and the beat of the blocks have come apart by this, the clock was set.
 const CLOCK_SET: Duration = Duration::from_millis(200);
 
-/// The source and its encoder, ready to start.
+/// The source and its encoder, ready to start. Without a source it waits for one.
 pub(super) struct Sender {
-    source: Box<dyn AudioSource>,
+    source: Option<Box<dyn AudioSource>>,
     encoder: opus::Encoder,
     ssrc: u32,
+    /// RTP time of the first block of the present source.
     timestamp: u32,
     sequence: u16,
+    /// Blocks that former sources passed over.
+    skipped: u64,
 }
 
 impl Sender {
-    pub(super) fn new(source: Box<dyn AudioSource>, bits_per_second: u32) -> Result<Self, Error> {
+    pub(super) fn new(source: Option<Box<dyn AudioSource>>, bits_per_second: u32) -> Result<Self, Error> {
         let settings = opus::Settings { bits_per_second, ..opus::Settings::default() };
         let [ssrc, timestamp, sequence] = super::random()?;
         Ok(Self {
@@ -38,29 +42,42 @@ impl Sender {
             ssrc,
             timestamp,
             sequence: sequence as u16,
+            skipped: 0,
         })
     }
 
-    /// Runs until told to stop, or until the source or the encoder fails.
+    /// Runs until told to stop. A source or encoder that fails is told of and the source let go; another one may follow.
     pub(super) fn run(mut self, shared: &Shared, outlet: &dyn Outlet) {
-        let start = Instant::now();
+        let mut start = Instant::now();
         let mut clock = CaptureClock::new(WallTime::now());
         // A block exists when its last sample does: the first is due after 20 ms.
         let mut pacer = Pacer::new(start + BLOCK_TIME, BLOCKS);
         let mut block = [0.0f32; opus::BLOCK];
-        while let Some(orders) = shared.audio_out.wait(pacer.deadline()) {
+        while let Some(mut orders) = shared.audio_out.wait(self.source.as_ref().map(|_| pacer.deadline())) {
+            if let Some(source) = orders.source.take() {
+                let now = Instant::now();
+                let blocks = (now - start).as_nanos() / BLOCK_TIME.as_nanos();
+                self.timestamp = self.timestamp.wrapping_add((blocks * opus::BLOCK as u128) as u32);
+                // The old device is closed before the new one is read: they may be the same.
+                self.source = None;
+                self.source = source;
+                start = now;
+                clock = CaptureClock::new(WallTime::now());
+                self.skipped += pacer.skipped();
+                pacer = Pacer::new(start + BLOCK_TIME, BLOCKS);
+            }
+            if let Err(error) = self.steer(&orders) {
+                shared.fail(Kind::Audio, true, &error);
+                self.source = None;
+            }
+            let Some(source) = &mut self.source else {
+                continue;
+            };
             let Some(index) = pacer.tick(Instant::now(), PATIENCE) else {
                 continue;
             };
             let captured = clock.block(index, WallTime::now());
-            let encoded = (|| {
-                if let Some(rate) = orders.bitrate {
-                    self.encoder.set_bitrate(rate)?;
-                }
-                if let Some(percent) = orders.expected_loss {
-                    self.encoder.set_expected_loss(percent.max(LEAST_EXPECTED_LOSS))?;
-                }
-                self.source.read(captured, &mut block)?;
+            let encoded = source.read(captured, &mut block).and_then(|()| {
                 if orders.muted {
                     block.fill(0.0);
                 }
@@ -68,12 +85,25 @@ impl Sender {
                     monitor.own.heard(&block);
                 }
                 self.encoder.encode(&block)
-            })();
+            });
             match encoded {
-                Ok(payload) => self.send(payload, index, pacer.skipped(), shared, outlet),
-                Err(error) => return shared.fail(Kind::Audio, true, &error),
+                Ok(payload) => self.send(payload, index, self.skipped + pacer.skipped(), shared, outlet),
+                Err(error) => {
+                    shared.fail(Kind::Audio, true, &error);
+                    self.source = None;
+                }
             }
         }
+    }
+
+    fn steer(&mut self, orders: &Orders<Box<dyn AudioSource>>) -> Result<(), Error> {
+        if let Some(rate) = orders.bitrate {
+            self.encoder.set_bitrate(rate)?;
+        }
+        if let Some(percent) = orders.expected_loss {
+            self.encoder.set_expected_loss(percent.max(LEAST_EXPECTED_LOSS))?;
+        }
+        Ok(())
     }
 
     fn send(

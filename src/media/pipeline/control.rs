@@ -1,32 +1,49 @@
-//! What a sending thread is told while it works: stop, mute, key frame, rate. The thread waits here
+//! What a sending thread is told while it works: stop, mute, key frame, rate, another source. The thread waits here
 //! for its next deadline, so that being told something wakes it.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// What was told since the thread last looked.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Orders {
+/// What was told since the thread last looked; `S` is what it reads from.
+#[derive(Debug)]
+pub(super) struct Orders<S> {
     pub(super) muted: bool,
     pub(super) keyframe: bool,
     pub(super) bitrate: Option<u32>,
     pub(super) expected_loss: Option<u8>,
+    /// Read from this from now on; `Some(None)` is to read from nothing.
+    pub(super) source: Option<Option<S>>,
 }
 
-#[derive(Debug, Default)]
-struct State {
+impl<S> Default for Orders<S> {
+    fn default() -> Self {
+        Self { muted: false, keyframe: false, bitrate: None, expected_loss: None, source: None }
+    }
+}
+
+#[derive(Debug)]
+struct State<S> {
     stopped: bool,
-    orders: Orders,
+    orders: Orders<S>,
 }
 
 /// Shared by one sending thread and those who steer it.
-#[derive(Debug, Default)]
-pub(super) struct Control {
-    state: Mutex<State>,
+#[derive(Debug)]
+pub(super) struct Control<S> {
+    state: Mutex<State<S>>,
     changed: Condvar,
 }
 
-impl Control {
+impl<S> Default for Control<S> {
+    fn default() -> Self {
+        Self {
+            state: Mutex::new(State { stopped: false, orders: Orders::default() }),
+            changed: Condvar::new(),
+        }
+    }
+}
+
+impl<S> Control<S> {
     pub(super) fn stop(&self) {
         self.lock().stopped = true;
         self.changed.notify_all();
@@ -51,25 +68,36 @@ impl Control {
         self.lock().orders.expected_loss = Some(percent);
     }
 
-    /// Sleeps until the deadline; `None` when the thread should end.
-    pub(super) fn wait(&self, deadline: Instant) -> Option<Orders> {
+    /// Takes effect at once. A source that was not looked at yet is dropped, on this thread.
+    pub(super) fn set_source(&self, source: Option<S>) {
+        let before = self.lock().orders.source.replace(source);
+        self.changed.notify_all();
+        drop(before);
+    }
+
+    /// Sleeps until the deadline or until there is another source; without a deadline only for that. `None` when the
+    /// thread should end.
+    pub(super) fn wait(&self, deadline: Option<Instant>) -> Option<Orders<S>> {
         let mut state = self.lock();
         loop {
             if state.stopped {
                 return None;
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                let orders = state.orders;
-                state.orders = Orders { muted: orders.muted, ..Orders::default() };
-                return Some(orders);
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if state.orders.source.is_some() || left.is_some_and(|left| left.is_zero()) {
+                let muted = state.orders.muted;
+                return Some(std::mem::replace(&mut state.orders, Orders { muted, ..Orders::default() }));
             }
-            let waited = self.changed.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            state = match left {
+                Some(left) => {
+                    self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State<S>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

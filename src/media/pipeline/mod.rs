@@ -96,8 +96,10 @@ struct Shared {
     outlet: Mutex<Option<Arc<dyn Outlet>>>,
     video_in: Mailbox<Incoming>,
     audio_in: Mailbox<Incoming>,
-    video_out: Control,
-    audio_out: Control,
+    video_out: Control<video_send::Feed>,
+    audio_out: Control<Box<dyn AudioSource>>,
+    /// Where sound goes from now on, until the thread that plays it looks.
+    hear: Mutex<Option<Box<dyn AudioSink>>>,
     sync: Mutex<Sync>,
     rtt: Mutex<Option<Duration>>,
     video_sent: Mutex<VideoSent>,
@@ -180,10 +182,9 @@ pub struct Engine {
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
-#[derive(Default)]
 struct Senders {
-    video: Option<video_send::Sender>,
-    audio: Option<audio_send::Sender>,
+    video: video_send::Sender,
+    audio: audio_send::Sender,
 }
 
 impl Engine {
@@ -201,6 +202,7 @@ impl Engine {
             audio_in: Mailbox::new(AUDIO_QUEUE),
             video_out: Control::default(),
             audio_out: Control::default(),
+            hear: Mutex::default(),
             sync: Mutex::new(Sync::new()),
             rtt: Mutex::new(None),
             video_sent: Mutex::default(),
@@ -225,12 +227,9 @@ impl Engine {
     ///
     /// A codec that refuses its settings.
     pub fn attach(&self, sources: Sources) -> Result<(), Error> {
-        let video =
-            sources.video.map(|source| video_send::Sender::new(source, sources.video_kbps)).transpose()?;
-        let audio = sources
-            .audio
-            .map(|source| audio_send::Sender::new(source, sources.audio_bits_per_second))
-            .transpose()?;
+        let feed = sources.video.map(|source| video_send::Feed { source, kbps: sources.video_kbps });
+        let video = video_send::Sender::new(feed)?;
+        let audio = audio_send::Sender::new(sources.audio, sources.audio_bits_per_second)?;
         *lock(&self.senders) = Some(Senders { video, audio });
         Ok(())
     }
@@ -247,14 +246,10 @@ impl Engine {
         };
         *lock(&self.shared.outlet) = Some(outlet.clone());
         self.shared.video_in.nudge();
-        if let Some(video) = senders.video {
-            let (shared, outlet) = (self.shared.clone(), outlet.clone());
-            self.spawn("video-send", move || video.run(&shared, &*outlet))?;
-        }
-        if let Some(audio) = senders.audio {
-            let shared = self.shared.clone();
-            self.spawn("audio-send", move || audio.run(&shared, &*outlet))?;
-        }
+        let (shared, video, video_outlet) = (self.shared.clone(), senders.video, outlet.clone());
+        self.spawn("video-send", move || video.run(&shared, &*video_outlet))?;
+        let (shared, audio) = (self.shared.clone(), senders.audio);
+        self.spawn("audio-send", move || audio.run(&shared, &*outlet))?;
         Ok(())
     }
 
@@ -277,6 +272,23 @@ impl Engine {
             Kind::Audio => self.shared.audio_out.set_muted(muted),
             Kind::Video => self.shared.video_out.set_muted(muted),
         }
+    }
+
+    /// Sends this picture from now on, or none. The other side sees one stream that goes on: no negotiation, a key frame
+    /// first. `kbps` is the target of the encoder for it.
+    pub fn set_video_source(&self, source: Option<Box<dyn VideoSource>>, kbps: u32) {
+        self.shared.video_out.set_source(source.map(|source| video_send::Feed { source, kbps }));
+    }
+
+    /// Sends this sound from now on, or none.
+    pub fn set_audio_source(&self, source: Option<Box<dyn AudioSource>>) {
+        self.shared.audio_out.set_source(source);
+    }
+
+    /// Plays what is received here from the next packet on. The former sink is completed.
+    pub fn set_audio_sink(&self, sink: Box<dyn AudioSink>) {
+        let unheard = lock(&self.shared.hear).replace(sink);
+        drop(unheard);
     }
 
     /// The other side says that it sends no pictures, or does again: what is not there meanwhile does not count as frozen.

@@ -168,10 +168,10 @@ fn end() -> End {
 /// Polls a condition of two live engines.
 fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
-    let tick = Control::default();
+    let tick = Control::<()>::default();
     while !condition() {
         assert!(Instant::now() < deadline, "gave up waiting until {what}");
-        tick.wait(Instant::now() + Duration::from_millis(10));
+        tick.wait(Some(Instant::now() + Duration::from_millis(10)));
     }
 }
 
@@ -302,6 +302,50 @@ fn mute_stops_the_picture_and_silences_the_sound_and_both_come_back() {
     until("pictures flow", || a.engine.snapshot().video_sent.keyframes > before.video_sent.keyframes);
     to_b.close();
     one.join().unwrap();
+}
+
+#[test]
+fn sources_and_the_place_to_play_change_in_mid_stream() {
+    let (a, b) = (end(), end());
+    let (to_b, one) = Wire::new(b.inlet.clone(), 0.0, 1);
+    let (to_a, other) = Wire::new(a.inlet.clone(), 0.0, 2);
+    a.engine.start_sending(to_b.clone()).unwrap();
+    b.engine.start_sending(to_a.clone()).unwrap();
+    until("media flows", || lasted(&b.engine.snapshot(), 1));
+    let other_size = VideoFormat { width: 320, height: 180, fps: 15 };
+    a.engine.set_video_source(Some(Box::new(Pattern::new(other_size).unwrap())), 200);
+    a.engine.set_audio_source(Some(Box::new(Tone::new(880).unwrap())));
+    let later = Recorder::default();
+    b.engine.set_audio_sink(Box::new(later.clone()));
+    until("the other picture is shown", || lock(&b.video.0).sizes.last() == Some(&(320, 180)));
+    until("the other tone is heard", || {
+        b.engine.snapshot().audio_received.tone_hz.is_some_and(|hz| (hz - 880.0).abs() < 5.0)
+    });
+    until("it is played elsewhere", || lock(&later.0).samples > 0);
+    assert_eq!(lock(&b.audio.0).finished, 1, "the former sink was completed");
+    a.engine.set_video_source(None, 0);
+    a.engine.set_audio_source(None);
+    until("nothing is sent", || {
+        let before = a.engine.snapshot();
+        until("time goes on", || b.engine.snapshot().video_sent.frames_sent % 10 == 0);
+        before.audio_sent.packets_sent == a.engine.snapshot().audio_sent.packets_sent
+    });
+    a.engine.set_video_source(Some(Box::new(Pattern::new(format()).unwrap())), 150);
+    a.engine.set_audio_source(Some(Box::new(Tone::new(440).unwrap())));
+    until("the first picture is back", || lock(&b.video.0).sizes.last() == Some(&(160, 90)));
+    until("the first tone is back", || {
+        b.engine.snapshot().audio_received.tone_hz.is_some_and(|hz| (hz - 440.0).abs() < 5.0)
+    });
+    let (sent, received) = (a.engine.stop(), b.engine.stop());
+    assert_eq!((sent.failures, received.failures), (vec![], vec![]));
+    assert_eq!(received.video_received.decode_errors, 0);
+    assert_eq!(received.video_received.packets_lost, 0, "one stream that goes on");
+    assert_eq!(received.audio_received.packets_lost, 0);
+    for wire in [to_a, to_b] {
+        wire.close();
+    }
+    one.join().unwrap();
+    other.join().unwrap();
 }
 
 #[test]

@@ -15,83 +15,128 @@ use crate::media::{Error, VideoSource, WallTime};
 /// Forced key frames are at least this far apart; a wish in between is met when it is over.
 const KEYFRAME_INTERVAL: Duration = Duration::from_millis(150);
 
-/// The source and its encoder, ready to start.
-pub(super) struct Sender {
+/// A beat without a source: nothing is due.
+const IDLE_FPS: u32 = 1;
+
+/// What pictures are read from, and how many bits they may take.
+pub(super) struct Feed {
+    pub(super) source: Box<dyn VideoSource>,
+    pub(super) kbps: u32,
+}
+
+/// The source and the encoder made for its pictures.
+struct Running {
     source: Box<dyn VideoSource>,
     encoder: vp8::Encoder,
+    fps: u32,
+}
+
+impl Running {
+    fn new(feed: Feed) -> Result<Self, Error> {
+        let format = feed.source.format();
+        let settings = vp8::Settings::realtime(format.width, format.height, format.fps, feed.kbps);
+        Ok(Self { source: feed.source, encoder: vp8::Encoder::new(settings)?, fps: format.fps.max(1) })
+    }
+}
+
+/// The sending side, ready to start. Without a source it waits for one.
+pub(super) struct Sender {
+    running: Option<Running>,
     packetiser: Packetiser,
-    /// RTP time of the first beat.
+    /// RTP time of the first beat of the present source.
     timestamp: u32,
     last_forced: Option<Instant>,
+    /// Beats that former sources passed over.
+    skipped: u64,
 }
 
 impl Sender {
-    pub(super) fn new(source: Box<dyn VideoSource>, video_kbps: u32) -> Result<Self, Error> {
-        let format = source.format();
-        let settings = vp8::Settings::realtime(format.width, format.height, format.fps, video_kbps);
+    pub(super) fn new(feed: Option<Feed>) -> Result<Self, Error> {
         let [ssrc, timestamp, numbers] = super::random()?;
         Ok(Self {
-            source,
-            encoder: vp8::Encoder::new(settings)?,
+            running: feed.map(Running::new).transpose()?,
             packetiser: Packetiser::new(ssrc, VP8_PAYLOAD_TYPE, numbers as u16, (numbers >> 16) as u16),
             timestamp,
             last_forced: None,
+            skipped: 0,
         })
     }
 
-    /// Runs until told to stop, or until the source or the encoder fails.
+    /// Runs until told to stop. A source or encoder that fails is told of and let go; another one may follow.
     pub(super) fn run(mut self, shared: &Shared, outlet: &dyn Outlet) {
-        let fps = self.source.format().fps.max(1);
-        let mut pacer = Pacer::new(Instant::now(), fps);
-        while let Some(orders) = shared.video_out.wait(pacer.deadline()) {
-            let Some(index) = pacer.tick(Instant::now(), Duration::ZERO) else {
+        let mut start = Instant::now();
+        let mut pacer = Pacer::new(start, self.running.as_ref().map_or(IDLE_FPS, |running| running.fps));
+        while let Some(mut orders) = shared.video_out.wait(self.running.as_ref().map(|_| pacer.deadline())) {
+            if let Some(feed) = orders.source.take() {
+                let now = Instant::now();
+                self.change(feed, now - start, shared);
+                start = now;
+                self.skipped += pacer.skipped();
+                pacer = Pacer::new(start, self.running.as_ref().map_or(IDLE_FPS, |running| running.fps));
+            }
+            let Some(running) = &mut self.running else {
                 continue;
             };
-            if let Some(kbps) = orders.bitrate
-                && let Err(error) = self.encoder.set_bitrate(kbps)
-            {
-                return shared.fail(Kind::Video, true, &error);
+            let bitrate = orders.bitrate.map_or(Ok(()), |kbps| running.encoder.set_bitrate(kbps));
+            let frame = bitrate.and_then(|()| {
+                let Some(index) = pacer.tick(Instant::now(), Duration::ZERO).filter(|_| !orders.muted) else {
+                    return Ok(None);
+                };
+                self.frame(index, &mut orders, shared)
+            });
+            // What could not be done now is still wanted.
+            if orders.keyframe && !orders.muted {
+                shared.video_out.request_keyframe();
             }
-            if orders.muted {
-                continue;
-            }
-            match self.frame(index, fps, &orders, shared) {
-                Ok(Some(frame)) => self.send(&frame, pacer.skipped(), shared, outlet),
-                Ok(None) => {
-                    if orders.keyframe {
-                        shared.video_out.request_keyframe();
-                    }
+            match frame {
+                Ok(Some(frame)) => self.send(&frame, self.skipped + pacer.skipped(), shared, outlet),
+                Ok(None) => {}
+                Err(error) => {
+                    shared.fail(Kind::Video, true, &error);
+                    self.running = None;
                 }
-                Err(error) => return shared.fail(Kind::Video, true, &error),
             }
         }
     }
 
+    /// Goes on with another source. RTP time goes on with the clock, the first frame is a key frame as any encoder's is.
+    fn change(&mut self, feed: Option<Feed>, since_start: Duration, shared: &Shared) {
+        let ticks = since_start.as_nanos() * u128::from(vp8::CLOCK) / 1_000_000_000;
+        self.timestamp = self.timestamp.wrapping_add(ticks as u32);
+        // The old device is closed before the new one is read: they may be the same.
+        self.running = None;
+        match feed.map(Running::new).transpose() {
+            Ok(running) => self.running = running,
+            Err(error) => shared.fail(Kind::Video, true, &error),
+        }
+    }
+
+    /// The next frame, if the source has a picture; what was done of `orders` is struck off.
     fn frame(
         &mut self,
         index: u64,
-        fps: u32,
-        orders: &Orders,
+        orders: &mut Orders<Feed>,
         shared: &Shared,
     ) -> Result<Option<EncodedFrame>, Error> {
-        let Some(picture) = self.source.frame(index, WallTime::now())? else {
+        let Some(running) = &mut self.running else {
             return Ok(None);
         };
-        let ticks = u128::from(index) * u128::from(vp8::CLOCK) / u128::from(fps);
+        let Some(picture) = running.source.frame(index, WallTime::now())? else {
+            return Ok(None);
+        };
+        let ticks = u128::from(index) * u128::from(vp8::CLOCK) / u128::from(running.fps);
         let timestamp = self.timestamp.wrapping_add(ticks as u32);
         let now = Instant::now();
         let too_soon = self.last_forced.is_some_and(|last| now - last < KEYFRAME_INTERVAL);
-        if orders.keyframe && too_soon {
-            shared.video_out.request_keyframe();
-        }
         let keyframe = orders.keyframe && !too_soon;
-        let frame = self.encoder.encode(&picture, timestamp, keyframe)?;
+        let frame = running.encoder.encode(&picture, timestamp, keyframe)?;
         if let Some(monitor) = &shared.monitor {
             monitor.show(|monitor| &monitor.own, Arc::new(picture));
         }
         if frame.keyframe {
             self.last_forced = Some(now);
         }
+        orders.keyframe &= too_soon;
         Ok(Some(frame))
     }
 
