@@ -1,11 +1,17 @@
 //! The control channel: one ordered, reliable data channel on an agreed stream. Messages of the
-//! application are binary; a text message is a word of this room: `goodbye` and its answer `farewell`.
+//! application are binary; a text message is a word of this room: `here`, `goodbye` and its answer `farewell`.
+//!
+//! An end that is ready first must not speak yet: what reaches the other end together with the last step of its own
+//! SCTP handshake is dropped by the library, acknowledged as it is. So each says `here` when its end is open, and again when
+//! it first hears the other; who has heard something knows that the other listens.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use ::rtc::peer_connection::transport::RTCDtlsTransportState;
 use bytes::{Bytes, BytesMut};
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 use webrtc::data_channel::{DataChannel, DataChannelEvent, RTCDataChannelInit};
 use webrtc::peer_connection::PeerConnection;
 
@@ -14,6 +20,10 @@ use super::error::Error;
 use super::sampler;
 use super::shared::Shared;
 
+/// The word of an end that listens.
+const HERE: &str = "here";
+/// How long a silent other side is waited for: one of an older version says nothing, a browser loses nothing.
+const LISTENS_AFTER: Duration = Duration::from_secs(1);
 /// The word that ends the call on the other side.
 const GOODBYE: &str = "goodbye";
 /// The word that answers it at once: acknowledgements of the channel itself are held back for 200 ms.
@@ -31,6 +41,8 @@ pub(super) struct Control {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Progress {
     Opening,
+    /// Our end is open, of the other one nothing is known.
+    Greeting,
     Open,
     /// The other side has read our goodbye.
     Farewell,
@@ -59,7 +71,9 @@ impl Control {
             )));
         }
         match *self.progress.borrow() {
-            Progress::Opening => return Err(Error::Control("it is not open yet".to_owned())),
+            Progress::Opening | Progress::Greeting => {
+                return Err(Error::Control("it is not open yet".to_owned()));
+            }
             Progress::Closed => return Err(Error::Closed),
             Progress::Open | Progress::Farewell => {}
         }
@@ -115,17 +129,36 @@ async fn read(
     shared: Arc<Shared>,
     progress: watch::Sender<Progress>,
 ) {
-    while let Some(event) = channel.poll().await {
+    let mut greeting = None;
+    loop {
+        let event = tokio::select! {
+            event = channel.poll() => event,
+            () = deadline(greeting) => {
+                greeting = None;
+                opened(&progress, &shared);
+                continue;
+            }
+        };
+        let Some(event) = event else {
+            break;
+        };
+        if greeting.is_some() && matches!(event, DataChannelEvent::OnMessage(_)) {
+            greeting = None;
+            let _ = channel.try_send_text(HERE).await;
+            opened(&progress, &shared);
+        }
         match event {
             DataChannelEvent::OnOpen => {
-                progress.send_replace(Progress::Open);
-                shared.events.send(Event::DataOpen);
+                progress.send_replace(Progress::Greeting);
+                let _ = channel.try_send_text(HERE).await;
+                greeting = Some(Instant::now() + LISTENS_AFTER);
             }
             DataChannelEvent::OnMessage(message) if message.is_string => match &message.data[..] {
                 word if word == GOODBYE.as_bytes() => {
                     let _ = channel.try_send_text(FAREWELL).await;
                     shared.events.goodbye();
                 }
+                word if word == HERE.as_bytes() => {}
                 word if word == FAREWELL.as_bytes() => {
                     progress.send_replace(Progress::Farewell);
                 }
@@ -149,4 +182,18 @@ async fn read(
         }
     }
     progress.send_replace(Progress::Closed);
+}
+
+/// The other end listens: messages may go.
+fn opened(progress: &watch::Sender<Progress>, shared: &Shared) {
+    progress.send_replace(Progress::Open);
+    shared.events.send(Event::DataOpen);
+}
+
+/// Never, when there is none.
+async fn deadline(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
 }

@@ -117,6 +117,24 @@ async fn control_messages_pass_and_the_goodbye_ends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_said_as_soon_as_the_channel_opens_arrives() {
+    for round in 0..20 {
+        let (mut a, mut b) = connected(loopback()).await;
+        let speak = async |end: &mut super::support::End| {
+            end.until(|event| *event == Event::DataOpen).await;
+            end.peer.send_data(Bytes::from_static(b"early")).await.unwrap();
+            end.until(|event| matches!(event, Event::Data { .. })).await;
+        };
+        let said = tokio::time::timeout(Duration::from_secs(5), async {
+            tokio::join!(speak(&mut a), speak(&mut b))
+        });
+        assert!(said.await.is_ok(), "round {round}");
+        a.close(false).await;
+        b.close(false).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn closing_without_a_goodbye_is_seen_as_well() {
     let (a, mut b) = connected(loopback()).await;
     a.close(false).await;
