@@ -1,6 +1,6 @@
 //! Whether somebody speaks: sound that stands out of the noise of the place, for long enough to be a syllable.
 //!
-//! Owns the tracked noise and the hold that keeps the answer from flapping between words. Works on any sound, ours and
+//! Owns the noise of the last seconds and the hold that keeps the answer from flapping between words. Works on any sound, ours and
 //! theirs; knows neither. Driven block by block by the thread that has the sound.
 
 use super::FRAME;
@@ -11,12 +11,9 @@ const OVER: f32 = 10.0;
 const LEAST: f32 = -50.0;
 /// What is said of digital silence, dBFS.
 const FLOOR: f32 = -90.0;
-/// How fast the noise is followed upwards, decibels a frame (3 dB a second) ...
-const RISE: f32 = 0.03;
-/// ... and while somebody speaks: a long sentence must not become its own noise.
-const RISE_SPEAKING: f32 = 0.005;
-/// The share by which it follows downwards in a frame.
-const FALL: f32 = 0.1;
+/// Frames in half of the time in which the softest one is the noise of the place (1.5 s): somebody who speaks pauses
+/// between words, a fan does not.
+const WINDOW: u32 = 150;
 /// Loud frames in a row that are a voice and no click: 50 ms.
 const ONSET: u32 = 5;
 /// How long a voice is held after it: 400 ms, the pauses between words.
@@ -27,7 +24,9 @@ const HOLD: u32 = 40;
 pub struct Activity {
     power: f32,
     samples: usize,
-    noise: f32,
+    /// The softest frame of this window and of the one before, dBFS.
+    softest: [f32; 2],
+    frames: u32,
     loud: u32,
     hold: u32,
 }
@@ -35,7 +34,7 @@ pub struct Activity {
 impl Default for Activity {
     /// Nobody has spoken yet.
     fn default() -> Self {
-        Self { power: 0.0, samples: 0, noise: LEAST - OVER, loud: 0, hold: 0 }
+        Self { power: 0.0, samples: 0, softest: [LEAST - OVER; 2], frames: 0, loud: 0, hold: 0 }
     }
 }
 
@@ -63,13 +62,10 @@ impl Activity {
         (self.power, self.samples) = (0.0, 0);
         // What is no number compares as false and counts as silence.
         let level = if power > 1e-9 { 10.0 * power.log10() } else { FLOOR };
-        let loud = level > LEAST.max(self.noise + OVER);
-        let rise = if self.hold > 0 { RISE_SPEAKING } else { RISE };
-        self.noise = if level < self.noise {
-            self.noise + (level - self.noise) * FALL
-        } else {
-            level.min(self.noise + rise)
-        };
+        let [now, before] = self.softest;
+        let loud = level > LEAST.max(now.min(before) + OVER);
+        self.frames = (self.frames + 1) % WINDOW;
+        self.softest = if self.frames == 0 { [level, now] } else { [now.min(level), before] };
         self.loud = if loud { self.loud + 1 } else { 0 };
         if self.loud >= ONSET || (loud && self.hold > 0) {
             self.hold = HOLD;
