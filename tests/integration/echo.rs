@@ -8,7 +8,7 @@ use std::path::Path;
 use letsmeet::media::file::wav;
 use letsmeet::media::source::open_sound;
 use letsmeet::media::voice::{Settings, pair};
-use letsmeet::media::{AudioSource, SAMPLE_RATE, WallTime};
+use letsmeet::media::{SAMPLE_RATE, WallTime};
 use tempfile::TempDir;
 
 use crate::harness::data;
@@ -64,8 +64,7 @@ fn processed(settings: Settings, played: &[f32], captured: &[f32]) -> Vec<f32> {
     let mut random = Random(0xbeef);
     let mut sent = Vec::with_capacity(captured.len());
     for (played, captured) in played.chunks(BLOCK).zip(captured.chunks(BLOCK)) {
-        let mut block: Vec<f32> =
-            captured.iter().map(|&x| x + (random.share() - 0.5) * 0.0017).collect();
+        let mut block: Vec<f32> = captured.iter().map(|&x| x + (random.share() - 0.5) * 0.0017).collect();
         let first = random.share() < 0.8;
         if first {
             reference.played(played);
@@ -128,7 +127,9 @@ fn when_both_speak_the_near_voice_is_kept() {
     let far = sound(&data("talk.wav"), 12);
     // The far one speaks all the time, the near one from 4 s on.
     let start = 4 * SECOND;
-    for (what, far_gain) in [("near alone", 0.0), ("far 6 dB softer in the microphone", 0.35), ("as loud", 0.7)] {
+    for (what, far_gain) in
+        [("near alone", 0.0), ("far 6 dB softer in the microphone", 0.35), ("as loud", 0.7)]
+    {
         let played: Vec<f32> = far.iter().map(|x| x * far_gain).collect();
         let mut captured = room(&played, 60);
         captured[start..].iter_mut().zip(&near).for_each(|(x, near)| *x += near);

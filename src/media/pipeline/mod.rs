@@ -16,7 +16,6 @@ mod control;
 pub mod mailbox;
 pub mod pace;
 pub mod playout;
-mod protection;
 mod stats;
 mod video_receive;
 mod video_send;

@@ -1,6 +1,6 @@
 """PESQ-WB (ITU-T P.862.2) of each whole repetition of a reference in a recording.
 
-pesq.py REFERENCE.wav RECORDING.wav: one score a line. The recording is longer than the reference, which
+judge.py REFERENCE.wav RECORDING.wav: one score a line. The recording is longer than the reference, which
 plays in it again and again; each repetition is found by cross-correlation.
 """
 
