@@ -78,7 +78,6 @@ impl Activity {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::AudioSource;
     use crate::media::WallTime;
     use crate::media::rtp::wire::Random;
     use crate::media::source::open_sound;

@@ -37,25 +37,27 @@ fn heard_at(loss: &str) -> Vec<f64> {
     let score = |path: &Path| scores(&talk, path);
     let all: Vec<f64> = recordings.iter().flat_map(|path| score(path)).collect();
     assert!(all.len() >= 4, "two repetitions on each side: {all:?}");
-    eprintln!("PESQ-WB at {loss} % loss each way: median {:.2} of {all:.2?}", median(all.clone()));
     all
 }
 
 #[test]
 fn a_voice_over_a_link_without_loss_is_as_good_as_new() {
     let all = heard_at("0");
+    eprintln!("PESQ-WB at 0 % loss each way: {all:.2?}");
     assert!(median(all.clone()) >= 4.0, "{all:.2?}");
 }
 
 #[test]
 fn a_voice_at_five_per_cent_loss_is_good() {
     let all = heard_at("5");
+    eprintln!("PESQ-WB at 5 % loss each way: {all:.2?}");
     assert!(median(all.clone()) >= 2.6, "{all:.2?}");
 }
 
 #[test]
 fn a_voice_at_ten_per_cent_loss_is_fair() {
     let all = heard_at("10");
+    eprintln!("PESQ-WB at 10 % loss each way: {all:.2?}");
     assert!(median(all.clone()) >= 2.2, "{all:.2?}");
 }
 
