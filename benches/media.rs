@@ -14,6 +14,7 @@ use letsmeet::media::measure::{AudioMeter, VideoMeter, quality};
 use letsmeet::media::resample::Resampler;
 use letsmeet::media::scale::Scaler;
 use letsmeet::media::synthetic::{Pattern, Tone, pattern};
+use letsmeet::media::voice::{FRAME, Settings, pair};
 use letsmeet::media::{AudioSource, VideoFormat, VideoFrame, WallTime};
 
 const NOW: u64 = 1_795_000_000_000_000;
@@ -173,6 +174,21 @@ fn edges(c: &mut Criterion) {
     });
 }
 
+fn voice(c: &mut Criterion) {
+    let (mut capture, mut reference) = pair(Settings::default());
+    let mut tone = Tone::new(440).expect("440 Hz is possible");
+    let (mut n, mut played, mut frame) = (0, [0.0; FRAME], [0.0; FRAME]);
+    c.bench_function("voice 10 ms of capture", |b| {
+        b.iter(|| {
+            tone.read(WallTime(NOW + n * 10_000), &mut played).expect("a tone never fails");
+            n += 1;
+            reference.played(&played);
+            frame.copy_from_slice(&played);
+            capture.process(&mut frame);
+        });
+    });
+}
+
 fn config() -> Criterion {
     Criterion::default()
         .warm_up_time(Duration::from_millis(300))
@@ -180,5 +196,5 @@ fn config() -> Criterion {
         .sample_size(20)
 }
 
-criterion_group! { name = benches; config = config(); targets = video_codec, audio_codec, synthetic, meters, edges }
+criterion_group! { name = benches; config = config(); targets = video_codec, audio_codec, synthetic, meters, edges, voice }
 criterion_main!(benches);

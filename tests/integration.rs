@@ -22,6 +22,8 @@ mod call_loopback;
 mod cli_output;
 #[path = "integration/crossings.rs"]
 mod crossings;
+#[path = "integration/echo.rs"]
+mod echo;
 #[path = "integration/exit_codes.rs"]
 mod exit_codes;
 #[path = "integration/fuzz_seeds.rs"]

@@ -177,7 +177,7 @@ pub struct Media {
     /// How pictures are drawn in the terminal [default: the best that the terminal shows]
     #[arg(long, value_name = "MODE", env = "LETSMEET_RENDER")]
     pub render: Option<Mode>,
-    /// Audio bitrate in kbit/s [default: 24]
+    /// Audio bitrate in kbit/s [default: 48]
     #[arg(long, value_name = "KBPS", value_parser = clap::value_parser!(u32).range(6..=256))]
     pub audio_bitrate: Option<u32>,
 }

@@ -193,7 +193,7 @@ fn config(server: &str, name: &str, args: &Selftest) -> Result<Config> {
             hear: HearSpec::Null,
             format: VideoFormat { width: args.size.width, height: args.size.height, fps: args.fps },
             video_bitrate: None,
-            audio_bitrate: 24_000,
+            audio_bitrate: 48_000,
             monitor: None,
         },
         ice_servers: Vec::new(),

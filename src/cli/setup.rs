@@ -161,7 +161,7 @@ impl Ground {
                 fps: flags.fps.unwrap_or(VideoFormat::DEFAULT.fps),
             },
             video_bitrate: flags.video_bitrate.map(|kbps| kbps * 1000),
-            audio_bitrate: flags.audio_bitrate.unwrap_or(24) * 1000,
+            audio_bitrate: flags.audio_bitrate.unwrap_or(48) * 1000,
             monitor: None,
         })
     }

@@ -21,6 +21,7 @@ pub mod sink;
 pub mod source;
 pub mod spec;
 pub mod synthetic;
+pub mod voice;
 
 pub use clock::WallTime;
 pub use error::Error;

@@ -4,7 +4,7 @@
 //! next one came is gone. Holds nothing back and never blocks.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::VideoFrame;
@@ -24,6 +24,7 @@ pub struct Watched {
     latest: Mutex<Option<Arc<VideoFrame>>>,
     /// The loudest sample since it was last read; the bits of a float that is not negative sort as the float does.
     peak: AtomicU32,
+    speaking: AtomicBool,
 }
 
 impl Monitor {
@@ -65,17 +66,24 @@ impl Watched {
         (peak > 0.0).then(|| 20.0 * peak.log10())
     }
 
+    /// Whether somebody speaks there; held over the pauses between words, so that a screen may show it as it is.
+    pub fn speaking(&self) -> bool {
+        self.speaking.load(Ordering::Relaxed)
+    }
+
     /// Forgets the picture, because none is sent any more.
     pub fn clear(&self) {
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.peak.store(0, Ordering::Relaxed);
+        self.speaking.store(false, Ordering::Relaxed);
     }
 
     fn put(&self, picture: Arc<VideoFrame>) {
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(picture);
     }
 
-    pub(super) fn heard(&self, samples: &[f32]) {
+    pub(super) fn heard(&self, samples: &[f32], speaking: bool) {
+        self.speaking.store(speaking, Ordering::Relaxed);
         // `max` passes over what is no number.
         let peak = samples.iter().fold(0.0f32, |peak, sample| peak.max(sample.abs()));
         self.peak.fetch_max(peak.to_bits(), Ordering::Relaxed);
@@ -110,8 +118,10 @@ mod tests {
     fn the_level_is_the_loudest_sample_since_it_was_read() {
         let side = Watched::default();
         assert_eq!(side.take_level(), None);
-        side.heard(&[0.1, -0.5, f32::NAN]);
-        side.heard(&[0.25]);
+        side.heard(&[0.1, -0.5, f32::NAN], true);
+        assert!(side.speaking());
+        side.heard(&[0.25], false);
+        assert!(!side.speaking());
         assert!((side.take_level().unwrap() + 6.02).abs() < 0.01);
         assert_eq!(side.take_level(), None);
     }

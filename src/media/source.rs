@@ -38,6 +38,12 @@ pub trait AudioSource: Send {
     /// # Errors
     /// The source is broken for good: the file is damaged or the device is gone.
     fn read(&mut self, captured: WallTime, out: &mut [f32]) -> Result<(), Error>;
+
+    /// Whether this is a microphone that hears a person and a room: then echo and noise are taken out of it
+    /// ([`voice`](super::voice)) and its silences are hardly sent. Anything else is sent as it is.
+    fn live(&self) -> bool {
+        false
+    }
 }
 
 /// Opens a film: Y4M by itself, anything else by ffmpeg. Waits for the first picture. Starts again at its end.

@@ -7,6 +7,7 @@
 
 pub(crate) mod display;
 pub(crate) mod network;
+pub(crate) mod pesq;
 pub(crate) mod process;
 pub(crate) mod pty;
 pub(crate) mod report;

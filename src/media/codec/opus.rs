@@ -36,9 +36,9 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// 24 kbit/s speech with FEC for 10 % loss, without DTX.
+    /// 24 kbit/s speech with FEC for 10 % loss, without DTX. The greatest effort: it is worth 0.2 to 0.3 of a PESQ point.
     fn default() -> Self {
-        Self { bits_per_second: 24_000, fec: true, expected_loss: 10, dtx: false, complexity: 5 }
+        Self { bits_per_second: 24_000, fec: true, expected_loss: 10, dtx: false, complexity: 10 }
     }
 }
 
@@ -98,7 +98,20 @@ impl Encoder {
         Ok(())
     }
 
-    /// Encodes one block of exactly [`BLOCK`] samples. With DTX, one or two bytes mean: need not be sent.
+    /// Whether silence is left out (DTX, RFC 7587, section 3.1.3), from the next block on.
+    ///
+    /// # Errors
+    /// [`Error::Encode`] when libopus refuses.
+    pub fn set_dtx(&mut self, dtx: bool) -> Result<(), Error> {
+        if dtx != self.settings.dtx {
+            self.encoder.set_dtx(dtx).map_err(encode_error)?;
+            self.settings.dtx = dtx;
+        }
+        Ok(())
+    }
+
+    /// Encodes one block of exactly [`BLOCK`] samples. With DTX, one or two bytes mean: need not be sent
+    /// ([`leaves_out`]).
     ///
     /// # Errors
     /// [`Error::Encode`] for another number of samples.
@@ -187,6 +200,12 @@ pub fn carries_fec(packet: &[u8]) -> bool {
         _ => 1,
     };
     payload.first().is_some_and(|bits| bits >> (7 - frames) & 1 != 0)
+}
+
+/// Whether `packet` only says that there is silence from here on (RFC 6716, section 2.1.9: at most two bytes).
+#[must_use]
+pub fn leaves_out(packet: &[u8]) -> bool {
+    packet.len() <= 2
 }
 
 /// Samples in `packet`; `None` when it is not an Opus packet.

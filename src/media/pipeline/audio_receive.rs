@@ -14,6 +14,7 @@ use crate::media::measure::AudioMeter;
 use crate::media::rtp::jitter::{Counts, JitterBuffer, What};
 use crate::media::rtp::packet::HEADER_LENGTH;
 use crate::media::rtp::stretch::stretch;
+use crate::media::voice::{Activity, Reference};
 use crate::media::{AudioSink, Error, SAMPLE_RATE, WallTime};
 
 /// A thread that is behind by more than this starts its beat anew instead of catching up.
@@ -29,6 +30,7 @@ pub(super) struct Measured {
     target: Duration,
     delay: Duration,
     behind_picture: Option<i64>,
+    speaking: bool,
     first_arrived: Option<Instant>,
     last_arrived: Option<Instant>,
     first_played: Option<Instant>,
@@ -52,6 +54,7 @@ impl Measured {
             packets_discarded: counts.discarded,
             concealed_pct: concealed,
             silence_pct: meter.silence_pct,
+            speaking: self.speaking,
             gaps: meter.gaps,
             played_ms: meter.played_ms,
             latency: meter.latency,
@@ -77,10 +80,17 @@ pub(super) struct Receiver {
     /// The sound being played, kept for its memory.
     block: Vec<f32>,
     heard: bool,
+    activity: Activity,
+    /// Where the other thread learns what the microphone may hear of this.
+    reference: Reference,
 }
 
 impl Receiver {
-    pub(super) fn new(shared: Arc<Shared>, sink: Box<dyn AudioSink>) -> Result<Self, Error> {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        sink: Box<dyn AudioSink>,
+        reference: Reference,
+    ) -> Result<Self, Error> {
         Ok(Self {
             buffer: JitterBuffer::new(shared.epoch),
             shared,
@@ -88,6 +98,8 @@ impl Receiver {
             sink: Some(sink),
             block: Vec::with_capacity(2 * opus::MAX_BLOCK),
             heard: false,
+            activity: Activity::default(),
+            reference,
         })
     }
 
@@ -147,8 +159,10 @@ impl Receiver {
             self.sink = next;
         }
         let played = WallTime::now();
+        self.reference.played(&self.block);
+        let speaking = self.activity.hear(&self.block);
         if let Some(monitor) = &self.shared.monitor {
-            monitor.remote.heard(&self.block);
+            monitor.remote.heard(&self.block, speaking);
         }
         if let Some(sink) = &mut self.sink
             && let Err(error) = sink.play(&self.block)
@@ -157,6 +171,7 @@ impl Receiver {
             self.sink = None;
         }
         let mut measured = lock(&self.shared.audio_received);
+        measured.speaking = speaking;
         measured.meter.played(&self.block, played);
         if self.heard {
             measured.first_played.get_or_insert_with(Instant::now);

@@ -1,4 +1,5 @@
-//! The thread that sends sound: each 20 ms reads a block, encodes it, sends one packet.
+//! The thread that sends sound: each 20 ms reads a block, works on it if it is a microphone's, encodes it, sends one
+//! packet. Of the silence of a microphone, and of a mute, hardly anything is sent (DTX).
 
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,7 @@ use super::stats::kbps;
 use super::{Kind, OPUS_PAYLOAD_TYPE, Outlet, Shared, lock};
 use crate::media::codec::opus;
 use crate::media::rtp::packet::{HEADER_LENGTH, RtpPacket};
+use crate::media::voice::{self, Activity, Capture, Fade};
 use crate::media::{AudioSource, Error, WallTime};
 
 /// Blocks a second, and how long one is.
@@ -15,7 +17,8 @@ const BLOCKS: u32 = 50;
 const BLOCK_TIME: Duration = Duration::from_millis(20);
 /// A thread that is behind by more than this passes blocks over; below it catches up.
 const PATIENCE: Duration = Duration::from_millis(120);
-/// Below this libopus leaves forward error correction out at 24 kbit/s, also at 5 % loss.
+/// Below this libopus leaves forward error correction out at 24 kbit/s, also at 5 % loss. The other side's reports are no
+/// reason to do without it: a retransmission that came too late to be played counts as received there.
 const LEAST_EXPECTED_LOSS: u8 = 10;
 /// When the system's clock and the beat of the blocks have come apart by this, the clock was set.
 const CLOCK_SET: Duration = Duration::from_millis(200);
@@ -24,6 +27,11 @@ const CLOCK_SET: Duration = Duration::from_millis(200);
 pub(super) struct Sender {
     source: Option<Box<dyn AudioSource>>,
     encoder: opus::Encoder,
+    voice: Capture,
+    fade: Fade,
+    activity: Activity,
+    /// The other side knows that silence is being left out.
+    leaving_out: bool,
     ssrc: u32,
     /// RTP time of the first block of the present source.
     timestamp: u32,
@@ -33,12 +41,20 @@ pub(super) struct Sender {
 }
 
 impl Sender {
-    pub(super) fn new(source: Option<Box<dyn AudioSource>>, bits_per_second: u32) -> Result<Self, Error> {
+    pub(super) fn new(
+        source: Option<Box<dyn AudioSource>>,
+        bits_per_second: u32,
+        voice: Capture,
+    ) -> Result<Self, Error> {
         let settings = opus::Settings { bits_per_second, ..opus::Settings::default() };
         let [ssrc, timestamp, sequence] = super::random()?;
         Ok(Self {
             source,
             encoder: opus::Encoder::new(settings)?,
+            voice,
+            fade: Fade::default(),
+            activity: Activity::default(),
+            leaving_out: false,
             ssrc,
             timestamp,
             sequence: sequence as u16,
@@ -70,22 +86,14 @@ impl Sender {
                 shared.fail(Kind::Audio, true, &error);
                 self.source = None;
             }
-            let Some(source) = &mut self.source else {
+            if self.source.is_none() {
                 continue;
-            };
+            }
             let Some(index) = pacer.tick(Instant::now(), PATIENCE) else {
                 continue;
             };
             let captured = clock.block(index, WallTime::now());
-            let encoded = source.read(captured, &mut block).and_then(|()| {
-                if orders.muted {
-                    block.fill(0.0);
-                }
-                if let Some(monitor) = &shared.monitor {
-                    monitor.own.heard(&block);
-                }
-                self.encoder.encode(&block)
-            });
+            let encoded = self.encode(captured, &mut block, orders.muted, shared);
             match encoded {
                 Ok(payload) => self.send(payload, index, self.skipped + pacer.skipped(), shared, outlet),
                 Err(error) => {
@@ -94,6 +102,32 @@ impl Sender {
                 }
             }
         }
+    }
+
+    /// The next packet, from what the source has now.
+    fn encode(
+        &mut self,
+        captured: WallTime,
+        block: &mut [f32; opus::BLOCK],
+        muted: bool,
+        shared: &Shared,
+    ) -> Result<bytes::Bytes, Error> {
+        let mut live = false;
+        if let Some(source) = &mut self.source {
+            live = source.live();
+            self.voice.set(if live { *lock(&shared.voice) } else { voice::Settings::OFF });
+            source.read(captured, block)?;
+        }
+        // Also while muted: what was learned of the room stays true.
+        self.voice.process(block);
+        self.fade.apply(muted, block);
+        let speaking = self.activity.hear(block);
+        if let Some(monitor) = &shared.monitor {
+            monitor.own.heard(block, speaking);
+        }
+        lock(&shared.audio_sent).speaking = speaking;
+        self.encoder.set_dtx(live || self.fade.silent())?;
+        self.encoder.encode(block)
     }
 
     fn steer(&mut self, orders: &Orders<Box<dyn AudioSource>>) -> Result<(), Error> {
@@ -114,13 +148,21 @@ impl Sender {
         shared: &Shared,
         outlet: &dyn Outlet,
     ) {
+        let silence = opus::leaves_out(&payload);
+        if silence && self.leaving_out {
+            lock(&shared.audio_sent).blocks_left_out += 1;
+            return;
+        }
+        // The first packet of a silence is sent: it says that what follows was not lost.
+        let talkspurt = index == 0 || (self.leaving_out && !silence);
+        self.leaving_out = silence;
         let now = Instant::now();
         let bytes = (payload.len() + HEADER_LENGTH) as u64;
         outlet.send(
             Kind::Audio,
             RtpPacket {
                 payload_type: OPUS_PAYLOAD_TYPE,
-                marker: index == 0,
+                marker: talkspurt,
                 sequence: self.sequence,
                 timestamp: self.timestamp.wrapping_add((index * opus::BLOCK as u64) as u32),
                 ssrc: self.ssrc,

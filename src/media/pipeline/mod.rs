@@ -30,6 +30,7 @@ use self::control::Control;
 use self::mailbox::Mailbox;
 use super::rtp::packet::RtpPacket;
 use super::rtp::sync::Sync;
+use super::voice::{self, Capture};
 use super::{AudioSink, AudioSource, Error, Monitor, VideoSink, VideoSource};
 
 /// RTP payload type of Opus (48,000/2, RFC 7587).
@@ -100,6 +101,8 @@ struct Shared {
     audio_out: Control<Box<dyn AudioSource>>,
     /// Where sound goes from now on, until the thread that plays it looks.
     hear: Mutex<Option<Box<dyn AudioSink>>>,
+    /// What is done to the sound of a microphone.
+    voice: Mutex<voice::Settings>,
     sync: Mutex<Sync>,
     rtt: Mutex<Option<Duration>>,
     video_sent: Mutex<VideoSent>,
@@ -179,6 +182,8 @@ pub struct Engine {
     shared: Arc<Shared>,
     /// Sources wait here for [`Engine::start_sending`].
     senders: Mutex<Option<Senders>>,
+    /// Waits for [`Engine::attach`].
+    capture: Mutex<Option<Capture>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -203,6 +208,7 @@ impl Engine {
             video_out: Control::default(),
             audio_out: Control::default(),
             hear: Mutex::default(),
+            voice: Mutex::default(),
             sync: Mutex::new(Sync::new()),
             rtt: Mutex::new(None),
             video_sent: Mutex::default(),
@@ -212,10 +218,16 @@ impl Engine {
             failures: Mutex::default(),
             monitor: sinks.monitor,
         });
-        let engine = Self { shared: shared.clone(), senders: Mutex::default(), threads: Mutex::default() };
+        let (capture, reference) = voice::pair(voice::Settings::OFF);
+        let engine = Self {
+            shared: shared.clone(),
+            senders: Mutex::default(),
+            capture: Mutex::new(Some(capture)),
+            threads: Mutex::default(),
+        };
         let receiver = video_receive::Receiver::new(shared.clone(), sinks.video)?;
         engine.spawn("video-receive", move || receiver.run())?;
-        let receiver = audio_receive::Receiver::new(shared.clone(), sinks.audio)?;
+        let receiver = audio_receive::Receiver::new(shared.clone(), sinks.audio, reference)?;
         engine.spawn("audio-receive", move || receiver.run())?;
         Ok((engine, Inlet { shared }))
     }
@@ -229,7 +241,9 @@ impl Engine {
     pub fn attach(&self, sources: Sources) -> Result<(), Error> {
         let feed = sources.video.map(|source| video_send::Feed { source, kbps: sources.video_kbps });
         let video = video_send::Sender::new(feed)?;
-        let audio = audio_send::Sender::new(sources.audio, sources.audio_bits_per_second)?;
+        // Whoever attaches again has no way back from what is played: the first has it.
+        let capture = lock(&self.capture).take().unwrap_or_else(|| voice::pair(voice::Settings::OFF).0);
+        let audio = audio_send::Sender::new(sources.audio, sources.audio_bits_per_second, capture)?;
         *lock(&self.senders) = Some(Senders { video, audio });
         Ok(())
     }
@@ -283,6 +297,12 @@ impl Engine {
     /// Sends this sound from now on, or none.
     pub fn set_audio_source(&self, source: Option<Box<dyn AudioSource>>) {
         self.shared.audio_out.set_source(source);
+    }
+
+    /// What is done to the sound of a microphone from the next block on; before the first call everything is on. Sound that is
+    /// not [`live`](AudioSource::live) is sent as it is, whatever this says.
+    pub fn set_voice(&self, settings: voice::Settings) {
+        *lock(&self.shared.voice) = settings;
     }
 
     /// Plays what is received here from the next packet on. The former sink is completed.

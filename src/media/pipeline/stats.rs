@@ -71,6 +71,10 @@ pub struct AudioSent {
     pub kbps: f64,
     /// RTP packets.
     pub packets_sent: u64,
+    /// Blocks of 20 ms of silence for which no packet was needed (DTX).
+    pub blocks_left_out: u64,
+    /// Whether somebody speaks into the source right now.
+    pub speaking: bool,
     /// Octets of RTP packets, headers included.
     pub bytes_sent: u64,
     /// Blocks of 20 ms passed over because the thread was behind.
@@ -161,6 +165,8 @@ pub struct AudioReceived {
     pub concealed_pct: f64,
     /// Share of the sound played that was silent, percent.
     pub silence_pct: f64,
+    /// Whether somebody speaks there right now.
+    pub speaking: bool,
     /// Audible holes in a tone.
     pub gaps: u64,
     /// Sound played, ms.

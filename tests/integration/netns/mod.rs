@@ -3,3 +3,4 @@
 mod lossy;
 mod no_path;
 mod reach;
+mod voice;
