@@ -59,10 +59,13 @@ impl Scaler {
     }
 }
 
-/// The largest size of the shape of `from` inside `within` that is no larger than `from`; sides are even, at least 2.
+/// The largest size of the shape of `from` inside `within` that is no larger than `from`: `from` itself where it fits, or else with even
+/// sides.
 pub fn shrunk(from: (u32, u32), within: (u32, u32)) -> (u32, u32) {
-    let room = (from.0.min(within.0), from.1.min(within.1));
-    let (_, _, width, height) = fit(from, (room.0.max(2), room.1.max(2)));
+    if from.0 <= within.0 && from.1 <= within.1 {
+        return from;
+    }
+    let (_, _, width, height) = fit(from, within);
     ((width / 2 * 2).max(2), (height / 2 * 2).max(2))
 }
 
@@ -225,9 +228,9 @@ mod tests {
             ((1920, 1080), (1280, 720), (1280, 720)),
             ((1920, 1200), (1280, 720), (1152, 720)),
             ((500, 251), (400, 400), (400, 200)),
-            ((640, 361), (1280, 720), (640, 360)),
+            ((640, 361), (1280, 720), (640, 361)),
             ((3, 900), (160, 90), (2, 90)),
-            ((1, 1), (1280, 720), (2, 2)),
+            ((1, 1), (1280, 720), (1, 1)),
         ] {
             assert_eq!(shrunk(from, within), to, "{from:?} {within:?}");
         }
