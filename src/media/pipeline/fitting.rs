@@ -79,11 +79,11 @@ impl Fitting {
         let across = f64::from(limit.width) / f64::from(self.source.width.max(1));
         let down = f64::from(limit.height) / f64::from(self.source.height.max(1));
         let useful = 16.0 * across.min(down);
-        // A picture may be a tenth too small for its window, and has to be a tenth too large before it is made smaller.
-        while self.window > 0 && f64::from(STEPS[self.window]) < useful * 0.9 {
+        // A picture becomes smaller when that is too small by a twentieth at most, and larger when it is too small by a seventh.
+        while self.window > 0 && f64::from(STEPS[self.window]) < useful * 0.85 {
             self.window -= 1;
         }
-        while self.window < self.last() && f64::from(STEPS[self.window + 1]) >= useful * 1.1 {
+        while self.window < self.last() && f64::from(STEPS[self.window + 1]) >= useful * 0.95 {
             self.window += 1;
         }
     }

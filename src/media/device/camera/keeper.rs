@@ -107,6 +107,7 @@ impl Keeper {
                 }
             };
             held.reader.stop(self.patience.stop);
+            self.slot.stand_still(card("CAMERA OFF", self.wanted, WallTime::now()));
             let worked = held.since.elapsed();
             pause = if worked > self.patience.pause * SOUND {
                 self.patience.pause
@@ -115,7 +116,6 @@ impl Keeper {
             };
             let mut next = if worked > self.patience.pause { self.take(None).ok() } else { None };
             if next.is_none() {
-                self.slot.stand_still(card("CAMERA OFF", self.wanted, WallTime::now()));
                 self.tell(Told::Lost, What::Lost { name: held.device.name.clone(), why });
             }
             while next.is_none() {

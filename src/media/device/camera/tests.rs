@@ -14,7 +14,7 @@ const IMPATIENT: Patience = Patience {
     first: Duration::from_millis(300),
     stall: Duration::from_millis(300),
     pause: Duration::from_millis(10),
-    stop: Duration::from_secs(5),
+    stop: Duration::from_millis(200),
 };
 
 /// What a scripted camera does now.
@@ -214,6 +214,6 @@ fn what_cannot_be_opened_says_what_to_do() {
     );
     assert_eq!(said(Some("=z")), "cannot open camera \"z\": no such device (see: letsmeet devices)");
     machine.set("b", Some(Mood::Picture(90)));
-    let seen = Seen::open(&machine, Some("a")).unwrap();
-    seen.hears("camera: Camera b (there is no \"a\")");
+    let seen = Seen::open(&machine, Some("Camera a")).unwrap();
+    seen.hears("camera: Camera b (there is no \"Camera a\")");
 }
