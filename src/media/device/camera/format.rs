@@ -92,7 +92,8 @@ mod tests {
 
     #[test]
     fn the_nearest_offer_is_taken() {
-        let table: &[(&[&str], (u32, u32, u32), &str)] = &[
+        type Row = (&'static [&'static str], (u32, u32, u32), &'static str);
+        let table: &[Row] = &[
             // Raw at the very size.
             (WEBCAM, (640, 360, 25), "640x360@30 YUYV"),
             (WEBCAM, (320, 180, 25), "640x360@30 YUYV"),
