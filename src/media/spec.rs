@@ -6,7 +6,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::device::{self, Notices, Wish};
+use super::device::Notices;
+#[cfg(any(feature = "devices", feature = "screen"))]
+use super::device::{self, Wish};
 use super::frame::{MAX_FPS, MAX_SIDE};
 use super::synthetic::{Pattern, Tone, pattern, tone};
 use super::{AudioSink, AudioSource, Error, VideoFormat, VideoSink, VideoSource, sink, source};
@@ -215,6 +217,10 @@ impl fmt::Display for HearSpec {
 /// # Errors
 /// [`Error::Spec`] for a size that the pattern cannot have, [`Error::Open`] when the device or file cannot be
 /// opened, [`Error::Decode`] when the file is damaged.
+#[cfg_attr(
+    not(any(feature = "devices", feature = "screen")),
+    expect(unused_variables, reason = "only devices have notices")
+)]
 pub fn open_video(
     spec: &VideoSpec,
     wanted: VideoFormat,
@@ -346,6 +352,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    #[cfg(not(any(feature = "devices", feature = "screen")))]
+    use crate::media::device;
 
     fn id() -> impl Strategy<Value = Option<String>> {
         proptest::option::of("[^\\PC]{1,12}")
