@@ -36,6 +36,8 @@ mod hostile_server;
 mod layers;
 #[path = "integration/netns/mod.rs"]
 mod netns;
+#[path = "integration/no_camera.rs"]
+mod no_camera;
 #[path = "integration/peer_kill.rs"]
 mod peer_kill;
 #[path = "integration/plain.rs"]
@@ -44,6 +46,8 @@ mod plain;
 mod real_terminals;
 #[path = "integration/schema.rs"]
 mod schema;
+#[path = "integration/screen_share.rs"]
+mod screen_share;
 #[path = "integration/selftest.rs"]
 mod selftest;
 #[path = "integration/server_kill.rs"]

@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::failure::Usage;
 use super::output::human;
 use crate::media::spec::{self, VideoSpec};
-use crate::media::{VideoFormat, VideoSource};
+use crate::media::{VideoFormat, VideoSource, device};
 use crate::tui::render::Mode;
 
 /// Runs the command.
@@ -27,14 +27,17 @@ pub(super) async fn run(global: &Global, args: Preview) -> Result<Exit> {
     if args.video == VideoSpec::None {
         return Err(Usage::new("--video none: there is nothing to see").into());
     }
+    let usual = args.video.usual_format();
     let format = VideoFormat {
-        width: args.size.map_or(VideoFormat::DEFAULT.width, |size| size.width),
-        height: args.size.map_or(VideoFormat::DEFAULT.height, |size| size.height),
-        fps: args.fps.unwrap_or(VideoFormat::DEFAULT.fps),
+        width: args.size.map_or(usual.width, |size| size.width),
+        height: args.size.map_or(usual.height, |size| size.height),
+        fps: args.fps.unwrap_or(usual.fps),
     };
     let name = human::clean(&args.video.to_string());
     // Before the terminal is taken: what is wrong with a source is said on the screen that stays.
-    let source = tokio::task::spawn_blocking(move || spec::open_video(&args.video, format)).await??;
+    let source =
+        tokio::task::spawn_blocking(move || spec::open_video(&args.video, format, &device::unheard()))
+            .await??;
     show(name.to_string(), source, args.render).await
 }
 

@@ -14,8 +14,8 @@ use super::profile::Profile;
 use crate::call::Timing;
 use crate::config::{DEFAULT_SERVER, Folders, Settings};
 use crate::identity::Identity;
-use crate::media::VideoFormat;
 use crate::media::spec::{self, AudioSpec, HearSpec, ShowSpec, VideoSpec};
+use crate::media::{VideoFormat, device};
 use crate::rtc::IceServer;
 use crate::session;
 use crate::signaling::client;
@@ -119,14 +119,13 @@ impl Ground {
     fn media(&self, flags: &Media, face: Face) -> Result<session::Media> {
         let file = &self.settings.media;
         let headless = face == Face::Headless;
-        let size = flags
-            .size
-            .map_or((VideoFormat::DEFAULT.width, VideoFormat::DEFAULT.height), |s| (s.width, s.height));
         let video = pick(
             &flags.video,
             &file.video,
             if headless { VideoSpec::Pattern(None) } else { VideoSpec::None },
         )?;
+        let usual = video.usual_format();
+        let size = flags.size.map_or((usual.width, usual.height), |size| (size.width, size.height));
         let audio =
             pick(&flags.audio, &file.audio, if headless { AudioSpec::Tone(None) } else { AudioSpec::None })?;
         for path in [as_file_video(&video), as_file_audio(&audio)].into_iter().flatten() {
@@ -139,7 +138,7 @@ impl Ground {
         let hear = pick(&flags.hear, &file.hear, HearSpec::Null)?;
         // Opening what this build does not have costs nothing and says so.
         if matches!(video, VideoSpec::Camera(_) | VideoSpec::Screen(_)) {
-            spec::open_video(&video, VideoFormat::DEFAULT)?;
+            spec::open_video(&video, usual, &device::unheard())?;
         }
         if matches!(audio, AudioSpec::Mic(_)) {
             spec::open_audio(&audio)?;
@@ -155,11 +154,7 @@ impl Ground {
             audio,
             show,
             hear,
-            format: VideoFormat {
-                width: size.0,
-                height: size.1,
-                fps: flags.fps.unwrap_or(VideoFormat::DEFAULT.fps),
-            },
+            format: VideoFormat { width: size.0, height: size.1, fps: flags.fps.unwrap_or(usual.fps) },
             video_bitrate: flags.video_bitrate.map(|kbps| kbps * 1000),
             audio_bitrate: flags.audio_bitrate.unwrap_or(48) * 1000,
             monitor: None,

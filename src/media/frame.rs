@@ -77,6 +77,17 @@ impl VideoFrame {
         Self { width, height, data, captured }
     }
 
+    /// The picture as in a looking-glass: left is right.
+    #[must_use]
+    pub fn mirrored(mut self) -> Self {
+        let (across, chroma) = (self.width as usize, self.chroma_size().0 as usize);
+        let (y, u, v) = self.planes_mut();
+        for (plane, stride) in [(y, across), (u, chroma), (v, chroma)] {
+            plane.chunks_exact_mut(stride).for_each(<[u8]>::reverse);
+        }
+        self
+    }
+
     /// The length in bytes of a picture of this size.
     pub fn bytes(width: u32, height: u32) -> usize {
         let (cw, ch) = chroma_size(width, height);
@@ -172,6 +183,19 @@ mod tests {
         frame.planes_mut().2.fill(9);
         assert_eq!(frame.data()[21..], [9; 6]);
         assert_eq!(frame.data()[15..21], [128; 6]);
+    }
+
+    #[test]
+    fn a_mirrored_picture_has_its_left_on_the_right() {
+        let data: Vec<u8> = (0..24).collect();
+        let picture = VideoFrame::new(4, 4, data, WallTime(7)).unwrap();
+        let mirrored = picture.clone().mirrored();
+        assert_eq!(
+            (&mirrored.y()[..4], mirrored.u(), mirrored.v()),
+            (&[3, 2, 1, 0][..], &[17, 16, 19, 18][..], &[21, 20, 23, 22][..])
+        );
+        assert_eq!(mirrored.captured, WallTime(7));
+        assert_eq!(mirrored.mirrored(), picture);
     }
 
     #[test]

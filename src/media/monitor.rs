@@ -13,7 +13,7 @@ use super::VideoFrame;
 pub struct Monitor {
     /// What the other side sends.
     pub remote: Watched,
-    /// What we send.
+    /// What we send, before it is made smaller for the other side; as in a looking-glass when a camera gives it.
     pub own: Watched,
     wake: Box<dyn Fn() + Send + Sync>,
 }

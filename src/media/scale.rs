@@ -59,6 +59,16 @@ impl Scaler {
     }
 }
 
+/// The largest size of the shape of `from` inside `within` that is no larger than `from`: `from` itself where it fits, or else with even
+/// sides.
+pub fn shrunk(from: (u32, u32), within: (u32, u32)) -> (u32, u32) {
+    if from.0 <= within.0 && from.1 <= within.1 {
+        return from;
+    }
+    let (_, _, width, height) = fit(from, within);
+    ((width / 2 * 2).max(2), (height / 2 * 2).max(2))
+}
+
 /// The largest rectangle of the shape of `from` in the middle of `to`, on even pixels.
 fn fit(from: (u32, u32), to: (u32, u32)) -> (u32, u32, u32, u32) {
     let (fw, fh, tw, th) = (u64::from(from.0), u64::from(from.1), u64::from(to.0), u64::from(to.1));
@@ -210,6 +220,20 @@ mod tests {
         assert_eq!(rows.iter().filter(|&&level| level == 200).count(), 180);
         assert_eq!((rows[29], rows[30], rows[209], rows[210]), (16, 200, 200, 16));
         assert_eq!(scaled.u()[0], 128);
+    }
+
+    #[test]
+    fn a_size_is_shrunk_in_its_shape_and_never_enlarged() {
+        for (from, within, to) in [
+            ((1920, 1080), (1280, 720), (1280, 720)),
+            ((1920, 1200), (1280, 720), (1152, 720)),
+            ((500, 251), (400, 400), (400, 200)),
+            ((640, 361), (1280, 720), (640, 361)),
+            ((3, 900), (160, 90), (2, 90)),
+            ((1, 1), (1280, 720), (1, 1)),
+        ] {
+            assert_eq!(shrunk(from, within), to, "{from:?} {within:?}");
+        }
     }
 
     #[test]

@@ -18,6 +18,18 @@ pub use film::Film;
 pub use quiet::{NoPicture, Silence};
 pub use sound::Sound;
 
+/// What the pictures of a source show: an encoder treats text that stands still unlike a face.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Content {
+    /// Whoever sits there; shown mirrored to themselves.
+    Camera,
+    /// Text and windows.
+    Screen,
+    /// A film or a pattern.
+    #[default]
+    Other,
+}
+
 /// A source of pictures, pulled once a frame interval.
 pub trait VideoSource: Send {
     /// The size and rate that [`VideoSource::frame`] produces; constant for the life of the source.
@@ -29,6 +41,11 @@ pub trait VideoSource: Send {
     /// # Errors
     /// The source is broken for good: the file is damaged or the device is gone.
     fn frame(&mut self, index: u64, captured: WallTime) -> Result<Option<VideoFrame>, Error>;
+
+    /// What its pictures show; constant for the life of the source.
+    fn content(&self) -> Content {
+        Content::Other
+    }
 }
 
 /// A source of 48 kHz mono sound, pulled a block at a time.

@@ -6,6 +6,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::device::Notices;
+#[cfg(any(feature = "devices", feature = "screen"))]
+use super::device::{self, Wish};
 use super::frame::{MAX_FPS, MAX_SIDE};
 use super::synthetic::{Pattern, Tone, pattern, tone};
 use super::{AudioSink, AudioSource, Error, VideoFormat, VideoSink, VideoSource, sink, source};
@@ -78,6 +81,14 @@ pub enum HearSpec {
 }
 
 impl VideoSpec {
+    /// What is sent of this source when nobody says a size or a rate.
+    pub fn usual_format(&self) -> VideoFormat {
+        match self {
+            Self::Screen(_) => VideoFormat { width: 1280, height: 720, fps: 15 },
+            _ => VideoFormat::DEFAULT,
+        }
+    }
+
     /// The format to open this source with, when `usual` is what would be sent otherwise.
     pub fn format(&self, usual: VideoFormat) -> VideoFormat {
         match self {
@@ -206,13 +217,27 @@ impl fmt::Display for HearSpec {
 /// # Errors
 /// [`Error::Spec`] for a size that the pattern cannot have, [`Error::Open`] when the device or file cannot be
 /// opened, [`Error::Decode`] when the file is damaged.
-pub fn open_video(spec: &VideoSpec, wanted: VideoFormat) -> Result<Box<dyn VideoSource>, Error> {
+#[cfg_attr(
+    not(any(feature = "devices", feature = "screen")),
+    expect(unused_variables, reason = "only devices have notices")
+)]
+pub fn open_video(
+    spec: &VideoSpec,
+    wanted: VideoFormat,
+    notices: &Notices,
+) -> Result<Box<dyn VideoSource>, Error> {
     let wanted = spec.format(wanted);
     if !(1..=MAX_FPS).contains(&wanted.fps) {
         return Err(Error::Spec(format!("{} frames a second are not between 1 and {MAX_FPS}", wanted.fps)));
     }
     match spec {
+        #[cfg(feature = "devices")]
+        VideoSpec::Camera(id) => device::camera::open(Wish::new(id.as_deref()), wanted, notices.clone()),
+        #[cfg(not(feature = "devices"))]
         VideoSpec::Camera(id) => Err(no_device("camera", id.as_deref())),
+        #[cfg(feature = "screen")]
+        VideoSpec::Screen(id) => device::screen::open(Wish::new(id.as_deref()), wanted, notices.clone()),
+        #[cfg(not(feature = "screen"))]
         VideoSpec::Screen(id) => Err(no_device("screen", id.as_deref())),
         VideoSpec::Pattern(_) => Ok(Box::new(Pattern::new(wanted)?)),
         VideoSpec::File(path) => source::open_film(path, wanted),
@@ -259,7 +284,7 @@ pub fn open_hear(spec: &HearSpec) -> Result<Box<dyn AudioSink>, Error> {
 
 fn no_device(kind: &str, id: Option<&str>) -> Error {
     let what = id.map_or_else(|| kind.to_owned(), |id| format!("{kind} {id:?}"));
-    Error::open(what, format!("this build has no {kind} support yet"))
+    Error::open(what, format!("this build has no {kind} support"))
 }
 
 fn word(text: &str) -> (&str, Option<&str>) {
@@ -327,6 +352,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    #[cfg(not(any(feature = "devices", feature = "screen")))]
+    use crate::media::device;
 
     fn id() -> impl Strategy<Value = Option<String>> {
         proptest::option::of("[^\\PC]{1,12}")
@@ -418,9 +445,10 @@ mod tests {
 
     #[test]
     fn devices_are_refused_with_a_reason() {
-        let said = open_video(&VideoSpec::Camera(Some("3".into())), VideoFormat::DEFAULT).err().unwrap();
+        let missing = VideoSpec::Camera(Some("=no such camera".into()));
+        let said = open_video(&missing, VideoFormat::DEFAULT, &device::unheard()).err().unwrap();
         assert!(matches!(said, Error::Open { .. }));
-        assert_eq!(said.to_string(), "cannot open camera \"3\": this build has no camera support yet");
+        assert!(said.to_string().starts_with("cannot open camera \""), "{said}");
         assert!(open_audio(&AudioSpec::Mic(None)).is_err());
         assert!(open_hear(&HearSpec::Speaker(None)).is_err());
     }
@@ -428,7 +456,10 @@ mod tests {
     #[test]
     fn a_pattern_has_the_size_asked_for_or_the_usual() {
         let open = |text: &str| {
-            open_video(&text.parse().unwrap(), VideoFormat::DEFAULT).unwrap().format().to_string()
+            open_video(&text.parse().unwrap(), VideoFormat::DEFAULT, &device::unheard())
+                .unwrap()
+                .format()
+                .to_string()
         };
         assert_eq!(open("pattern"), "640x360@25");
         assert_eq!(open("pattern:320x180"), "320x180@25");

@@ -10,7 +10,7 @@ use crate::call::Timing;
 use crate::identity::{Identity, PublicKey};
 use crate::media::pipeline::{Kind, Sinks, Sources};
 use crate::media::spec::{self, AudioSpec, HearSpec, ShowSpec, VideoSpec};
-use crate::media::{Error, Monitor, VideoFormat};
+use crate::media::{Error, Monitor, VideoFormat, device};
 use crate::rtc::{IcePolicy, IceServer};
 use crate::signaling::client;
 
@@ -154,7 +154,7 @@ impl Media {
     pub(super) fn open_sources(&self) -> Result<Sources, Error> {
         let video = match &self.video {
             VideoSpec::None => None,
-            video => Some(spec::open_video(video, self.format)?),
+            video => Some(spec::open_video(video, self.format, &device::unheard())?),
         };
         let audio = match &self.audio {
             AudioSpec::None => None,

@@ -117,10 +117,20 @@ impl Display {
         Program::start(command)
     }
 
+    /// What stands in its environment.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// What the display shows now.
     pub(crate) fn screenshot(&self) -> RgbImage {
+        self.screenshot_of("root")
+    }
+
+    /// What a window shows now, by its number.
+    pub(crate) fn screenshot_of(&self, window: &str) -> RgbImage {
         let mut command = Command::new("import");
-        command.args(["-silent", "-window", "root", "png:-"]).env("DISPLAY", &self.name);
+        command.args(["-silent", "-window", window, "png:-"]).env("DISPLAY", &self.name);
         let output = command.output().unwrap_or_else(|error| panic!("{}", missing(&command, &error)));
         assert!(output.status.success(), "import: {}", String::from_utf8_lossy(&output.stderr));
         image::load_from_memory(&output.stdout).expect("import writes PNG").to_rgb8()

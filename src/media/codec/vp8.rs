@@ -52,6 +52,8 @@ pub struct Settings {
     pub max_quantizer: u32,
     /// Frames after which a keyframe comes unasked.
     pub keyframe_interval: u32,
+    /// The pictures are of a screen: text that stands still is kept sharp, and what does not change costs nothing.
+    pub screen: bool,
 }
 
 impl Settings {
@@ -68,6 +70,7 @@ impl Settings {
             error_resilient: false,
             max_quantizer: 63,
             keyframe_interval: 3000,
+            screen: false,
         }
     }
 }
@@ -117,9 +120,9 @@ impl Encoder {
         let mut encoder = Self { context, config, settings, pts: 0, last_timestamp: None };
         encoder.control(control::VP8E_SET_CPUUSED, settings.cpu_used.clamp(-16, 16))?;
         encoder.control(control::VP8E_SET_TOKEN_PARTITIONS, settings.token_partitions.min(3) as c_int)?;
-        encoder.control(control::VP8E_SET_STATIC_THRESHOLD, 1)?;
+        encoder.control(control::VP8E_SET_STATIC_THRESHOLD, if settings.screen { 100 } else { 1 })?;
         encoder.control(control::VP8E_SET_NOISE_SENSITIVITY, 0)?;
-        encoder.control(control::VP8E_SET_SCREEN_CONTENT_MODE, 0)?;
+        encoder.control(control::VP8E_SET_SCREEN_CONTENT_MODE, c_int::from(settings.screen))?;
         encoder.control(control::VP8E_SET_MAX_INTRA_BITRATE_PCT, max_intra_percent(&settings))?;
         Ok(encoder)
     }

@@ -3,7 +3,17 @@
 //! Owns what there is, which of it is meant by a word, and what is told when one goes away or comes back. What opens them is behind
 //! the features `devices` and `screen`; this list is always built, so that a build without them can say so. Must not know calls.
 
+#[cfg(feature = "devices")]
+pub mod camera;
+#[cfg(any(feature = "devices", feature = "screen"))]
+mod card;
 mod choice;
+#[cfg(any(feature = "devices", feature = "screen"))]
+pub mod convert;
+#[cfg(feature = "screen")]
+pub mod screen;
+#[cfg(any(feature = "devices", feature = "screen"))]
+mod slot;
 
 pub use choice::{Wish, choose};
 
@@ -106,3 +116,9 @@ impl fmt::Display for Notice {
 
 /// Where notices go. Called from any thread; must return at once.
 pub type Notices = Arc<dyn Fn(Notice) + Send + Sync>;
+
+/// Notices that nobody hears.
+#[must_use]
+pub fn unheard() -> Notices {
+    Arc::new(|_| {})
+}

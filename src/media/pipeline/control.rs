@@ -4,6 +4,8 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use super::fitting::Limit;
+
 /// What was told since the thread last looked; `S` is what it reads from.
 #[derive(Debug)]
 pub(super) struct Orders<S> {
@@ -11,13 +13,15 @@ pub(super) struct Orders<S> {
     pub(super) keyframe: bool,
     pub(super) bitrate: Option<u32>,
     pub(super) expected_loss: Option<u8>,
+    /// What the other side can use from now on.
+    pub(super) limit: Option<Option<Limit>>,
     /// Read from this from now on; `Some(None)` is to read from nothing.
     pub(super) source: Option<Option<S>>,
 }
 
 impl<S> Default for Orders<S> {
     fn default() -> Self {
-        Self { muted: false, keyframe: false, bitrate: None, expected_loss: None, source: None }
+        Self { muted: false, keyframe: false, bitrate: None, expected_loss: None, limit: None, source: None }
     }
 }
 
@@ -66,6 +70,10 @@ impl<S> Control<S> {
 
     pub(super) fn set_expected_loss(&self, percent: u8) {
         self.lock().orders.expected_loss = Some(percent);
+    }
+
+    pub(super) fn set_limit(&self, limit: Option<Limit>) {
+        self.lock().orders.limit = Some(limit);
     }
 
     /// Takes effect at once. A source that was not looked at yet is dropped, on this thread.

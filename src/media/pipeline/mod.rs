@@ -13,6 +13,7 @@
 mod audio_receive;
 mod audio_send;
 mod control;
+mod fitting;
 pub mod mailbox;
 pub mod pace;
 pub mod playout;
@@ -24,6 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+pub use fitting::Limit;
 pub use stats::{AudioReceived, AudioSent, Failure, Stats, VideoReceived, VideoSent};
 
 use self::control::Control;
@@ -309,6 +311,12 @@ impl Engine {
     pub fn set_audio_sink(&self, sink: Box<dyn AudioSink>) {
         let unheard = lock(&self.shared.hear).replace(sink);
         drop(unheard);
+    }
+
+    /// What the other side's window can use, or no limit: pictures are sent no larger and no more often, with as many bits less. It
+    /// holds for later sources as well. Follows within a second or so; only another size costs a key frame.
+    pub fn set_picture_limit(&self, limit: Option<Limit>) {
+        self.shared.video_out.set_limit(limit);
     }
 
     /// The other side says that it sends no pictures, or does again: what is not there meanwhile does not count as frozen.

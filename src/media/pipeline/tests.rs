@@ -9,6 +9,8 @@ use crate::media::synthetic::pattern::{self, Pattern};
 use crate::media::synthetic::tone::Tone;
 use crate::media::{VideoFrame, WallTime};
 
+mod pictures;
+
 /// Nothing in here takes this long unless it is broken.
 const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -4,13 +4,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::control::Orders;
+use super::fitting::{Fitting, Limit};
 use super::pace::Pacer;
 use super::stats::kbps;
 use super::{Kind, Outlet, Shared, VP8_PAYLOAD_TYPE, lock};
 use crate::media::codec::{EncodedFrame, vp8};
 use crate::media::rtp::packet::HEADER_LENGTH;
 use crate::media::rtp::vp8::Packetiser;
-use crate::media::{Error, VideoSource, WallTime};
+use crate::media::scale::Scaler;
+use crate::media::source::Content;
+use crate::media::{Error, VideoFrame, VideoSource, WallTime};
 
 /// Forced key frames are at least this far apart; a wish in between is met when it is over.
 const KEYFRAME_INTERVAL: Duration = Duration::from_millis(150);
@@ -29,13 +32,64 @@ struct Running {
     source: Box<dyn VideoSource>,
     encoder: vp8::Encoder,
     fps: u32,
+    /// The target for everything that the source gives.
+    kbps: u32,
+    fitting: Fitting,
+    scaler: Option<Scaler>,
 }
 
 impl Running {
-    fn new(feed: Feed) -> Result<Self, Error> {
+    fn new(feed: Feed, limit: Option<Limit>) -> Result<Self, Error> {
         let format = feed.source.format();
-        let settings = vp8::Settings::realtime(format.width, format.height, format.fps, feed.kbps);
-        Ok(Self { source: feed.source, encoder: vp8::Encoder::new(settings)?, fps: format.fps.max(1) })
+        let mut settings = vp8::Settings::realtime(format.width, format.height, format.fps, feed.kbps);
+        settings.screen = feed.source.content() == Content::Screen;
+        Ok(Self {
+            source: feed.source,
+            encoder: vp8::Encoder::new(settings)?,
+            fps: format.fps.max(1),
+            kbps: feed.kbps,
+            fitting: Fitting::new(format, limit),
+            scaler: None,
+        })
+    }
+
+    /// Follows what was told.
+    fn follow<S>(&mut self, orders: &Orders<S>) -> Result<(), Error> {
+        if let Some(limit) = orders.limit {
+            self.fitting.set_limit(limit);
+        }
+        self.kbps = orders.bitrate.unwrap_or(self.kbps);
+        let settled = self.fitting.settle(Instant::now());
+        if settled || orders.limit.is_some() || orders.bitrate.is_some() {
+            self.encoder.set_bitrate(self.fitting.kbps(self.kbps))?;
+        }
+        Ok(())
+    }
+
+    /// Encodes a picture in the size that is right now; another size than before makes a key frame.
+    fn encode(
+        &mut self,
+        picture: &VideoFrame,
+        timestamp: u32,
+        keyframe: bool,
+    ) -> Result<EncodedFrame, Error> {
+        let start = Instant::now();
+        let from = (picture.width(), picture.height());
+        let to = self.fitting.size(from);
+        let frame = if from == to {
+            self.encoder.encode(picture, timestamp, keyframe)?
+        } else {
+            let scaler = match self.scaler.take() {
+                Some(scaler) if scaler.sizes() == (from, to) => scaler,
+                _ => Scaler::new(from, to)?,
+            };
+            let scaled = scaler.scale(picture);
+            self.scaler = Some(scaler);
+            self.encoder.encode(&scaled, timestamp, keyframe)?
+        };
+        let now = Instant::now();
+        self.fitting.encoded(now - start, now);
+        Ok(frame)
     }
 }
 
@@ -48,17 +102,20 @@ pub(super) struct Sender {
     last_forced: Option<Instant>,
     /// Beats that former sources passed over.
     skipped: u64,
+    /// What the other side can use.
+    limit: Option<Limit>,
 }
 
 impl Sender {
     pub(super) fn new(feed: Option<Feed>) -> Result<Self, Error> {
         let [ssrc, timestamp, numbers] = super::random()?;
         Ok(Self {
-            running: feed.map(Running::new).transpose()?,
+            running: feed.map(|feed| Running::new(feed, None)).transpose()?,
             packetiser: Packetiser::new(ssrc, VP8_PAYLOAD_TYPE, numbers as u16, (numbers >> 16) as u16),
             timestamp,
             last_forced: None,
             skipped: 0,
+            limit: None,
         })
     }
 
@@ -67,6 +124,7 @@ impl Sender {
         let mut start = Instant::now();
         let mut pacer = Pacer::new(start, self.running.as_ref().map_or(IDLE_FPS, |running| running.fps));
         while let Some(mut orders) = shared.video_out.wait(self.running.as_ref().map(|_| pacer.deadline())) {
+            self.limit = orders.limit.unwrap_or(self.limit);
             if let Some(feed) = orders.source.take() {
                 let now = Instant::now();
                 self.change(feed, now - start, shared);
@@ -77,8 +135,7 @@ impl Sender {
             let Some(running) = &mut self.running else {
                 continue;
             };
-            let bitrate = orders.bitrate.map_or(Ok(()), |kbps| running.encoder.set_bitrate(kbps));
-            let frame = bitrate.and_then(|()| {
+            let frame = running.follow(&orders).and_then(|()| {
                 let Some(index) = pacer.tick(Instant::now(), Duration::ZERO).filter(|_| !orders.muted) else {
                     return Ok(None);
                 };
@@ -105,7 +162,7 @@ impl Sender {
         self.timestamp = self.timestamp.wrapping_add(ticks as u32);
         // The old device is closed before the new one is read: they may be the same.
         self.running = None;
-        match feed.map(Running::new).transpose() {
+        match feed.map(|feed| Running::new(feed, self.limit)).transpose() {
             Ok(running) => self.running = running,
             Err(error) => shared.fail(Kind::Video, true, &error),
         }
@@ -121,6 +178,9 @@ impl Sender {
         let Some(running) = &mut self.running else {
             return Ok(None);
         };
+        if !running.fitting.sends(index) {
+            return Ok(None);
+        }
         let Some(picture) = running.source.frame(index, WallTime::now())? else {
             return Ok(None);
         };
@@ -129,8 +189,11 @@ impl Sender {
         let now = Instant::now();
         let too_soon = self.last_forced.is_some_and(|last| now - last < KEYFRAME_INTERVAL);
         let keyframe = orders.keyframe && !too_soon;
-        let frame = running.encoder.encode(&picture, timestamp, keyframe)?;
+        let frame = running.encode(&picture, timestamp, keyframe)?;
         if let Some(monitor) = &shared.monitor {
+            // Whoever sits there expects a looking-glass.
+            let mirrored = running.source.content() == Content::Camera;
+            let picture = if mirrored { picture.mirrored() } else { picture };
             monitor.show(|monitor| &monitor.own, Arc::new(picture));
         }
         if frame.keyframe {
