@@ -80,6 +80,10 @@ pub fn choose<'a>(devices: &'a [Device], wish: &Wish) -> Vec<(&'a Device, bool)>
     let mut wished: Vec<(u8, &Device)> =
         usual.iter().filter_map(|&device| Some((rank(device)?, device))).collect();
     wished.sort_by_key(|(rank, _)| *rank);
+    if matches!(wish, Wish::Exact(_)) {
+        let best = wished.first().map(|(rank, _)| *rank);
+        wished.retain(|(rank, _)| Some(*rank) == best);
+    }
     let mut chosen: Vec<(&Device, bool)> = wished.into_iter().map(|(_, device)| (device, true)).collect();
     if !matches!(wish, Wish::Exact(_)) {
         let others: Vec<&Device> = usual
@@ -132,6 +136,7 @@ mod tests {
         assert_eq!(ids(Some("gone")), ["1", "0", "2", "usb"]);
         assert!(ids(Some("=gone")).is_empty());
         assert_eq!(ids(Some("=HD Webcam")), ["0!"]);
+        assert_eq!(ids(Some("=usb")), ["usb!"], "the id, and not what only has it in its name");
     }
 
     #[test]
