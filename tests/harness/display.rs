@@ -59,7 +59,7 @@ impl Display {
         let number = writer.as_raw_fd();
         let mut command = Command::new("Xvfb");
         command
-            .args(["-displayfd", &number.to_string(), "-nolisten", "tcp", "-screen", "0"])
+            .args(["-displayfd", &number.to_string(), "-nolisten", "tcp", "-noreset", "-screen", "0"])
             .arg(format!("{}x{}x24", SIZE.0, SIZE.1));
         // SAFETY: one call that is allowed between fork and exec; the descriptor is open until after it.
         unsafe {

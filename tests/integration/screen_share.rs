@@ -30,14 +30,19 @@ fn window(display: &Display, home: &Home) -> (Program, String) {
     let program = display.run(command);
     let number = until(SOON, "xterm says its window", || std::fs::read_to_string(&file).ok());
     let number = number.trim().to_owned();
-    // Which windows there are is told by a window manager, which a display of a test does without.
-    let mut command = Command::new("xprop");
-    command.args(["-root", "-f", "_NET_CLIENT_LIST_STACKING", "32x", "-set", "_NET_CLIENT_LIST_STACKING"]);
-    let status = command.arg(&number).env("DISPLAY", display.name()).status();
-    let status = status
-        .unwrap_or_else(|error| panic!("cannot start xprop: {error} (scripts/setup --tests installs it)"));
-    assert!(status.success(), "xprop: {status}");
+    // Which windows there are and how they are called is told by a window manager, which a display of a test does without.
+    xprop(display, &["-id", &number, "-f", "_NET_WM_NAME", "8u", "-set", "_NET_WM_NAME", TITLE]);
+    let list = "_NET_CLIENT_LIST_STACKING";
+    xprop(display, &["-root", "-f", list, "32x", "-set", list, &number]);
     (program, number)
+}
+
+/// Sets a property of a window.
+fn xprop(display: &Display, args: &[&str]) {
+    let status = Command::new("xprop").args(args).env("DISPLAY", display.name()).status();
+    let status =
+        status.unwrap_or_else(|error| panic!("cannot start xprop: {error} (apt-get install x11-utils)"));
+    assert!(status.success(), "xprop: {status}");
 }
 
 /// Alice on the display and Bob elsewhere, in a call; what Bob sees goes into a film.

@@ -32,7 +32,7 @@ pub(super) fn list() -> Result<Vec<Device>, Error> {
         Some(Device {
             kind: Kind::Window,
             id: window.id().ok()?.to_string(),
-            name: window.title().ok().filter(|title| !title.is_empty())?,
+            name: [window.title(), window.app_name()].into_iter().flatten().find(|name| !name.is_empty())?,
             formats: vec![format!("{width}x{height}")],
             default: false,
             busy: None,
