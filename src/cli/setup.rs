@@ -15,6 +15,7 @@ use crate::call::Timing;
 use crate::config::{DEFAULT_SERVER, Folders, Settings};
 use crate::identity::Identity;
 use crate::media::VideoFormat;
+use crate::media::device;
 use crate::media::spec::{self, AudioSpec, HearSpec, ShowSpec, VideoSpec};
 use crate::rtc::IceServer;
 use crate::session;
@@ -139,17 +140,13 @@ impl Ground {
         let hear = pick(&flags.hear, &file.hear, HearSpec::Null)?;
         // Opening what this build does not have costs nothing and says so.
         if matches!(video, VideoSpec::Camera(_) | VideoSpec::Screen(_)) {
-            spec::open_video(&video, VideoFormat::DEFAULT)?;
+            spec::open_video(&video, VideoFormat::DEFAULT, &device::logged())?;
         }
-        if matches!(audio, AudioSpec::Mic(_)) {
-            spec::open_audio(&audio)?;
-        }
+        spec::find_audio(&audio)?;
         if matches!(show, ShowSpec::Terminal) && face != Face::Screen {
             return Err(Device::new("pictures can be shown in the terminal only by the screen: leave out --headless, --json and --plain").into());
         }
-        if matches!(hear, HearSpec::Speaker(_)) {
-            spec::open_hear(&hear)?;
-        }
+        spec::find_hear(&hear)?;
         Ok(session::Media {
             video,
             audio,

@@ -4,6 +4,8 @@
 //! the features `devices` and `screen`; this list is always built, so that a build without them can say so. Must not know calls.
 
 mod choice;
+#[cfg(feature = "devices")]
+pub mod sound;
 
 pub use choice::{Wish, choose};
 
@@ -106,3 +108,10 @@ impl fmt::Display for Notice {
 
 /// Where notices go. Called from any thread; must return at once.
 pub type Notices = Arc<dyn Fn(Notice) + Send + Sync>;
+
+/// Notices for the log.
+#[must_use]
+pub fn logged() -> Notices {
+    // Quoted: names are text of the system.
+    Arc::new(|notice| tracing::info!(notice = ?notice.to_string(), "device"))
+}
