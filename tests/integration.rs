@@ -54,6 +54,8 @@ mod selftest;
 mod server_kill;
 #[path = "integration/slow_terminal.rs"]
 mod slow_terminal;
+#[path = "integration/sound_devices.rs"]
+mod sound_devices;
 #[path = "integration/terminal.rs"]
 mod terminal;
 #[path = "integration/tmux_call.rs"]

@@ -35,9 +35,8 @@ pub(super) async fn run(global: &Global, args: Preview) -> Result<Exit> {
     };
     let name = human::clean(&args.video.to_string());
     // Before the terminal is taken: what is wrong with a source is said on the screen that stays.
-    let source =
-        tokio::task::spawn_blocking(move || spec::open_video(&args.video, format, &device::unheard()))
-            .await??;
+    let open = move || spec::open_video(&args.video, format, &device::logged());
+    let source = tokio::task::spawn_blocking(open).await??;
     show(name.to_string(), source, args.render).await
 }
 

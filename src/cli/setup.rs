@@ -138,17 +138,13 @@ impl Ground {
         let hear = pick(&flags.hear, &file.hear, HearSpec::Null)?;
         // Opening what this build does not have costs nothing and says so.
         if matches!(video, VideoSpec::Camera(_) | VideoSpec::Screen(_)) {
-            spec::open_video(&video, usual, &device::unheard())?;
+            spec::open_video(&video, usual, &device::logged())?;
         }
-        if matches!(audio, AudioSpec::Mic(_)) {
-            spec::open_audio(&audio)?;
-        }
+        spec::find_audio(&audio)?;
         if matches!(show, ShowSpec::Terminal) && face != Face::Screen {
             return Err(Device::new("pictures can be shown in the terminal only by the screen: leave out --headless, --json and --plain").into());
         }
-        if matches!(hear, HearSpec::Speaker(_)) {
-            spec::open_hear(&hear)?;
-        }
+        spec::find_hear(&hear)?;
         Ok(session::Media {
             video,
             audio,

@@ -14,9 +14,7 @@ const BETA: f64 = 9.0;
 /// Turns a stream at one rate into a stream at [`SAMPLE_RATE`], a filter's half length late.
 pub struct Resampler {
     rate: u32,
-    half: usize,
-    /// `PHASES + 1` rows of `2 * half` taps.
-    table: Vec<f32>,
+    filter: Filter,
     /// Input not yet passed, with `half` samples of the past before it.
     input: Vec<f32>,
     /// Where the next output lies after `input[half - 1]`, in parts of [`SAMPLE_RATE`].
@@ -27,10 +25,12 @@ impl Resampler {
     /// A resampler from `rate` samples a second (clamped to 1 kHz..=384 kHz).
     pub fn new(rate: u32) -> Self {
         let rate = rate.clamp(1_000, 384_000);
-        let narrow = (f64::from(SAMPLE_RATE) / f64::from(rate)).min(1.0);
-        let half = (HALF as f64 / narrow).ceil() as usize;
-        let table = if rate == SAMPLE_RATE { Vec::new() } else { table(half, narrow * 0.94) };
-        Self { rate, half, table, input: vec![0.0; half - 1], fraction: 0 }
+        let filter = if rate == SAMPLE_RATE {
+            Filter { half: HALF, table: Vec::new() }
+        } else {
+            Filter::new(rate, SAMPLE_RATE)
+        };
+        Self { rate, input: vec![0.0; filter.half - 1], filter, fraction: 0 }
     }
 
     /// Feeds samples and appends to `out` what they make.
@@ -40,19 +40,80 @@ impl Resampler {
             return;
         }
         self.input.extend_from_slice(samples);
-        let taps = 2 * self.half;
+        let taps = 2 * self.filter.half;
         let mut start = 0;
         while start + taps <= self.input.len() {
             let place = self.fraction as f32 * PHASES as f32 / SAMPLE_RATE as f32;
-            let (row, between) = (place as usize, place.fract());
-            let window = &self.input[start..start + taps];
-            let (a, b) = (dot(window, self.row(row)), dot(window, self.row(row + 1)));
-            out.push(a + (b - a) * between);
+            out.push(self.filter.at(&self.input[start..start + taps], place));
             self.fraction += u64::from(self.rate);
             start += (self.fraction / u64::from(SAMPLE_RATE)) as usize;
             self.fraction %= u64::from(SAMPLE_RATE);
         }
         self.input.drain(..start.min(self.input.len()));
+    }
+}
+
+/// The same between any two rates, at a speed that may change at any moment: what joins two clocks that do not run alike.
+pub struct Varispeed {
+    filter: Filter,
+    /// Input samples for one output sample at speed 1.
+    ratio: f64,
+    step: f64,
+    input: Vec<f32>,
+    /// Where the next output lies after `input[half - 1]`, in input samples.
+    place: f64,
+}
+
+impl Varispeed {
+    /// From and to so many samples a second (each clamped to 1 kHz..=384 kHz), at speed 1.
+    pub fn new(from: u32, to: u32) -> Self {
+        let (from, to) = (from.clamp(1_000, 384_000), to.clamp(1_000, 384_000));
+        let ratio = f64::from(from) / f64::from(to);
+        let filter = Filter::new(from, to);
+        Self { ratio, step: ratio, input: vec![0.0; filter.half - 1], filter, place: 0.0 }
+    }
+
+    /// How fast the input is used up from now on: at 1.001 a thousand samples more in a million (clamped to 0.5..=2).
+    pub fn set_speed(&mut self, speed: f64) {
+        self.step = self.ratio * speed.clamp(0.5, 2.0);
+    }
+
+    /// Feeds samples and appends to `out` what they make.
+    pub fn push(&mut self, samples: &[f32], out: &mut Vec<f32>) {
+        self.input.extend_from_slice(samples);
+        let taps = 2 * self.filter.half;
+        let mut start = 0;
+        while start + taps <= self.input.len() {
+            out.push(self.filter.at(&self.input[start..start + taps], self.place as f32 * PHASES as f32));
+            self.place += self.step;
+            start += self.place as usize;
+            self.place = self.place.fract();
+        }
+        let passed = start.min(self.input.len());
+        // A step that leads beyond what there is goes on from there.
+        self.place += (start - passed) as f64;
+        self.input.drain(..passed);
+    }
+}
+
+/// `PHASES + 1` rows of `2 * half` taps.
+struct Filter {
+    half: usize,
+    table: Vec<f32>,
+}
+
+impl Filter {
+    fn new(from: u32, to: u32) -> Self {
+        let narrow = (f64::from(to) / f64::from(from)).min(1.0);
+        let half = (HALF as f64 / narrow).ceil() as usize;
+        Self { half, table: table(half, narrow * 0.94) }
+    }
+
+    /// What lies `place` phases after the middle of `window`.
+    fn at(&self, window: &[f32], place: f32) -> f32 {
+        let (row, between) = (place as usize, place.fract());
+        let (a, b) = (dot(window, self.row(row)), dot(window, self.row(row + 1)));
+        a + (b - a) * between
     }
 
     fn row(&self, row: usize) -> &[f32] {

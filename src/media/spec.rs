@@ -6,9 +6,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::device::Notices;
-#[cfg(any(feature = "devices", feature = "screen"))]
-use super::device::{self, Wish};
+use super::device::{Kind, Notices, Wish};
 use super::frame::{MAX_FPS, MAX_SIDE};
 use super::synthetic::{Pattern, Tone, pattern, tone};
 use super::{AudioSink, AudioSource, Error, VideoFormat, VideoSink, VideoSource, sink, source};
@@ -211,16 +209,12 @@ impl fmt::Display for HearSpec {
     }
 }
 
-/// Opens a video source that produces `wanted`; a film is scaled and its rate changed to that. Waits for a film's
+/// Opens a video source that produces `wanted`, and tells `notices` what happens to a device later; a film is scaled and its rate changed to that. Waits for a film's
 /// first picture, so that a bad file is told here and not in the call.
 ///
 /// # Errors
 /// [`Error::Spec`] for a size that the pattern cannot have, [`Error::Open`] when the device or file cannot be
 /// opened, [`Error::Decode`] when the file is damaged.
-#[cfg_attr(
-    not(any(feature = "devices", feature = "screen")),
-    expect(unused_variables, reason = "only devices have notices")
-)]
 pub fn open_video(
     spec: &VideoSpec,
     wanted: VideoFormat,
@@ -231,30 +225,46 @@ pub fn open_video(
         return Err(Error::Spec(format!("{} frames a second are not between 1 and {MAX_FPS}", wanted.fps)));
     }
     match spec {
-        #[cfg(feature = "devices")]
-        VideoSpec::Camera(id) => device::camera::open(Wish::new(id.as_deref()), wanted, notices.clone()),
-        #[cfg(not(feature = "devices"))]
-        VideoSpec::Camera(id) => Err(no_device("camera", id.as_deref())),
-        #[cfg(feature = "screen")]
-        VideoSpec::Screen(id) => device::screen::open(Wish::new(id.as_deref()), wanted, notices.clone()),
-        #[cfg(not(feature = "screen"))]
-        VideoSpec::Screen(id) => Err(no_device("screen", id.as_deref())),
+        VideoSpec::Camera(id) => camera(Wish::new(id.as_deref()), wanted, notices),
+        VideoSpec::Screen(id) => screen(Wish::new(id.as_deref()), wanted, notices),
         VideoSpec::Pattern(_) => Ok(Box::new(Pattern::new(wanted)?)),
         VideoSpec::File(path) => source::open_film(path, wanted),
         VideoSpec::None => Ok(Box::new(source::NoPicture::new(wanted))),
     }
 }
 
-/// Opens an audio source.
+/// Opens an audio source, and tells `notices` what happens to a device later.
 ///
 /// # Errors
 /// As [`open_video`].
-pub fn open_audio(spec: &AudioSpec) -> Result<Box<dyn AudioSource>, Error> {
+pub fn open_audio(spec: &AudioSpec, notices: &Notices) -> Result<Box<dyn AudioSource>, Error> {
     match spec {
-        AudioSpec::Mic(id) => Err(no_device("microphone", id.as_deref())),
+        AudioSpec::Mic(id) => microphone(Wish::new(id.as_deref()), notices),
         AudioSpec::Tone(hz) => Ok(Box::new(Tone::new(hz.unwrap_or(tone::DEFAULT_HZ))?)),
         AudioSpec::File(path) => source::open_sound(path),
         AudioSpec::Silence | AudioSpec::None => Ok(Box::new(source::Silence)),
+    }
+}
+
+/// Says what is wrong with a microphone that is not there; opens nothing, and knows nothing of what is no device.
+///
+/// # Errors
+/// [`Error::Open`] as [`open_audio`] would say it.
+pub fn find_audio(spec: &AudioSpec) -> Result<(), Error> {
+    match spec {
+        AudioSpec::Mic(id) => find(Kind::Microphone, &Wish::new(id.as_deref())),
+        _ => Ok(()),
+    }
+}
+
+/// Says what is wrong with a speaker that is not there; opens nothing, and knows nothing of what is no device.
+///
+/// # Errors
+/// [`Error::Open`] as [`open_hear`] would say it.
+pub fn find_hear(spec: &HearSpec) -> Result<(), Error> {
+    match spec {
+        HearSpec::Speaker(id) => find(Kind::Speaker, &Wish::new(id.as_deref())),
+        _ => Ok(()),
     }
 }
 
@@ -270,20 +280,71 @@ pub fn open_show(spec: &ShowSpec, fps: u32) -> Result<Box<dyn VideoSink>, Error>
     }
 }
 
-/// Opens a place to play sound.
+/// Opens a place to play sound, and tells `notices` what happens to a device later.
 ///
 /// # Errors
 /// [`Error::Open`] when the device or file cannot be opened.
-pub fn open_hear(spec: &HearSpec) -> Result<Box<dyn AudioSink>, Error> {
+pub fn open_hear(spec: &HearSpec, notices: &Notices) -> Result<Box<dyn AudioSink>, Error> {
     match spec {
-        HearSpec::Speaker(id) => Err(no_device("speaker", id.as_deref())),
+        HearSpec::Speaker(id) => speaker(Wish::new(id.as_deref()), notices),
         HearSpec::File(path) => Ok(Box::new(sink::Sound::create(path)?)),
         HearSpec::Null => Ok(Box::new(sink::Null)),
     }
 }
 
-fn no_device(kind: &str, id: Option<&str>) -> Error {
-    let what = id.map_or_else(|| kind.to_owned(), |id| format!("{kind} {id:?}"));
+#[cfg(feature = "devices")]
+fn camera(wish: Wish, wanted: VideoFormat, notices: &Notices) -> Result<Box<dyn VideoSource>, Error> {
+    super::device::camera::open(wish, wanted, notices.clone())
+}
+
+#[cfg(not(feature = "devices"))]
+fn camera(wish: Wish, _: VideoFormat, _: &Notices) -> Result<Box<dyn VideoSource>, Error> {
+    Err(no_device(Kind::Camera, wish.name()))
+}
+
+#[cfg(feature = "screen")]
+fn screen(wish: Wish, wanted: VideoFormat, notices: &Notices) -> Result<Box<dyn VideoSource>, Error> {
+    super::device::screen::open(wish, wanted, notices.clone())
+}
+
+#[cfg(not(feature = "screen"))]
+fn screen(wish: Wish, _: VideoFormat, _: &Notices) -> Result<Box<dyn VideoSource>, Error> {
+    Err(no_device(Kind::Screen, wish.name()))
+}
+
+#[cfg(feature = "devices")]
+fn microphone(wish: Wish, notices: &Notices) -> Result<Box<dyn AudioSource>, Error> {
+    super::device::sound::open_microphone(wish, notices.clone())
+}
+
+#[cfg(not(feature = "devices"))]
+fn microphone(wish: Wish, _: &Notices) -> Result<Box<dyn AudioSource>, Error> {
+    Err(no_device(Kind::Microphone, wish.name()))
+}
+
+#[cfg(feature = "devices")]
+fn speaker(wish: Wish, notices: &Notices) -> Result<Box<dyn AudioSink>, Error> {
+    super::device::sound::open_speaker(wish, notices.clone())
+}
+
+#[cfg(not(feature = "devices"))]
+fn speaker(wish: Wish, _: &Notices) -> Result<Box<dyn AudioSink>, Error> {
+    Err(no_device(Kind::Speaker, wish.name()))
+}
+
+#[cfg(feature = "devices")]
+fn find(kind: Kind, wish: &Wish) -> Result<(), Error> {
+    super::device::sound::find(kind, wish)
+}
+
+#[cfg(not(feature = "devices"))]
+fn find(kind: Kind, wish: &Wish) -> Result<(), Error> {
+    Err(no_device(kind, wish.name()))
+}
+
+#[cfg(not(all(feature = "devices", feature = "screen")))]
+fn no_device(kind: Kind, id: Option<&str>) -> Error {
+    let what = id.map_or_else(|| kind.to_string(), |id| format!("{kind} {id:?}"));
     Error::open(what, format!("this build has no {kind} support"))
 }
 
@@ -352,8 +413,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    #[cfg(not(any(feature = "devices", feature = "screen")))]
-    use crate::media::device;
+    use crate::media::device::logged;
 
     fn id() -> impl Strategy<Value = Option<String>> {
         proptest::option::of("[^\\PC]{1,12}")
@@ -446,20 +506,18 @@ mod tests {
     #[test]
     fn devices_are_refused_with_a_reason() {
         let missing = VideoSpec::Camera(Some("=no such camera".into()));
-        let said = open_video(&missing, VideoFormat::DEFAULT, &device::unheard()).err().unwrap();
+        let said = open_video(&missing, VideoFormat::DEFAULT, &logged()).err().unwrap();
         assert!(matches!(said, Error::Open { .. }));
         assert!(said.to_string().starts_with("cannot open camera \""), "{said}");
-        assert!(open_audio(&AudioSpec::Mic(None)).is_err());
-        assert!(open_hear(&HearSpec::Speaker(None)).is_err());
+        let gone = Some("=no such device".to_owned());
+        assert!(open_audio(&AudioSpec::Mic(gone.clone()), &logged()).is_err());
+        assert!(open_hear(&HearSpec::Speaker(gone), &logged()).is_err());
     }
 
     #[test]
     fn a_pattern_has_the_size_asked_for_or_the_usual() {
         let open = |text: &str| {
-            open_video(&text.parse().unwrap(), VideoFormat::DEFAULT, &device::unheard())
-                .unwrap()
-                .format()
-                .to_string()
+            open_video(&text.parse().unwrap(), VideoFormat::DEFAULT, &logged()).unwrap().format().to_string()
         };
         assert_eq!(open("pattern"), "640x360@25");
         assert_eq!(open("pattern:320x180"), "320x180@25");

@@ -142,7 +142,7 @@ impl Media {
     pub(super) fn open_sinks(&self) -> Result<Sinks, Error> {
         Ok(Sinks {
             video: spec::open_show(&self.show, self.format.fps)?,
-            audio: spec::open_hear(&self.hear)?,
+            audio: spec::open_hear(&self.hear, &device::logged())?,
             monitor: self.monitor.clone(),
         })
     }
@@ -154,11 +154,11 @@ impl Media {
     pub(super) fn open_sources(&self) -> Result<Sources, Error> {
         let video = match &self.video {
             VideoSpec::None => None,
-            video => Some(spec::open_video(video, self.format, &device::unheard())?),
+            video => Some(spec::open_video(video, self.format, &device::logged())?),
         };
         let audio = match &self.audio {
             AudioSpec::None => None,
-            audio => Some(spec::open_audio(audio)?),
+            audio => Some(spec::open_audio(audio, &device::logged())?),
         };
         let format = video.as_ref().map_or(self.format, |source| source.format());
         Ok(Sources {

@@ -10,6 +10,7 @@ pub(crate) mod network;
 pub(crate) mod pesq;
 pub(crate) mod process;
 pub(crate) mod pty;
+pub(crate) mod pulse;
 pub(crate) mod report;
 pub(crate) mod throttle;
 pub(crate) mod tmux;

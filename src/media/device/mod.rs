@@ -14,6 +14,8 @@ pub mod convert;
 pub mod screen;
 #[cfg(any(feature = "devices", feature = "screen"))]
 mod slot;
+#[cfg(feature = "devices")]
+pub mod sound;
 
 pub use choice::{Wish, choose};
 
@@ -117,8 +119,9 @@ impl fmt::Display for Notice {
 /// Where notices go. Called from any thread; must return at once.
 pub type Notices = Arc<dyn Fn(Notice) + Send + Sync>;
 
-/// Notices that nobody hears.
+/// Notices for the log.
 #[must_use]
-pub fn unheard() -> Notices {
-    Arc::new(|_| {})
+pub fn logged() -> Notices {
+    // Quoted: names are text of the system.
+    Arc::new(|notice| tracing::info!(notice = ?notice.to_string(), "device"))
 }
