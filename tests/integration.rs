@@ -48,6 +48,8 @@ mod selftest;
 mod server_kill;
 #[path = "integration/slow_terminal.rs"]
 mod slow_terminal;
+#[path = "integration/switching.rs"]
+mod switching;
 #[path = "integration/terminal.rs"]
 mod terminal;
 #[path = "integration/tmux_call.rs"]

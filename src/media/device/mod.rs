@@ -10,6 +10,8 @@ pub use choice::{Wish, choose};
 use std::fmt;
 use std::sync::Arc;
 
+use super::Error;
+
 /// What a device is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -102,6 +104,22 @@ impl fmt::Display for Notice {
             What::Ended { name } => write!(f, "{kind}: the share of {name} has ended"),
         }
     }
+}
+
+/// The devices of a kind, in the system's order.
+///
+/// # Errors
+/// [`Error::Open`] when they can't be listed: the build has no support for them, or the system says no.
+pub fn list(kind: Kind) -> Result<Vec<Device>, Error> {
+    match kind {
+        Kind::Microphone | Kind::Speaker => Err(unsupported(kind)),
+        Kind::Camera => Err(unsupported(kind)),
+        Kind::Screen | Kind::Window => Err(unsupported(kind)),
+    }
+}
+
+fn unsupported(kind: Kind) -> Error {
+    Error::open(kind.to_string(), format!("this build has no {kind} support"))
 }
 
 /// Where notices go. Called from any thread; must return at once.

@@ -51,6 +51,17 @@ pub enum Kind {
     Video,
 }
 
+/// What the other side can show of a picture: more than that is not worth sending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// Pixels a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// Pictures a second.
+    pub fps: u32,
+}
+
 /// Where packets leave; implemented by the peer connection.
 pub trait Outlet: Send + std::marker::Sync {
     /// Sends a packet or drops it; never blocks.
@@ -295,6 +306,9 @@ impl Engine {
     pub fn pictures_are_off(&self, off: bool) {
         lock(&self.shared.video_received).pause(off);
     }
+
+    /// Tells what the other side can show; `None` when it does not say.
+    pub fn set_picture_limit(&self, _limit: Option<Limit>) {}
 
     /// Makes the next frame sent a key frame.
     pub fn request_keyframe(&self) {
