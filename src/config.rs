@@ -31,6 +31,12 @@ pub struct Settings {
     /// STUN and TURN servers.
     #[serde(default)]
     pub ice: Ice,
+    /// What is done to the microphone's sound.
+    #[serde(default)]
+    pub voice: Voice,
+    /// `--push-to-talk`.
+    #[serde(default)]
+    pub push_to_talk: bool,
     /// `--render`.
     pub render: Option<String>,
     /// Keys of the screen: a command's name and the key for it.
@@ -50,6 +56,30 @@ pub struct Media {
     pub show: Option<String>,
     /// `--hear`.
     pub hear: Option<String>,
+    /// The camera that was used last, taken when `video` says nothing.
+    pub camera: Option<String>,
+    /// The microphone that was used last, taken when `audio` says nothing.
+    pub microphone: Option<String>,
+    /// The speaker that was used last, taken when `hear` says nothing.
+    pub speaker: Option<String>,
+}
+
+/// `[voice]`: what is done to the microphone's sound; everything, unless said otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Voice {
+    /// False is `--no-echo-cancellation`.
+    pub echo_cancellation: bool,
+    /// False is `--no-noise-suppression`.
+    pub noise_suppression: bool,
+    /// False is `--no-gain`.
+    pub gain: bool,
+}
+
+impl Default for Voice {
+    fn default() -> Self {
+        Self { echo_cancellation: true, noise_suppression: true, gain: true }
+    }
 }
 
 /// `[ice]`.
@@ -87,6 +117,14 @@ pub enum Error {
         /// Line, column and what is wrong.
         message: String,
     },
+    /// The file can't be written.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// The platform names no folder for settings.
     #[error("no home folder (set HOME, or LETSMEET_HOME to a folder for letsmeet)")]
     NoHome,
@@ -117,15 +155,18 @@ impl Folders {
 }
 
 impl Settings {
+    /// The file that is read: the one that the user named, or the usual one.
+    #[must_use]
+    pub fn file(named: Option<&Path>, folders: &Folders) -> PathBuf {
+        named.map_or_else(|| folders.config.join("config.toml"), Path::to_owned)
+    }
+
     /// Reads `path` if the user named it, or the usual file if it is there.
     ///
     /// # Errors
     /// A named file that is missing, any file that can't be read or is not valid.
     pub fn load(named: Option<&Path>, folders: &Folders) -> Result<Self, Error> {
-        let (path, must_exist) = match named {
-            Some(path) => (path.to_owned(), true),
-            None => (folders.config.join("config.toml"), false),
-        };
+        let (path, must_exist) = (Self::file(named, folders), named.is_some());
         let read = |source| Error::Read { path: path.clone(), source };
         match fs::metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && !must_exist => {
@@ -146,9 +187,65 @@ impl Settings {
     }
 }
 
+/// Sets one text in a table of the settings file and leaves everything else as it stands, comments included. The file is there
+/// whole, as it was or as it is to be, at any time; it is made when it is not there.
+///
+/// # Errors
+/// It can't be read or written, or is not valid.
+pub fn remember(path: &Path, table: &str, key: &str, value: &str) -> Result<(), Error> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(source) => return Err(Error::Read { path: path.to_owned(), source }),
+    };
+    let invalid = |message: String| Error::Invalid { path: path.to_owned(), message };
+    let mut document: toml_edit::DocumentMut =
+        text.parse().map_err(|error: toml_edit::TomlError| invalid(error.to_string()))?;
+    let entry = document.entry(table).or_insert_with(toml_edit::table);
+    let entry = entry.as_table_like_mut().ok_or_else(|| invalid(format!("{table} is no table")))?;
+    entry.insert(key, toml_edit::value(value));
+    let written = || {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs::create_dir_all(folder)?;
+        // Through a link to the file itself, where people keep it under version control.
+        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let beside = target.with_extension(format!("{}.new", std::process::id()));
+        fs::write(&beside, document.to_string())?;
+        if let Ok(about) = fs::metadata(&target) {
+            fs::set_permissions(&beside, about.permissions())?;
+        }
+        fs::rename(&beside, &target)
+    };
+    written().map_err(|source| Error::Write { path: path.to_owned(), source })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_remembered_leaves_the_rest_of_the_file_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("deep/config.toml");
+        remember(&file, "media", "camera", "front").unwrap();
+        fs::write(
+            &file,
+            "# mine\nname = \"alice\"\n[media] # what I send\naudio = \"tone\"\ncamera = \"x\"\n",
+        )
+        .unwrap();
+        remember(&file, "media", "camera", "a \"b\"").unwrap();
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(
+            text.starts_with("# mine\nname = \"alice\"\n[media] # what I send\naudio = \"tone\"\n"),
+            "{text}"
+        );
+        let settings = Settings::parse(&text).unwrap();
+        assert_eq!(settings.media.camera.as_deref(), Some("a \"b\""));
+        assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1);
+        fs::write(&file, "media = 3\n").unwrap();
+        assert!(remember(&file, "media", "camera", "x").is_err());
+        assert_eq!(fs::read_to_string(&file).unwrap(), "media = 3\n");
+    }
 
     #[test]
     fn every_key_of_the_file_is_read() {

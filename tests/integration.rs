@@ -56,6 +56,8 @@ mod server_kill;
 mod slow_terminal;
 #[path = "integration/sound_devices.rs"]
 mod sound_devices;
+#[path = "integration/switching.rs"]
+mod switching;
 #[path = "integration/terminal.rs"]
 mod terminal;
 #[path = "integration/tmux_call.rs"]

@@ -85,6 +85,8 @@ pub enum Command {
     Selftest(Selftest),
     /// What a source looks like to the other side, in this terminal
     Preview(Preview),
+    /// Cameras, microphones, speakers, screens and windows of this machine
+    Devices,
     /// What this machine can do for a call
     Doctor(Doctor),
     /// Print a completion script for a shell
@@ -153,16 +155,16 @@ pub struct IceServers {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Media")]
 pub struct Media {
-    /// The picture to send: camera[:ID], screen[:ID], pattern[:WxH[@FPS]], file:PATH or none [default: none; headless: pattern]
+    /// The picture to send: camera[:ID], screen[:ID], pattern[:WxH[@FPS]], file:PATH or none [default: the camera if there is one; headless: pattern]
     #[arg(long, value_name = "SOURCE", env = "LETSMEET_VIDEO")]
     pub video: Option<VideoSpec>,
-    /// The sound to send: mic[:ID], tone[:HZ], file:PATH, silence or none [default: none; headless: tone]
+    /// The sound to send: mic[:ID], tone[:HZ], file:PATH, silence or none [default: the microphone if there is one; headless: tone]
     #[arg(long, value_name = "SOURCE", env = "LETSMEET_AUDIO")]
     pub audio: Option<AudioSpec>,
     /// Where the received picture goes: terminal, file:PATH (.y4m, overwritten) or null [default: null]
     #[arg(long, value_name = "SINK", env = "LETSMEET_SHOW")]
     pub show: Option<ShowSpec>,
-    /// Where the received sound goes: speaker[:ID], file:PATH (.wav, overwritten) or null [default: null]
+    /// Where the received sound goes: speaker[:ID], file:PATH (.wav, overwritten) or null [default: the speaker if there is one; headless: null]
     #[arg(long, value_name = "SINK", env = "LETSMEET_HEAR")]
     pub hear: Option<HearSpec>,
     /// Size of the picture sent, in pixels [default: 640x360]
@@ -177,6 +179,18 @@ pub struct Media {
     /// How pictures are drawn in the terminal [default: the best that the terminal shows]
     #[arg(long, value_name = "MODE", env = "LETSMEET_RENDER")]
     pub render: Option<Mode>,
+    /// The microphone is off until somebody talks: a key in the screen, unmute in lines
+    #[arg(long)]
+    pub push_to_talk: bool,
+    /// Leave in the microphone's sound what comes out of the speaker
+    #[arg(long)]
+    pub no_echo_cancellation: bool,
+    /// Leave steady noise in the microphone's sound
+    #[arg(long)]
+    pub no_noise_suppression: bool,
+    /// Leave the microphone's sound as loud as it is
+    #[arg(long)]
+    pub no_gain: bool,
     /// Audio bitrate in kbit/s [default: 48]
     #[arg(long, value_name = "KBPS", value_parser = clap::value_parser!(u32).range(6..=256))]
     pub audio_bitrate: Option<u32>,

@@ -4,6 +4,7 @@
 
 use std::env;
 use std::io::{self, IsTerminal as _};
+use std::path::Path;
 
 use anyhow::Result;
 
@@ -13,7 +14,8 @@ use super::front::Front;
 use super::output::Output;
 use super::profile::Profile;
 use super::setup::Ground;
-use crate::session::{Attendant, Config};
+use crate::config;
+use crate::session::{Attendant, Config, Slot};
 use crate::tui;
 use crate::tui::render::Mode;
 
@@ -93,6 +95,10 @@ async fn screen(scene: Scene<'_>, attendant: &mut dyn Attendant) -> Result<()> {
         dial: scene.dial.map(str::to_owned),
         keys: settings.keys.clone(),
         history: scene.profile.history.clone(),
+        keep: {
+            let file = scene.ground.file.clone();
+            Box::new(move |slot, source| keep(&file, slot, source))
+        },
         render,
         session: scene.config,
     };
@@ -102,6 +108,20 @@ async fn screen(scene: Scene<'_>, attendant: &mut dyn Attendant) -> Result<()> {
         }
         Err(error) => Err(Device::new(error.to_string()).into()),
         Ok(()) => Ok(()),
+    }
+}
+
+/// Keeps a device that a person chose; what is no device is for this call only.
+#[cfg(unix)]
+fn keep(file: &Path, slot: Slot, source: &str) -> Result<(), String> {
+    let (word, key) = match slot {
+        Slot::Video => ("camera:", "camera"),
+        Slot::Audio => ("mic:", "microphone"),
+        Slot::Hear => ("speaker:", "speaker"),
+    };
+    match source.strip_prefix(word) {
+        Some(id) => config::remember(file, "media", key, id).map_err(|error| error.to_string()),
+        None => Ok(()),
     }
 }
 

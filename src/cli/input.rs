@@ -4,12 +4,13 @@
 //! the end of stdin ends nothing, because scripts often have none.
 
 use std::io::{self, BufRead, Read};
+use std::str::FromStr;
 
 use serde::Deserialize;
 use tokio::sync::mpsc;
 
 use crate::call::CallId;
-use crate::session;
+use crate::session::{self, Choice, HearSpec};
 
 /// The longest line that is read, bytes; a longer one is refused and skipped.
 const LONGEST: u64 = 64 * 1024;
@@ -54,6 +55,21 @@ pub(super) enum Input {
         #[serde(default)]
         kind: Kind,
     },
+    /// Another picture.
+    Camera {
+        /// `off`, `on`, or a source in the words of `--video`.
+        source: String,
+    },
+    /// Another sound.
+    Microphone {
+        /// `off`, `on`, or a source in the words of `--audio`.
+        source: String,
+    },
+    /// Another place to play what is received.
+    Speaker {
+        /// `off`, `on`, or a place in the words of `--hear`.
+        source: String,
+    },
     /// Call somebody.
     Call {
         /// Whom.
@@ -82,7 +98,8 @@ pub(super) enum Input {
 }
 
 /// The words that can be typed, for whoever typed another one.
-pub(super) const WORDS: &str = "accept, decline, busy, call NAME, hangup, mute, unmute, camera off, camera on, chat TEXT, \
+pub(super) const WORDS: &str = "accept, decline, busy, call NAME, hangup, mute, unmute, camera off, camera on, \
+                                camera SOURCE, microphone SOURCE, speaker SINK, chat TEXT, \
                                 users, users TEXT, watch NAME, help, quit";
 
 /// What a line asks for.
@@ -129,6 +146,18 @@ impl Input {
         if let Some(text) = line.strip_prefix("chat ") {
             return Ok(Self::Chat { text: text.trim().to_owned() });
         }
+        // A path or a name may have spaces in it.
+        if let Some((word, source)) = line.split_once(char::is_whitespace) {
+            let source = source.trim();
+            match word {
+                "camera" if !matches!(source, "on" | "off") => {
+                    return Ok(Self::Camera { source: source.to_owned() });
+                }
+                "microphone" => return Ok(Self::Microphone { source: source.to_owned() }),
+                "speaker" => return Ok(Self::Speaker { source: source.to_owned() }),
+                _ => {}
+            }
+        }
         let mut words = line.split_whitespace();
         let command = match (words.next(), words.next()) {
             (Some("accept"), None) => Self::Accept { call: None },
@@ -161,6 +190,9 @@ impl Input {
             Self::Hangup { .. } => "hangup",
             Self::Mute { .. } => "mute",
             Self::Unmute { .. } => "unmute",
+            Self::Camera { .. } => "camera",
+            Self::Microphone { .. } => "microphone",
+            Self::Speaker { .. } => "speaker",
             Self::Call { .. } => "call",
             Self::Chat { .. } => "chat",
             Self::Watch { .. } => "watch",
@@ -184,12 +216,32 @@ impl Input {
             Self::Hangup { call } => Command::HangUp { call: id(call)? },
             Self::Mute { kind } => Command::Mute { kind: kind.into(), muted: true },
             Self::Unmute { kind } => Command::Mute { kind: kind.into(), muted: false },
+            Self::Camera { source } => match source.as_str() {
+                "off" | "on" => Command::Mute { kind: session::Kind::Video, muted: source == "off" },
+                source => Command::Use(Choice::Video(spec(source)?)),
+            },
+            Self::Microphone { source } => match source.as_str() {
+                "off" | "on" => Command::Mute { kind: session::Kind::Audio, muted: source == "off" },
+                source => Command::Use(Choice::Audio(spec(source)?)),
+            },
+            Self::Speaker { source } => Command::Use(Choice::Hear(match source.as_str() {
+                "off" => HearSpec::Null,
+                "on" => HearSpec::Speaker(None),
+                source => spec(source)?,
+            })),
             Self::Call { to } => Command::Dial { to },
             Self::Chat { text } => Command::Chat { text },
             Self::Watch { names } => Command::Watch { names },
             Self::Quit {} => Command::Quit,
         }))
     }
+}
+
+fn spec<T: FromStr>(text: &str) -> Result<T, String>
+where
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|error: T::Err| error.to_string())
 }
 
 fn id(text: Option<String>) -> Result<Option<CallId>, String> {
@@ -236,12 +288,25 @@ mod tests {
             (r#"{"command":"decline","busy":true}"#, "busy"),
             (r#"{"command":"mute"}"#, "mute"),
             (r#"{"command":"unmute","kind":"video"}"#, "camera on"),
+            (r#"{"command":"camera","source":"file:my film.y4m"}"#, "camera file:my film.y4m"),
+            (r#"{"command":"microphone","source":"off"}"#, "microphone off"),
+            (r#"{"command":"speaker","source":"speaker:USB"}"#, "speaker  speaker:USB "),
             (r#"{"command":"call","to":"bob"}"#, "call bob"),
             (r#"{"command":"chat","text":"see you  there"}"#, "chat see you  there"),
             (r#"{"command":"quit"}"#, " quit \n"),
         ] {
             assert_eq!(Input::parse(json).unwrap(), Input::parse(words).unwrap());
         }
+    }
+
+    #[test]
+    fn a_source_is_checked_before_anything_changes() {
+        for wrong in ["camera front", "microphone tone:x", "speaker loud", "camera pattern:1x1"] {
+            let input = Input::parse(wrong).unwrap();
+            assert!(input.into_wish().is_err(), "{wrong}");
+        }
+        let wish = Input::parse("speaker off").unwrap().into_wish().unwrap();
+        assert!(matches!(wish, Wish::Command(session::Command::Use(Choice::Hear(HearSpec::Null)))));
     }
 
     #[test]

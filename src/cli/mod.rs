@@ -4,6 +4,7 @@
 
 pub mod args;
 mod call;
+mod devices;
 mod doctor;
 pub mod exit;
 pub mod expect;
@@ -83,6 +84,7 @@ fn start(cli: Cli) -> Result<Exit> {
             Command::Users(args) => users::run(&global, args).await,
             Command::Selftest(args) => selftest::run(&global, args).await,
             Command::Preview(args) => preview::run(&global, args).await,
+            Command::Devices => devices::run(&global).await,
             Command::Doctor(args) => doctor::run(&global, args).await,
             Command::Completions { shell } => man::completions(shell),
             Command::Man { folder } => man::pages(folder.as_deref()),
@@ -137,6 +139,7 @@ impl Command {
             Self::Users(_) => "users",
             Self::Selftest(_) => "selftest",
             Self::Preview(_) => "preview",
+            Self::Devices => "devices",
             Self::Doctor(_) => "doctor",
             Self::Completions { .. } => "completions",
             Self::Man { .. } => "man",

@@ -23,7 +23,7 @@ use super::verdict;
 use crate::identity::Identity;
 use crate::media::VideoFormat;
 use crate::media::spec::{AudioSpec, HearSpec, ShowSpec, VideoSpec};
-use crate::session::{Command, Config, Event, Media, Session, Trust, report};
+use crate::session::{Command, Config, Event, Media, Session, Trust, Voice, report};
 use crate::signaling::protocol::Name;
 use crate::signaling::{client, server};
 
@@ -194,6 +194,9 @@ fn config(server: &str, name: &str, args: &Selftest) -> Result<Config> {
             format: VideoFormat { width: args.size.width, height: args.size.height, fps: args.fps },
             video_bitrate: None,
             audio_bitrate: 48_000,
+            forgiving: false,
+            push_to_talk: false,
+            voice: Voice::default(),
             monitor: None,
         },
         ice_servers: Vec::new(),

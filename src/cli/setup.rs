@@ -1,6 +1,6 @@
 //! From flags, environment and file to a session's configuration.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::{env, fs};
@@ -14,10 +14,11 @@ use super::profile::Profile;
 use crate::call::Timing;
 use crate::config::{DEFAULT_SERVER, Folders, Settings};
 use crate::identity::Identity;
-use crate::media::spec::{self, AudioSpec, HearSpec, ShowSpec, VideoSpec};
+use crate::media::device::Kind;
+use crate::media::spec::{AudioSpec, HearSpec, ShowSpec, VideoSpec};
 use crate::media::{VideoFormat, device};
 use crate::rtc::IceServer;
-use crate::session;
+use crate::session::{self, Choice};
 use crate::signaling::client;
 use crate::signaling::protocol::Name;
 
@@ -28,6 +29,8 @@ pub(super) struct Ground {
     pub(super) folders: Folders,
     /// The settings file.
     pub(super) settings: Settings,
+    /// The settings file, which may not be there.
+    pub(super) file: PathBuf,
 }
 
 /// The largest secret file that is read, bytes.
@@ -41,7 +44,8 @@ impl Ground {
     pub(super) fn read(global: &Global) -> Result<Self> {
         let folders = Folders::find()?;
         let settings = Settings::load(global.config.as_deref(), &folders)?;
-        Ok(Self { folders, settings })
+        let file = Settings::file(global.config.as_deref(), &folders);
+        Ok(Self { folders, settings, file })
     }
 
     /// Opens the profile that the flags, the file or the last login name.
@@ -114,37 +118,46 @@ impl Ground {
         })
     }
 
-    /// Media by flag, then file, then what fits: a pattern and a tone for a machine, nothing for a person whose
-    /// devices this build does not open.
+    /// Media by flag, then file, then what fits: a pattern and a tone for a machine; for a person the camera, the microphone and the
+    /// speaker, those that were used last before others.
     fn media(&self, flags: &Media, face: Face) -> Result<session::Media> {
         let file = &self.settings.media;
         let headless = face == Face::Headless;
-        let video = pick(
-            &flags.video,
-            &file.video,
-            if headless { VideoSpec::Pattern(None) } else { VideoSpec::None },
-        )?;
+        let video = pick(&flags.video, &file.video, || match headless {
+            true => VideoSpec::Pattern(None),
+            false if there_is(Kind::Camera) => VideoSpec::Camera(file.camera.clone()),
+            false => VideoSpec::None,
+        })?;
         let usual = video.usual_format();
         let size = flags.size.map_or((usual.width, usual.height), |size| (size.width, size.height));
-        let audio =
-            pick(&flags.audio, &file.audio, if headless { AudioSpec::Tone(None) } else { AudioSpec::None })?;
+        let audio = pick(&flags.audio, &file.audio, || match headless {
+            true => AudioSpec::Tone(None),
+            false if there_is(Kind::Microphone) => AudioSpec::Mic(file.microphone.clone()),
+            false => AudioSpec::None,
+        })?;
         for path in [as_file_video(&video), as_file_audio(&audio)].into_iter().flatten() {
             // Said before anybody's phone rings.
             fs::File::open(path)
                 .map_err(|error| Device::new(format!("cannot open {}: {error}", path.display())))?;
         }
         let otherwise = if face == Face::Screen { ShowSpec::Terminal } else { ShowSpec::Null };
-        let show = pick(&flags.show, &file.show, otherwise)?;
-        let hear = pick(&flags.hear, &file.hear, HearSpec::Null)?;
-        // Opening what this build does not have costs nothing and says so.
-        if matches!(video, VideoSpec::Camera(_) | VideoSpec::Screen(_)) {
-            spec::open_video(&video, usual, &device::logged())?;
-        }
-        spec::find_audio(&audio)?;
+        let show = pick(&flags.show, &file.show, || otherwise)?;
+        let hear = pick(&flags.hear, &file.hear, || match headless {
+            false if there_is(Kind::Speaker) => HearSpec::Speaker(file.speaker.clone()),
+            _ => HearSpec::Null,
+        })?;
         if matches!(show, ShowSpec::Terminal) && face != Face::Screen {
             return Err(Device::new("pictures can be shown in the terminal only by the screen: leave out --headless, --json and --plain").into());
         }
-        spec::find_hear(&hear)?;
+        // What has to be this device, or is asked for by a script, is looked for before anybody's phone rings; what a person's call
+        // goes on without is told there.
+        for choice in [Choice::Video(video.clone()), Choice::Audio(audio.clone()), Choice::Hear(hear.clone())]
+        {
+            if headless || !choice.may_be_missing() {
+                look_for(&choice)?;
+            }
+        }
+        let voice = &self.settings.voice;
         Ok(session::Media {
             video,
             audio,
@@ -153,6 +166,13 @@ impl Ground {
             format: VideoFormat { width: size.0, height: size.1, fps: flags.fps.unwrap_or(usual.fps) },
             video_bitrate: flags.video_bitrate.map(|kbps| kbps * 1000),
             audio_bitrate: flags.audio_bitrate.unwrap_or(48) * 1000,
+            forgiving: !headless,
+            push_to_talk: flags.push_to_talk || self.settings.push_to_talk,
+            voice: session::Voice {
+                echo_cancellation: voice.echo_cancellation && !flags.no_echo_cancellation,
+                noise_suppression: voice.noise_suppression && !flags.no_noise_suppression,
+                gain: voice.gain && !flags.no_gain,
+            },
             monitor: None,
         })
     }
@@ -239,7 +259,40 @@ fn as_file_audio(spec: &AudioSpec) -> Option<&Path> {
     if let AudioSpec::File(path) = spec { Some(path) } else { None }
 }
 
-fn pick<T: FromStr + Clone>(flag: &Option<T>, file: &Option<String>, otherwise: T) -> Result<T>
+/// Whether the system knows of any device of this kind. One that can't be listed can't be used either.
+fn there_is(kind: Kind) -> bool {
+    match device::list(kind) {
+        Ok(devices) => !devices.is_empty(),
+        Err(error) => {
+            tracing::info!(%error, "no {kind} by default");
+            false
+        }
+    }
+}
+
+/// Looks for the device of a choice, if it is one, without opening it.
+///
+/// # Errors
+/// It is not there, or the system does not say what is.
+fn look_for(choice: &Choice) -> Result<()> {
+    let Some((kind, id)) = choice.device() else {
+        return Ok(());
+    };
+    let devices = device::list(kind)?;
+    let wish = device::Wish::new(id);
+    if device::choose(&devices, &wish).is_empty() {
+        let which = id.map_or_else(String::new, |_| format!(" {:?}", wish.name().unwrap_or_default()));
+        let why = format!("cannot open {kind}{which}: no such device (see: letsmeet devices)");
+        return Err(Device::new(why).into());
+    }
+    Ok(())
+}
+
+fn pick<T: FromStr + Clone>(
+    flag: &Option<T>,
+    file: &Option<String>,
+    otherwise: impl FnOnce() -> T,
+) -> Result<T>
 where
     T::Err: std::fmt::Display,
 {
@@ -248,6 +301,6 @@ where
         (None, Some(text)) => {
             text.parse().map_err(|error| Usage::new(format!("in the settings file: {error}")).into())
         }
-        (None, None) => Ok(otherwise),
+        (None, None) => Ok(otherwise()),
     }
 }

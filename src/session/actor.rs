@@ -6,6 +6,7 @@
 //! events go out. Dropping the front end's handle hangs up.
 
 mod effects;
+mod media;
 mod server;
 
 use std::collections::{HashMap, VecDeque};
@@ -17,14 +18,12 @@ use tokio::time::Instant;
 use super::command::{Command, Order};
 use super::config::Config;
 use super::event::Event;
-use super::leg::{LegCommand, LegEvent};
+use super::leg::{LegCommand, LegEvent, Switch};
 use super::record::Record;
 use super::report::Direction;
 use super::trust::Judge;
 use super::wire::Wire;
 use crate::call::{CallId, Event as CallEvent, Machine, State};
-use crate::media::pipeline::Kind;
-use crate::media::spec::{AudioSpec, VideoSpec};
 use crate::rtc::{self, IceServer};
 use crate::signaling::client::{Client, Event as ServerEvent};
 use crate::signaling::protocol::Name;
@@ -124,6 +123,12 @@ impl Actor {
 
     async fn handle(&mut self, input: Input) {
         match input {
+            Input::Command(Some(Order { command: Command::Use(choice), reply })) => {
+                self.switch(Switch::To(choice), reply).await;
+            }
+            Input::Command(Some(Order { command: Command::Next(slot), reply })) => {
+                self.switch(Switch::Next(slot), reply).await;
+            }
             Input::Command(Some(Order { command, reply })) => {
                 let outcome = self.command(command).await;
                 match (reply, outcome) {
@@ -174,19 +179,15 @@ impl Actor {
             Command::Accept { .. } => self.pending.push_back(CallEvent::Accept),
             Command::Decline { busy, .. } => self.pending.push_back(CallEvent::Decline { busy }),
             Command::HangUp { .. } => self.pending.push_back(CallEvent::HangUp),
-            Command::Mute { kind: Kind::Audio, .. } if self.config.media.audio == AudioSpec::None => {
-                return Err("you send no sound (see --audio)".into());
-            }
-            Command::Mute { kind: Kind::Video, .. } if self.config.media.video == VideoSpec::None => {
-                return Err("you send no picture (see --video)".into());
-            }
-            Command::Mute { kind, muted } => match live.filter(|call| self.has_leg(*call)) {
-                Some(call) => {
-                    self.command_leg(call, LegCommand::Mute(kind, muted));
-                    self.tell(Event::Media { call, remote: false, kind, muted }).await;
+            Command::Mute { kind, muted } => return self.mute(kind, muted).await,
+            // Answered when it is done, by the leg.
+            Command::Use(_) | Command::Next(_) => {}
+            Command::PushToTalk(on) => self.push_to_talk(on).await,
+            Command::Window(limit) => {
+                if let Some(call) = live {
+                    self.command_leg(call, LegCommand::Window(limit));
                 }
-                None => return none(),
-            },
+            }
             Command::Chat { text } => {
                 super::chat::message(&text)?;
                 match live.filter(|call| self.has_leg(*call)) {
@@ -228,15 +229,12 @@ impl Actor {
             LegEvent::LinkUp => self.pending.push_back(CallEvent::LinkUp { call }),
             LegEvent::LinkFailed => self.pending.push_back(CallEvent::LinkFailed { call }),
             LegEvent::Goodbye => self.pending.push_back(CallEvent::Goodbye { call }),
-            LegEvent::RemoteMute(kind, muted) => {
-                if muted && let Some(record) = self.records.get_mut(&call) {
-                    match kind {
-                        Kind::Audio => record.remote_sends.audio = false,
-                        Kind::Video => record.remote_sends.video = false,
-                    }
-                }
-                self.tell(Event::Media { call, remote: true, kind, muted }).await;
+            LegEvent::RemoteMute(kind, muted) => self.remote_muted(call, kind, muted).await,
+            LegEvent::RemotePicture { picture, changed } => {
+                self.remote_picture(call, picture, changed).await;
             }
+            LegEvent::Using { choice, off, missing } => self.using(call, choice, off, missing).await,
+            LegEvent::Rejected(reason) => self.tell(Event::Rejected { reason }).await,
             LegEvent::Chat(remote, text) => self.tell(Event::Chat { call, remote, text }).await,
             LegEvent::Refused(why) => {
                 tracing::warn!(%call, "the other side's message was refused: {why}");

@@ -2,8 +2,9 @@
 
 use tokio::sync::oneshot;
 
+use super::choice::{Choice, Slot};
 use crate::call::CallId;
-use crate::media::pipeline::Kind;
+use crate::media::pipeline::{Kind, Limit};
 use crate::signaling::client::Page;
 
 /// A command. One that makes no sense in the present state changes nothing, and whoever gave it is told so.
@@ -38,6 +39,15 @@ pub enum Command {
         /// True to mute, false to unmute.
         muted: bool,
     },
+    /// Send or play this from now on, in the present call and in those that follow. Answered when it is so; a source that can't be
+    /// opened changes nothing. What is muted stays muted.
+    Use(Choice),
+    /// The same with the device after the present one.
+    Next(Slot),
+    /// The microphone is off unless somebody talks (true), or on unless it is muted; in this call and those that follow.
+    PushToTalk(bool),
+    /// What can be shown of the other side's picture, which is told it. Does nothing without a call.
+    Window(Limit),
     /// Say something to the other side of the present call, in writing. It comes back as
     /// [`Event::Chat`](super::Event::Chat) once it is on its way.
     Chat {

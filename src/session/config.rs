@@ -6,11 +6,15 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::choice::{Choice, Slot};
+use super::leg::Opened;
 use crate::call::Timing;
 use crate::identity::{Identity, PublicKey};
+use crate::media::device::Notices;
 use crate::media::pipeline::{Kind, Sinks, Sources};
 use crate::media::spec::{self, AudioSpec, HearSpec, ShowSpec, VideoSpec};
-use crate::media::{Error, Monitor, VideoFormat, device};
+pub use crate::media::voice::Settings as Voice;
+use crate::media::{Error, Monitor, VideoFormat};
 use crate::rtc::{IcePolicy, IceServer};
 use crate::signaling::client;
 
@@ -101,6 +105,13 @@ pub struct Media {
     pub video_bitrate: Option<u32>,
     /// Audio bitrate in bit/s.
     pub audio_bitrate: u32,
+    /// A call goes on without a device that can't be had, unless it has to be exactly that one. For people: a script wants to
+    /// know before.
+    pub forgiving: bool,
+    /// A call begins with the microphone off: somebody unmutes it to talk.
+    pub push_to_talk: bool,
+    /// What is done to the sound of a microphone.
+    pub voice: Voice,
     /// The screen that shows both sides' pictures and levels, if there is one.
     pub monitor: Option<Arc<Monitor>>,
 }
@@ -135,39 +146,118 @@ impl Media {
         self.show != ShowSpec::Null
     }
 
+    /// What a slot holds.
+    pub(super) fn choice(&self, slot: Slot) -> Choice {
+        match slot {
+            Slot::Video => Choice::Video(self.video.clone()),
+            Slot::Audio => Choice::Audio(self.audio.clone()),
+            Slot::Hear => Choice::Hear(self.hear.clone()),
+        }
+    }
+
+    /// Puts something into its slot.
+    pub(super) fn put(&mut self, choice: Choice) {
+        match choice {
+            Choice::Video(spec) => self.video = spec,
+            Choice::Audio(spec) => self.audio = spec,
+            Choice::Hear(spec) => self.hear = spec,
+        }
+    }
+
+    /// Opens what a slot is to hold: a device, a file, a program that reads it. Takes as long as it takes.
+    ///
+    /// # Errors
+    /// What can't be opened, by name.
+    pub(super) fn open(&self, choice: &Choice, notices: &Notices) -> Result<Opened, Error> {
+        Ok(match choice {
+            Choice::Video(VideoSpec::None) => Opened::Video(None, self.kbps(self.format)),
+            Choice::Video(spec) => {
+                let source = spec::open_video(spec, self.format, notices)?;
+                let kbps = self.kbps(source.format());
+                Opened::Video(Some(source), kbps)
+            }
+            Choice::Audio(AudioSpec::None) => Opened::Audio(None),
+            Choice::Audio(spec) => Opened::Audio(Some(spec::open_audio(spec, notices)?)),
+            Choice::Hear(spec) => Opened::Hear(spec::open_hear(spec, notices)?),
+        })
+    }
+
+    /// The same, or nothing with the reason where a call goes on without it.
+    fn open_or_do_without(
+        &self,
+        slot: Slot,
+        notices: &Notices,
+        missing: &mut Vec<Missing>,
+    ) -> Result<Opened, Error> {
+        let choice = self.choice(slot);
+        match self.open(&choice, notices) {
+            Err(error) if self.forgiving && choice.may_be_missing() => {
+                let nothing = choice.nothing();
+                missing.push(Missing { why: without(slot, &error), choice });
+                self.open(&nothing, notices)
+            }
+            outcome => outcome,
+        }
+    }
+
     /// Makes the places where received media goes.
     ///
     /// # Errors
     /// What can't be made, by name.
-    pub(super) fn open_sinks(&self) -> Result<Sinks, Error> {
-        Ok(Sinks {
-            video: spec::open_show(&self.show, self.format.fps)?,
-            audio: spec::open_hear(&self.hear, &device::logged())?,
-            monitor: self.monitor.clone(),
-        })
+    pub(super) fn open_sinks(&self, notices: &Notices) -> Result<(Sinks, Vec<Missing>), Error> {
+        let mut missing = Vec::new();
+        let audio = match self.open_or_do_without(Slot::Hear, notices, &mut missing)? {
+            Opened::Hear(sink) => sink,
+            Opened::Video(..) | Opened::Audio(_) => spec::open_hear(&HearSpec::Null, notices)?,
+        };
+        let video = spec::open_show(&self.show, self.format.fps)?;
+        Ok((Sinks { video, audio, monitor: self.monitor.clone() }, missing))
     }
 
-    /// Opens what is sent: files, and programs that read them. Takes as long as they take.
+    /// Opens what is sent.
     ///
     /// # Errors
     /// What can't be opened, by name.
-    pub(super) fn open_sources(&self) -> Result<Sources, Error> {
-        let video = match &self.video {
-            VideoSpec::None => None,
-            video => Some(spec::open_video(video, self.format, &device::logged())?),
-        };
-        let audio = match &self.audio {
-            AudioSpec::None => None,
-            audio => Some(spec::open_audio(audio, &device::logged())?),
-        };
-        let format = video.as_ref().map_or(self.format, |source| source.format());
-        Ok(Sources {
-            video,
-            audio,
-            video_kbps: self.video_bitrate.map_or_else(|| default_kbps(format), |bits| bits / 1000),
+    pub(super) fn open_sources(&self, notices: &Notices) -> Result<(Sources, Vec<Missing>), Error> {
+        let mut missing = Vec::new();
+        let mut sources = Sources {
+            video: None,
+            audio: None,
+            video_kbps: self.kbps(self.format),
             audio_bits_per_second: self.audio_bitrate,
-        })
+        };
+        for slot in [Slot::Video, Slot::Audio] {
+            match self.open_or_do_without(slot, notices, &mut missing)? {
+                Opened::Video(source, kbps) => (sources.video, sources.video_kbps) = (source, kbps),
+                Opened::Audio(source) => sources.audio = source,
+                Opened::Hear(_) => {}
+            }
+        }
+        Ok((sources, missing))
     }
+
+    fn kbps(&self, format: VideoFormat) -> u32 {
+        self.video_bitrate.map_or_else(|| default_kbps(format), |bits| bits / 1000)
+    }
+}
+
+/// A device that a call goes on without.
+#[derive(Debug)]
+pub(super) struct Missing {
+    /// What was wished.
+    pub(super) choice: Choice,
+    /// A sentence for a person.
+    pub(super) why: String,
+}
+
+/// What it means to have no such device.
+fn without(slot: Slot, error: &Error) -> String {
+    let so = match slot {
+        Slot::Video => "you send no picture",
+        Slot::Audio => "you send no sound",
+        Slot::Hear => "you hear nothing",
+    };
+    format!("{so}: {error} (letsmeet devices lists what there is)")
 }
 
 /// A tenth of a bit a pixel: where VP8 looks good on a talking head (docs/performance.md), and never so little

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::choice::Slot;
 use super::report::Report;
 use crate::call::{CallId, EndReason};
 use crate::media::pipeline::{Kind, Stats};
@@ -83,6 +84,21 @@ pub enum Event {
         kind: Kind,
         /// True when it is muted now.
         muted: bool,
+    },
+    /// Something else is sent or played, here or on the other side.
+    Source {
+        /// The call.
+        call: CallId,
+        /// True when it is the other side's.
+        remote: bool,
+        /// Which slot; the other side tells of its picture only.
+        slot: Slot,
+        /// In the words of the flags; of the other side `camera`, `screen`, `film`, `pattern` or `none`.
+        source: String,
+        /// True when nothing of it is sent: it is muted, or nothing at all.
+        off: bool,
+        /// False for what the other side sent from the start.
+        changed: bool,
     },
     /// A written message of this call.
     Chat {

@@ -5,18 +5,27 @@
 //! The actor stays free of everything that takes time: files are opened, keys are made and pictures
 //! are flushed in here.
 
+mod media;
+mod window;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{self, error::TrySendError};
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
-use super::chat;
-use super::config::Media;
+use self::media::{Known, Tried};
+pub(super) use self::media::{Opened, Reply, Switch};
+use self::window::Window;
+use super::choice::Choice;
+use super::config::{Media, Missing};
+use super::control::{Message, Picture};
+use super::{chat, notices};
 use crate::call::{CallId, JsepRole};
-use crate::media::pipeline::{Engine, Kind, Stats};
-use crate::media::{self, Monitor};
+use crate::media::device::{Notice, Notices};
+use crate::media::pipeline::{Engine, Kind, Limit, Stats};
+use crate::media::{Error, Monitor};
 use crate::rtc::{self, Candidate, PathStats, Peer};
 
 /// Commands waiting for a leg. Descriptions and candidates of one call fit many times over. When it is full,
@@ -29,9 +38,6 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// Written messages that may wait for the control channel to open; one more is refused.
 const UNSENT: usize = 16;
-
-/// The data-channel message by which a side tells that it muted or unmuted something.
-const MUTE_PREFIX: &str = "media ";
 
 /// What the actor tells a leg.
 #[derive(Debug)]
@@ -55,6 +61,10 @@ pub(super) enum LegCommand {
     RestartIce,
     /// Send nothing of this kind, or send again.
     Mute(Kind, bool),
+    /// Send or play something else from now on.
+    Switch(Switch, Reply),
+    /// What the screen can draw of the other side's picture.
+    Window(Limit),
     /// Send a message of [`chat`].
     Chat(String),
     /// Say goodbye if asked, stop everything, flush the sinks, report.
@@ -88,6 +98,24 @@ pub(super) enum LegEvent {
     Goodbye,
     /// The other side muted or unmuted something.
     RemoteMute(Kind, bool),
+    /// Where the other side's picture comes from.
+    RemotePicture {
+        /// From there.
+        picture: Picture,
+        /// False for the first word about it.
+        changed: bool,
+    },
+    /// Something else is sent or played from now on.
+    Using {
+        /// What.
+        choice: Choice,
+        /// Nothing of it is sent, because it is muted or nothing at all.
+        off: bool,
+        /// It is what is left, because what was wished could not be had.
+        missing: bool,
+    },
+    /// What was asked for can't be had, and nobody waits for the answer.
+    Rejected(String),
     /// Something was written; true for the other side's.
     Chat(bool, String),
     /// A description or candidate of the other side made no sense; the call goes on without it.
@@ -178,10 +206,14 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
     if setup.role == JsepRole::Answerer && !accepted(&mut inbox, &mut early).await {
         return (None, None);
     }
-    let media = setup.media.clone();
-    let prepared = tokio::task::spawn_blocking(move || media.open_sinks().and_then(Engine::prepare)).await;
-    let (engine, inlet) = match prepared {
-        Ok(Ok((engine, inlet))) => (Arc::new(engine), inlet),
+    let (notices, noticed) = notices::channel();
+    let (media, tell) = (setup.media.clone(), notices.clone());
+    let prepared = tokio::task::spawn_blocking(move || {
+        let (sinks, missing) = media.open_sinks(&tell)?;
+        Engine::prepare(sinks).map(|prepared| (prepared, missing))
+    });
+    let (engine, inlet, missing) = match prepared.await {
+        Ok(Ok(((engine, inlet), missing))) => (Arc::new(engine), inlet, missing),
         Ok(Err(error)) => {
             out.send(LegEvent::MediaFailed(error.to_string())).await;
             return (None, None);
@@ -191,13 +223,16 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
             return (None, None);
         }
     };
+    engine.set_voice(setup.media.voice);
     // A film takes long to open next to finding a path, so both go on at once.
-    let (media, attached) = (setup.media.clone(), Arc::clone(&engine));
-    let opening = tokio::task::spawn_blocking(move || attached.attach(media.open_sources()?));
+    let (media, attached, tell) = (setup.media.clone(), Arc::clone(&engine), notices.clone());
+    let opening = tokio::task::spawn_blocking(move || {
+        let (sources, missing) = media.open_sources(&tell)?;
+        attached.attach(sources).map(|()| missing)
+    });
     match Peer::new(setup.rtc, Arc::new(inlet)).await {
         Ok((peer, events)) => {
-            let sourceless = setup.media.sourceless();
-            let running = Running {
+            let mut running = Running {
                 peer,
                 engine,
                 events,
@@ -209,11 +244,15 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
                 failures_told: 0,
                 data_open: false,
                 unsent: Vec::new(),
-                monitor: setup.media.monitor,
-                sourceless,
-                off: sourceless,
-                remote_off: [false; 2],
+                monitor: setup.media.monitor.clone(),
+                known: Known::new(setup.media),
+                opening: JoinSet::new(),
+                window: Window::default(),
+                notices,
+                noticed,
             };
+            running.engine.set_muted(Kind::Audio, running.known.muted[Kind::Audio as usize]);
+            running.do_without(missing.into_iter().collect()).await;
             running.run(&mut inbox, early).await
         }
         Err(error) => {
@@ -229,9 +268,12 @@ async fn accepted(inbox: &mut mpsc::Receiver<LegCommand>, early: &mut Vec<LegCom
         match inbox.recv().await {
             Some(LegCommand::Negotiate) => return true,
             Some(LegCommand::Close { .. }) | None => return false,
-            Some(command @ (LegCommand::Mute(..) | LegCommand::Chat(_))) if early.len() < COMMANDS => {
-                early.push(command);
-            }
+            Some(
+                command @ (LegCommand::Mute(..)
+                | LegCommand::Switch(..)
+                | LegCommand::Window(_)
+                | LegCommand::Chat(_)),
+            ) if early.len() < COMMANDS => early.push(command),
             Some(_) => {}
         }
     }
@@ -244,14 +286,14 @@ async fn stop(engine: Arc<Engine>) -> Option<Box<Stats>> {
 
 /// What will be sent.
 enum Sources {
-    Opening(JoinHandle<Result<(), media::Error>>),
+    Opening(JoinHandle<Result<Vec<Missing>, Error>>),
     Ready,
     Failed,
 }
 
 impl Sources {
-    /// The outcome of opening them, once; pending at any other time.
-    async fn opened(&mut self) -> Result<(), String> {
+    /// The outcome of opening them, once, with what is done without; pending at any other time.
+    async fn opened(&mut self) -> Result<Vec<Missing>, String> {
         let Self::Opening(task) = self else {
             return std::future::pending().await;
         };
@@ -282,12 +324,16 @@ struct Running<'a> {
     unsent: Vec<String>,
     /// The screen, if there is one.
     monitor: Option<Arc<Monitor>>,
-    /// What has no source in this call, by kind.
-    sourceless: [bool; 2],
-    /// What is not sent now, by kind.
-    off: [bool; 2],
-    /// What the other side does not send now, by kind.
-    remote_off: [bool; 2],
+    /// What is known of both sides' media.
+    known: Known,
+    /// What will be sent or played instead of what is now.
+    opening: JoinSet<Tried>,
+    /// What the screen can draw.
+    window: Window,
+    /// Where devices tell what happens to them.
+    notices: Notices,
+    /// What they told.
+    noticed: mpsc::Receiver<Notice>,
 }
 
 impl Running<'_> {
@@ -312,9 +358,24 @@ impl Running<'_> {
                 },
                 Some(event) = self.events.recv() => self.event(event).await,
                 opened = self.sources.opened() => match opened {
-                    Ok(()) => self.start_if_ready().await,
+                    Ok(missing) => {
+                        self.do_without(missing).await;
+                        self.start_if_ready().await;
+                    }
                     Err(why) => self.out.send(LegEvent::MediaFailed(why)).await,
                 },
+                Some(tried) = self.opening.join_next() => match tried {
+                    Ok(tried) => self.switched(tried).await,
+                    Err(_) => self.out.send(LegEvent::Rejected("the source could not be opened".into())).await,
+                },
+                Some(notice) = self.noticed.recv() => {
+                    self.out.send(LegEvent::Notice(notice.to_string())).await;
+                }
+                () = at(self.window.deadline(Instant::now())), if self.data_open => {
+                    if let Some(limit) = self.window.take(Instant::now()) {
+                        self.say(Message::Window(limit)).await;
+                    }
+                }
                 _ = tick.tick(), if self.wanted => self.feed_back().await,
             }
         };
@@ -358,15 +419,9 @@ impl Running<'_> {
                 Ok(sdp) => self.out.send(LegEvent::Described { offer: true, sdp }).await,
                 Err(error) => self.refused(&error).await,
             },
-            LegCommand::Mute(kind, muted) => {
-                self.engine.set_muted(kind, muted);
-                self.off[kind as usize] = muted || self.sourceless[kind as usize];
-                if kind == Kind::Video && muted {
-                    self.unwatch(|monitor| monitor.own.clear());
-                }
-                // Told over the data channel; a side that is not connected yet learns it by the silence.
-                let _ = self.peer.send_data(mute_message(kind, muted).into()).await;
-            }
+            LegCommand::Mute(kind, muted) => self.mute(kind, muted).await,
+            LegCommand::Switch(switch, reply) => self.switch(switch, reply).await,
+            LegCommand::Window(limit) => self.window.is(limit),
             LegCommand::Chat(text) => self.chat(text).await,
             LegCommand::Close { .. } => {}
         }
@@ -406,29 +461,17 @@ impl Running<'_> {
             rtc::Event::Restored => LegEvent::LinkUp,
             rtc::Event::Failed => LegEvent::LinkFailed,
             rtc::Event::Goodbye => LegEvent::Goodbye,
-            rtc::Event::Data { bytes, .. } => match parse_mute(&bytes) {
-                // Only changes are passed on, so that a side that repeats itself keeps nobody busy.
-                Some((kind, muted)) => {
-                    if std::mem::replace(&mut self.remote_off[kind as usize], muted) == muted {
-                        return;
-                    }
-                    if kind == Kind::Video {
-                        self.engine.pictures_are_off(muted);
-                        if muted {
-                            self.unwatch(|monitor| monitor.remote.clear());
-                        }
-                    }
-                    LegEvent::RemoteMute(kind, muted)
+            rtc::Event::Data { bytes, .. } => match (Message::parse(&bytes), chat::parse(&bytes)) {
+                (Some(message), _) => return self.told(message).await,
+                (None, Some(text)) => LegEvent::Chat(true, text.to_owned()),
+                // Of a later version, or nonsense; either way nothing that this side could act on.
+                (None, None) => {
+                    return tracing::debug!("a message of the other side is unknown and was dropped");
                 }
-                None => match chat::parse(&bytes) {
-                    Some(text) => LegEvent::Chat(true, text.to_owned()),
-                    // Of a later version, or nonsense; either way nothing that this side could act on.
-                    None => return tracing::debug!("a message of the other side is unknown and was dropped"),
-                },
             },
             rtc::Event::DataOpen => {
                 self.data_open = true;
-                self.tell_what_is_off().await;
+                self.say_everything().await;
                 for text in std::mem::take(&mut self.unsent) {
                     self.chat(text).await;
                 }
@@ -437,15 +480,6 @@ impl Running<'_> {
             rtc::Event::GatheringDone => return,
         };
         self.out.send(told).await;
-    }
-
-    /// A side without a source says so, so that silence from it is not taken for a broken path.
-    async fn tell_what_is_off(&self) {
-        for kind in [Kind::Audio, Kind::Video] {
-            if self.off[kind as usize] {
-                let _ = self.peer.send_data(mute_message(kind, true).into()).await;
-            }
-        }
     }
 
     /// Reads the figures, tells them, and lets the encoder know how the path is.
@@ -477,37 +511,10 @@ impl Running<'_> {
     }
 }
 
-fn mute_message(kind: Kind, muted: bool) -> String {
-    let kind = match kind {
-        Kind::Audio => "audio",
-        Kind::Video => "video",
-    };
-    format!("{MUTE_PREFIX}{kind} {}", if muted { "off" } else { "on" })
-}
-
-fn parse_mute(bytes: &[u8]) -> Option<(Kind, bool)> {
-    match std::str::from_utf8(bytes).ok()?.strip_prefix(MUTE_PREFIX)? {
-        "audio off" => Some((Kind::Audio, true)),
-        "audio on" => Some((Kind::Audio, false)),
-        "video off" => Some((Kind::Video, true)),
-        "video on" => Some((Kind::Video, false)),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn mute_messages_are_read_back_and_nothing_else_is() {
-        for kind in [Kind::Audio, Kind::Video] {
-            for muted in [true, false] {
-                assert_eq!(parse_mute(mute_message(kind, muted).as_bytes()), Some((kind, muted)));
-            }
-        }
-        for other in [&b"media audio"[..], b"", b"media \xff off", b"hello"] {
-            assert_eq!(parse_mute(other), None);
-        }
+/// Never, without a time.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }

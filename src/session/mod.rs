@@ -14,10 +14,13 @@
 mod actor;
 mod attendant;
 mod chat;
+mod choice;
 mod command;
 mod config;
+pub mod control;
 mod event;
 mod leg;
+mod notices;
 mod record;
 pub mod report;
 mod trust;
@@ -29,13 +32,15 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use attendant::{Attendant, Interruption};
 pub use chat::MAX_CHAT;
+pub use choice::{Choice, Slot};
 pub use command::Command;
-pub use config::{Config, ExpectedKey, Media, Trust};
+pub use config::{Config, ExpectedKey, Media, Trust, Voice};
 pub use event::Event;
 
 pub use crate::media::measure::Distribution as Spread;
 pub use crate::media::monitor::Monitor;
-pub use crate::media::pipeline::{Kind, Stats};
+pub use crate::media::pipeline::{Kind, Limit, Stats};
+pub use crate::media::spec::{AudioSpec, HearSpec, VideoSpec};
 pub use crate::rtc::{Distribution as PathDistribution, PathEnd, PathStats};
 pub use crate::signaling::client::Page;
 pub use crate::signaling::protocol::{Change, PresenceState, User};

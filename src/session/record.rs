@@ -40,6 +40,10 @@ pub(super) struct Record {
     pub(super) unanswered: Option<Unanswered>,
     pub(super) remote_sends: RemoteSends,
     pub(super) leg: Option<Leg>,
+    /// What this side has no source for in this call, by kind.
+    pub(super) sourceless: [bool; 2],
+    /// What the other side does not send now, by kind.
+    pub(super) remote_off: [bool; 2],
     pub(super) end: Option<(EndReason, Duration)>,
     pub(super) detail: Option<String>,
     pub(super) media: Option<Stats>,
@@ -64,6 +68,8 @@ impl Record {
             unanswered: None,
             remote_sends: RemoteSends::default(),
             leg: None,
+            sourceless: [false; 2],
+            remote_off: [false; 2],
             end: None,
             detail: None,
             media: None,

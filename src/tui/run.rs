@@ -21,7 +21,9 @@ use super::terminal::writer::{Closed, Writer};
 use super::terminal::{self, Input, Options, Signal, Terminal};
 use crate::call::CallId;
 use crate::history::{self, History};
-use crate::session::{Attendant, Command, Config, Event, Interruption, Monitor, Session};
+use crate::session::{
+    Attendant, Command, Config, Event, Interruption, Limit, Monitor, Session, Slot, control,
+};
 
 /// Answers of the server on their way to the model. When full, the tasks that bring them wait.
 const ANSWERS: usize = 16;
@@ -29,11 +31,17 @@ const ANSWERS: usize = 16;
 /// How often levels are read while there is a call.
 const LEVELS: Duration = Duration::from_millis(100);
 
+/// More pictures a second than this no terminal shows.
+const MOST_PICTURES: u32 = 60;
+
 /// How often the line to the terminal is looked at.
 const DRAWING: Duration = Duration::from_secs(1);
 
 /// A terminal that takes nothing is not waited for any longer than this at the end.
 const FAREWELL: Duration = Duration::from_millis(500);
+
+/// Keeps a device, in the words of the flags, for the next time; says why it could not.
+pub type Keep = Box<dyn Fn(Slot, &str) -> Result<(), String> + Send>;
 
 /// What the screen is started with.
 pub struct Setup {
@@ -49,6 +57,8 @@ pub struct Setup {
     pub keys: BTreeMap<String, String>,
     /// The file of earlier calls.
     pub history: PathBuf,
+    /// Keeps a device that a person chose for the next time.
+    pub keep: Keep,
     /// How pictures are to be drawn; the best way when nobody says.
     pub render: Option<Mode>,
 }
@@ -98,8 +108,17 @@ pub async fn run(setup: Setup, attendant: &mut dyn Attendant) -> Result<(), Erro
     session.media.monitor = Some(Arc::clone(&monitor));
 
     let theme = if capabilities.depth == Depth::Monochrome { Theme::monochrome() } else { Theme::default() };
-    let start =
-        Start { me: setup.me, server: setup.server, dial: setup.dial, keys, history: calls, theme, sends };
+    let start = Start {
+        me: setup.me,
+        server: setup.server,
+        dial: setup.dial,
+        keys,
+        history: calls,
+        theme,
+        sends,
+        push_to_talk: session.media.push_to_talk,
+        releases: capabilities.keyboard,
+    };
     let began = Instant::now();
     let (mut model, _) = Model::new(start, now(began));
     for message in [Some(Message::Resize(size.columns, size.rows)), unread].into_iter().flatten() {
@@ -113,6 +132,8 @@ pub async fn run(setup: Setup, attendant: &mut dyn Attendant) -> Result<(), Erro
         session: Session::start(session),
         model,
         history,
+        keep: setup.keep,
+        window: None,
         monitor,
         shows,
         wake,
@@ -138,6 +159,9 @@ struct Screen {
     session: Session,
     model: Model,
     history: History,
+    keep: Keep,
+    /// What the other side was last told that can be drawn of its picture.
+    window: Option<Limit>,
     monitor: Arc<Monitor>,
     /// False when a person wants no pictures (`--show null`).
     shows: bool,
@@ -221,7 +245,10 @@ impl Screen {
                 }
                 Happened::Answer(message) => self.tell(message).await,
                 Happened::Picture => self.fresh = true,
-                Happened::Room(Ok(pictures)) => self.compose(pictures),
+                Happened::Room(Ok(pictures)) => {
+                    self.compose(pictures);
+                    self.tell_window().await;
+                }
                 Happened::Room(Err(_)) => {
                     gone = true;
                     self.interrupt(Interruption::Terminate, attendant).await;
@@ -278,7 +305,10 @@ impl Screen {
     fn note(&mut self, event: &Event) {
         match event {
             Event::Connected { call, .. } => self.in_call = Some(*call),
-            Event::Ended { report, .. } if self.in_call == Some(report.id) => self.in_call = None,
+            Event::Ended { report, .. } if self.in_call == Some(report.id) => {
+                self.in_call = None;
+                self.window = None;
+            }
             _ => {}
         }
     }
@@ -326,6 +356,12 @@ impl Screen {
                 self.writer.urgent(sequence);
             }
             Action::Remember(entry) => self.kept(self.history.add(&entry)).await,
+            Action::Keep { slot, source } => {
+                if let Err(why) = (self.keep)(slot, &source) {
+                    // Nobody listens any more when the screen is closing.
+                    let _ = self.answered.try_send(Message::Trouble(why));
+                }
+            }
             Action::Seen => self.kept(self.history.mark_seen()).await,
             Action::NextMode => {
                 self.stage.next_mode();
@@ -367,6 +403,16 @@ impl Screen {
     async fn give(&mut self, command: Option<Command>) {
         if let Some(command) = command {
             self.session.command(command).await;
+        }
+    }
+
+    /// Lets the other side know what can be seen of its picture, when that is something else than before.
+    async fn tell_window(&mut self) {
+        let seen = self.stage.pixels().filter(|_| self.shows && self.in_call.is_some());
+        let limit = seen.and_then(|(width, height)| control::window(width, height, MOST_PICTURES));
+        if limit.is_some() && limit != self.window {
+            self.window = limit;
+            self.give(limit.map(Command::Window)).await;
         }
     }
 

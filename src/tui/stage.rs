@@ -38,6 +38,8 @@ pub(super) struct Stage {
     capabilities: Capabilities,
     mode: Mode,
     pictures: [Picture; PICTURES],
+    /// Where the lower picture lies.
+    lower: Option<Rect>,
 }
 
 impl Stage {
@@ -48,13 +50,22 @@ impl Stage {
         let backend = Backend::new(size, capabilities.depth).in_ascii(!capabilities.utf8);
         let Ok(terminal) = ratatui::Terminal::new(backend);
         let pictures = pictures(&capabilities, mode);
-        Self { terminal, writer, capabilities, mode, pictures }
+        Self { terminal, writer, capabilities, mode, pictures, lower: None }
     }
 
     /// How pictures are drawn now.
     #[must_use]
     pub(super) fn mode(&self) -> Mode {
         self.mode
+    }
+
+    /// What can be seen of the lower picture at most, in its own pixels; `None` while there is no place for it.
+    #[must_use]
+    pub(super) fn pixels(&self) -> Option<(u32, u32)> {
+        let place = self.lower?;
+        let cell = self.capabilities.cell.unwrap_or_default();
+        let (across, down) = self.mode.parts(cell);
+        Some((u32::from(place.width) * u32::from(across), u32::from(place.height) * u32::from(down)))
     }
 
     /// Draws pictures in the next of the ways that this terminal shows.
@@ -107,11 +118,13 @@ impl Stage {
         let (mut out, mut graphics) = (Vec::new(), Vec::new());
         let (pictures, mode) = (&mut self.pictures, self.mode);
         let (mut fresh, mut owed) = (false, false);
+        let lower = &mut self.lower;
         let apart = matches!(mode, Mode::Sixel | Mode::Iterm2);
         let Ok(_) = self.terminal.draw(|canvas| {
             let places = view(canvas);
             let places = if apart { side_by_side(places) } else { places };
             let places = places.map(|place| place.map(|place| mode.usable(place, canvas.area().bottom())));
+            *lower = places[0];
             for ((picture, place), frame) in pictures.iter_mut().zip(places).zip(frames) {
                 owed |= !anew && place.is_some() && frame.is_some() && picture.shown.is_none();
                 let frame = frame.as_ref().and_then(|latest| picture.choose(latest, anew));

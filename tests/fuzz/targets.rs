@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use letsmeet::media::file::{wav, y4m};
 use letsmeet::media::rtp::{Assembly, JitterBuffer, RtpPacket, opus, vp8};
+use letsmeet::session::control::{Message, window};
 use letsmeet::signaling::protocol::{
     MAX_FRAME, MAX_NAME, Name, check_candidate, check_sdp, parse_client, parse_server,
 };
@@ -131,6 +132,16 @@ pub(crate) fn files(data: &[u8]) {
             let mut again = Vec::new();
             let _ = sound.read(samples.len(), &mut again);
             assert!(again.iter().zip(&samples).all(|(a, b)| a.to_bits() == b.to_bits()));
+        }
+    }
+}
+
+/// A message of the control channel: what is one is written back as it came.
+pub(crate) fn control(data: &[u8]) {
+    if let Some(message) = Message::parse(data) {
+        assert_eq!(message.text().as_bytes(), data);
+        if let Message::Window(limit) = message {
+            assert_eq!(window(limit.width, limit.height, limit.fps), Some(limit));
         }
     }
 }

@@ -43,3 +43,8 @@ fn rtp() {
 fn files() {
     seeds("files", fuzz_targets::files);
 }
+
+#[test]
+fn control() {
+    seeds("control", fuzz_targets::control);
+}

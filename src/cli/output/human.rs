@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use super::lines::{User, state_name};
 use super::report::{Report, Spread};
-use crate::session::{Event, Kind};
+use crate::session::{Event, Kind, Slot};
 use crate::text::{self, Shown};
 
 /// The sentence for an event; `None` for what would only be noise in lines of text.
@@ -53,6 +53,9 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
             };
             format!("{side} {no}{what}.")
         }
+        Event::Source { remote, slot, source, off, changed, .. } => {
+            return changed_source(*remote, *slot, source, *off, *changed);
+        }
         Event::Chat { remote: true, text, .. } => format!("They write: {}", clean_lines(text)),
         Event::Chat { remote: false, text, .. } => format!("You wrote: {}", clean_lines(text)),
         Event::Link { up: true, .. } => "The connection is back.".into(),
@@ -65,6 +68,33 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
             None => format!("The call is over: {}.", reason.sentence()),
         },
         Event::Stats { .. } | Event::Closed => return None,
+    })
+}
+
+/// What is sent or played from now on; what a call begins with is only told when it is a screen.
+fn changed_source(remote: bool, slot: Slot, source: &str, off: bool, changed: bool) -> Option<String> {
+    if remote {
+        let what = match source {
+            "screen" => "The other side shares a screen.",
+            "camera" if changed => "The other side shows its camera.",
+            "film" if changed => "The other side shows a film.",
+            "pattern" if changed => "The other side shows the test pattern.",
+            _ => return None,
+        };
+        return Some(what.to_owned());
+    }
+    if !changed {
+        return None;
+    }
+    Some(match (slot, source) {
+        (Slot::Video, "none") => "You send no picture now.".to_owned(),
+        (Slot::Audio, "none") => "You send no sound now.".to_owned(),
+        (Slot::Hear, "null") => "What you receive is played nowhere now.".to_owned(),
+        (Slot::Video, source) if off => format!("Your picture is {}, when it is on again.", clean(source)),
+        (Slot::Audio, source) if off => format!("Your sound is {}, when it is on again.", clean(source)),
+        (Slot::Video, source) => format!("Your picture is {} now.", clean(source)),
+        (Slot::Audio, source) => format!("Your sound is {} now.", clean(source)),
+        (Slot::Hear, source) => format!("You hear through {} now.", clean(source)),
     })
 }
 

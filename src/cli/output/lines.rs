@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::report::{Path, Received, Report, Sent};
-use crate::session::{self, Event, Kind, PresenceState};
+use crate::session::{self, Event, Kind, PresenceState, Slot};
 
 /// A line with the time since the command began.
 #[derive(Debug, Serialize)]
@@ -64,6 +64,8 @@ pub enum Line {
         side: &'static str,
         kind: &'static str,
         muted: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        source: Option<String>,
     },
     Chat {
         call: String,
@@ -151,6 +153,18 @@ impl Line {
                 side: if *remote { "remote" } else { "local" },
                 kind: kind_name(*kind),
                 muted: *muted,
+                source: None,
+            },
+            Event::Source { call, remote, slot, source, off, changed: _ } => Self::Media {
+                call: call.to_string(),
+                side: if *remote { "remote" } else { "local" },
+                kind: match slot {
+                    Slot::Video => "video",
+                    Slot::Audio => "audio",
+                    Slot::Hear => "hear",
+                },
+                muted: *off,
+                source: Some(source.clone()),
             },
             Event::Chat { call, remote, text } => Self::Chat {
                 call: call.to_string(),

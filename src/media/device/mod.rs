@@ -22,6 +22,8 @@ pub use choice::{Wish, choose};
 use std::fmt;
 use std::sync::Arc;
 
+use super::Error;
+
 /// What a device is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -113,6 +115,26 @@ impl fmt::Display for Notice {
             What::Lost { name, why } => write!(f, "{kind}: {name} is gone ({why}); waiting for one"),
             What::Ended { name } => write!(f, "{kind}: the share of {name} has ended"),
         }
+    }
+}
+
+/// The devices of a kind, in the system's order.
+///
+/// # Errors
+/// [`Error::Open`] when they can't be listed: the build has no support for them, or the system says no.
+pub fn list(kind: Kind) -> Result<Vec<Device>, Error> {
+    match kind {
+        #[cfg(feature = "devices")]
+        Kind::Microphone | Kind::Speaker => sound::list(kind),
+        #[cfg(feature = "devices")]
+        Kind::Camera => camera::list(),
+        #[cfg(feature = "screen")]
+        Kind::Screen | Kind::Window => {
+            let all = screen::list()?;
+            Ok(all.into_iter().filter(|device| device.kind == kind).collect())
+        }
+        #[cfg(not(all(feature = "devices", feature = "screen")))]
+        _ => Err(Error::open(kind.to_string(), format!("this build has no {kind} support"))),
     }
 }
 

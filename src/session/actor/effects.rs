@@ -24,6 +24,7 @@ impl Actor {
                 let leg = Leg::spawn(setup, self.leg_sender.clone());
                 if let Some(record) = self.records.get_mut(&call) {
                     record.leg = Some(leg);
+                    record.sourceless = self.config.media.sourceless();
                 }
             }
             Effect::Negotiate { call, .. } => self.command_leg(call, LegCommand::Negotiate),
@@ -62,12 +63,14 @@ impl Actor {
             Notice::Connected => {
                 let Some(record) = record else { return };
                 record.connected(now);
-                Event::Connected {
+                let connected = Event::Connected {
                     call,
                     verification_code: record.verification_code.clone().unwrap_or_default(),
                     key: record.key.map(|key| key.fingerprint()).unwrap_or_default(),
                     first_contact: record.first_contact,
-                }
+                };
+                self.tell(connected).await;
+                return self.tell_sources(call).await;
             }
             Notice::Link(link) => Event::Link { call, up: link == LinkNotice::Up },
             Notice::Missed { from } => Event::Missed { from },

@@ -116,6 +116,10 @@ pub(super) struct Call {
     pub(super) key: Option<Shown>,
     pub(super) own: Sending,
     pub(super) remote: Sending,
+    /// What our picture is called: camera, screen, film, pattern.
+    pub(super) own_picture: Shown,
+    /// What the other side's picture is called.
+    pub(super) remote_picture: Shown,
     /// Nothing is heard from the other side.
     pub(super) recovering: bool,
     /// We asked for its end.
@@ -140,6 +144,8 @@ impl Call {
             key: None,
             own,
             remote: Sending::default(),
+            own_picture: Shown::new("camera"),
+            remote_picture: Shown::new("camera"),
             recovering: false,
             hanging_up: false,
             level_own: None,

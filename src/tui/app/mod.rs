@@ -61,6 +61,10 @@ pub struct Start {
     pub theme: Theme,
     /// What there is to send.
     pub sends: Sends,
+    /// The microphone is off unless somebody talks.
+    pub push_to_talk: bool,
+    /// The terminal tells when a key is let go of.
+    pub releases: bool,
 }
 
 /// What this side has a source for.
@@ -161,6 +165,13 @@ pub enum Action {
     },
     /// Keep this call in the history.
     Remember(Entry),
+    /// A person chose this device: it is to be used the next time too.
+    Keep {
+        /// For what.
+        slot: session::Slot,
+        /// In the words of the flags.
+        source: String,
+    },
     /// Note in the history that every missed call was looked at.
     Seen,
     /// Draw pictures in the next way that the terminal has.

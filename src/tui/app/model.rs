@@ -165,6 +165,14 @@ pub struct Model {
     /// When a notification of a message may follow the last one.
     pub(super) next_notice: Duration,
     pub(super) report: Option<Box<Report>>,
+    /// The microphone is off unless somebody talks.
+    pub(super) push_to_talk: bool,
+    /// The terminal tells when a key is let go of.
+    pub(super) releases: bool,
+    /// The key to talk is held.
+    pub(super) talking: bool,
+    /// Another device was asked for, by slot.
+    pub(super) asked: [bool; 3],
     pub(super) out: Vec<Action>,
 }
 
@@ -206,6 +214,10 @@ impl Model {
             settling: None,
             next_notice: Duration::ZERO,
             report: None,
+            push_to_talk: start.push_to_talk,
+            releases: start.releases,
+            talking: false,
+            asked: [false; 3],
             out: Vec::new(),
         };
         if let Some(name) = &start.dial {

@@ -64,6 +64,19 @@ impl Mode {
         matches!(self, Self::Kitty | Self::Iterm2 | Self::Sixel)
     }
 
+    /// How many pixels of a picture a cell shows, across and down.
+    #[must_use]
+    pub fn parts(self, cell: CellSize) -> (u16, u16) {
+        match self {
+            Self::Kitty | Self::Iterm2 | Self::Sixel => (cell.width, cell.height),
+            Self::Octant | Self::Braille => (2, 4),
+            Self::Sextant => (2, 3),
+            Self::Quadrant => (2, 2),
+            Self::Half => (1, 2),
+            Self::Ascii => (1, 1),
+        }
+    }
+
     /// The part of a screen of `rows` rows that pictures may use: sixel pictures must not touch the last row, because xterm, mlterm
     /// and foot all scroll the screen by a row when one ends there.
     #[must_use]

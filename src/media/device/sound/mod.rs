@@ -147,6 +147,10 @@ impl AudioSource for Microphone {
         self.line.take_if(|line| line.is_abandoned());
         Ok(())
     }
+
+    fn live(&self) -> bool {
+        true
+    }
 }
 
 /// An open speaker.

@@ -41,6 +41,8 @@ pub(super) fn start() -> Start {
         history: Vec::new(),
         theme: Theme::default(),
         sends: Sends { audio: true, video: true },
+        push_to_talk: false,
+        releases: true,
     }
 }
 

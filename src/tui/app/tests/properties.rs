@@ -54,6 +54,9 @@ fn event() -> impl Strategy<Value = Event> {
             kind,
             muted
         }),
+        (call(), any::<bool>(), hostile(), any::<bool>()).prop_map(|(call, remote, source, off)| {
+            Event::Source { call, remote, slot: crate::session::Slot::Video, source, off, changed: true }
+        }),
         (call(), any::<bool>(), hostile()).prop_map(|(call, remote, text)| Event::Chat {
             call,
             remote,

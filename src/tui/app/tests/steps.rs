@@ -4,6 +4,7 @@ use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
 use super::super::model::{CONSENT, Server};
 use super::*;
+use crate::session::{Kind, Slot};
 
 const BOTH: &[(&str, PresenceState)] = &[("bob", PresenceState::Available), ("carol", PresenceState::InCall)];
 
@@ -504,4 +505,65 @@ fn somebody_else_s_call_ends_nothing_while_ours_waits() {
     assert!(screen.text().contains("waiting …"), "{}", screen.text());
     screen.event(Event::Calling { call: CALL, to: "bob".into() });
     assert!(screen.text().contains("calling"), "{}", screen.text());
+}
+
+fn source(slot: Slot, remote: bool, source: &str, off: bool, changed: bool) -> Event {
+    Event::Source { call: CALL, remote, slot, source: source.into(), off, changed }
+}
+
+#[test]
+fn a_device_chosen_by_key_is_kept_and_one_that_came_otherwise_is_not() {
+    let mut screen = in_call(2);
+    screen.event(source(Slot::Video, false, "camera:1", false, true));
+    assert!(screen.done().is_empty());
+    screen.press("V");
+    assert_eq!(screen.done(), ["Command(Next(Video))"]);
+    screen.event(source(Slot::Video, false, "camera:2", false, true));
+    assert_eq!(screen.done(), ["Keep { slot: Video, source: \"camera:2\" }"]);
+    screen.press("w");
+    assert_eq!(screen.done(), ["Command(Use(Video(Screen(None))))"]);
+    screen.event(source(Slot::Video, false, "screen", false, true));
+    assert!(screen.text().contains("screen on"), "{}", screen.text());
+    screen.press("w M O");
+    let expected = ["Command(Use(Video(Camera(None))))", "Command(Next(Audio))", "Command(Next(Hear))"];
+    assert_eq!(screen.done(), expected);
+}
+
+#[test]
+fn a_screen_that_the_other_side_shares_is_told() {
+    let mut screen = in_call(2);
+    screen.event(source(Slot::Video, true, "screen", false, true));
+    assert!(screen.text().contains("bob shares a screen"), "{}", screen.text());
+}
+
+#[test]
+fn push_to_talk_is_held_where_releases_are_told_and_toggled_elsewhere() {
+    let release = |screen: &mut Screen| {
+        let mut key = "space".parse::<Chord>().unwrap().event();
+        key.kind = crossterm::event::KeyEventKind::Release;
+        screen.tell(Message::Key(key));
+    };
+    let (on, off) =
+        ("Command(Mute { kind: Audio, muted: false })", "Command(Mute { kind: Audio, muted: true })");
+    for releases in [true, false] {
+        let mut screen = in_call(2);
+        screen.model.releases = releases;
+        screen.press("t");
+        assert_eq!(screen.done(), ["Command(PushToTalk(true))"]);
+        screen.event(Event::Media { call: CALL, remote: false, kind: Kind::Audio, muted: true });
+        assert!(screen.text().contains("PTT MUTE"), "{}", screen.text());
+        screen.press("space");
+        assert_eq!(screen.done(), [on]);
+        screen.event(Event::Media { call: CALL, remote: false, kind: Kind::Audio, muted: false });
+        if releases {
+            // Held keys repeat.
+            screen.press("space");
+            assert!(screen.done().is_empty());
+            release(&mut screen);
+        } else {
+            release(&mut screen);
+            screen.press("space");
+        }
+        assert_eq!(screen.done(), [off]);
+    }
 }

@@ -6,7 +6,7 @@ use super::super::keymap::{Command, Context};
 use super::super::model::{Corner, Model, Pane, Prompt, Purpose, Reading};
 use super::super::view::{furthest_back, last_top, page_of};
 use super::super::{Action, Now};
-use crate::session::{self, Kind};
+use crate::session::{self, Kind, Slot};
 
 /// Bytes of a name or a search; the server takes no more.
 const NAME: usize = 64;
@@ -46,6 +46,12 @@ impl Model {
             }
             Command::Cancel | Command::HangUp => self.hang_up(now),
             Command::Mute => self.mute(Kind::Audio, now),
+            Command::Talk => self.talk(now),
+            Command::PushToTalk => self.switch_push_to_talk(now),
+            Command::NextCamera => self.next_device(Slot::Video),
+            Command::NextMicrophone => self.next_device(Slot::Audio),
+            Command::NextSpeaker => self.next_device(Slot::Hear),
+            Command::Share => self.share(),
             Command::Camera => self.mute(Kind::Video, now),
             Command::Chat => {
                 if let Some(call) = &mut self.call {
@@ -161,7 +167,7 @@ impl Model {
         }
     }
 
-    fn mute(&mut self, kind: Kind, now: Now) {
+    pub(super) fn mute(&mut self, kind: Kind, now: Now) {
         let Some(call) = &mut self.call else { return };
         match *call.own.of(kind) {
             Sent::Never => {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::super::conversation::{Call, Phase, Sent};
 use super::super::model::{BELL, Incoming, Model, Server};
 use super::super::{Action, Now};
+use super::sources::Told;
 use crate::call::{CallId, EndReason};
 use crate::history::{self, Entry};
 use crate::session::report::{Direction, Report};
@@ -55,6 +56,9 @@ impl Model {
                 self.connected(call, &verification_code, &key, first_contact, now);
             }
             Event::Media { call, remote, kind, muted } => self.media(call, remote, kind, muted, now),
+            Event::Source { call, remote, slot, source, off, changed } => {
+                self.source(Told { call, remote, slot, source, off, changed }, now);
+            }
             Event::Chat { call, remote, text } => {
                 if let Some(ours) = self.call.as_mut().filter(|ours| ours.is(call)) {
                     ours.chat.add(remote, &text);

@@ -5,6 +5,9 @@
 mod commands;
 mod events;
 mod mouse;
+mod sources;
+
+use crossterm::event::{KeyEvent, KeyEventKind};
 
 use super::keymap::{Command, Context};
 use super::keys::Chord;
@@ -18,13 +21,21 @@ impl Model {
         match message {
             Message::Session(event) => self.event(event, now),
             Message::Key(event) => {
-                if let Some(chord) = Chord::of(event) {
+                if event.kind == KeyEventKind::Release {
+                    self.released(event);
+                } else if let Some(chord) = Chord::of(event) {
                     self.key(chord, now);
                 }
             }
             Message::Mouse(event) => self.mouse(event, now),
             Message::Paste(text) => self.paste(&text),
-            Message::Focus(focused) => self.focused = focused,
+            Message::Focus(focused) => {
+                self.focused = focused;
+                if !focused {
+                    // The release goes to another window.
+                    self.hush();
+                }
+            }
             Message::Resize(columns, rows) => self.size = (columns, rows),
             Message::Tick => {}
             Message::Levels { own, remote } => {
@@ -75,6 +86,15 @@ impl Model {
         match command {
             Some(command) => self.command(context, command, now),
             None => self.type_key(chord, now),
+        }
+    }
+
+    /// A key was let go of: only the one to talk is held.
+    fn released(&mut self, event: KeyEvent) {
+        let pressed = KeyEvent { kind: KeyEventKind::Press, ..event };
+        let talks = |chord| self.keys.command(Context::Call, chord) == Some(Command::Talk);
+        if self.talking && Chord::of(pressed).is_some_and(talks) {
+            self.hush();
         }
     }
 

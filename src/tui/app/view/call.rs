@@ -15,6 +15,9 @@ use crate::text::Shown;
 /// So long two people have to compare the code; then it stands where there is room, and in the panel of figures.
 const COMPARE: Duration = Duration::from_secs(60);
 
+/// Whoever is louder than this speaks, dBFS.
+const SPEAKING: f32 = -40.0;
+
 /// Steps of a level meter.
 const STEPS: usize = 8;
 
@@ -131,12 +134,38 @@ fn sides(model: &Model, call: &Call, area: Rect, canvas: &mut Canvas) {
         let half = area.width / 2;
         (Rect { width: half, ..area }, Rect { x: area.x + half, width: area.width - half, ..area })
     };
-    side(model, &Shown::new("you"), call.own, call.level_own, first, canvas);
-    side(model, &call.peer, call.remote, call.level_remote, second, canvas);
+    let own = Side {
+        name: &Shown::new("you"),
+        sending: call.own,
+        picture: &call.own_picture,
+        level: call.level_own,
+        talks_by_key: model.push_to_talk,
+    };
+    let remote = Side {
+        name: &call.peer,
+        sending: call.remote,
+        picture: &call.remote_picture,
+        level: call.level_remote,
+        talks_by_key: false,
+    };
+    side(model, &own, first, canvas);
+    side(model, &remote, second, canvas);
 }
 
-fn side(model: &Model, name: &Shown, sending: Sending, level: Option<f32>, area: Rect, canvas: &mut Canvas) {
+/// One side of a call, as its line shows it.
+struct Side<'a> {
+    name: &'a Shown,
+    sending: Sending,
+    /// What its picture is called.
+    picture: &'a Shown,
+    level: Option<f32>,
+    /// Push-to-talk.
+    talks_by_key: bool,
+}
+
+fn side(model: &Model, side: &Side, area: Rect, canvas: &mut Canvas) {
     let theme = model.theme;
+    let Side { name, sending, picture, level, talks_by_key } = *side;
     let sound = match sending.audio {
         Sent::On => {
             let mut pieces = vec![("mic ".to_owned(), theme.quiet)];
@@ -144,14 +173,20 @@ fn side(model: &Model, name: &Shown, sending: Sending, level: Option<f32>, area:
             pieces
         }
         // As wide as the meter: what stands behind it stays where it is.
+        Sent::Off if talks_by_key => {
+            vec![("mic ".to_owned(), theme.quiet), ("PTT MUTE".to_owned(), theme.bad)]
+        }
         Sent::Off => vec![("mic ".to_owned(), theme.quiet), ("MUTED   ".to_owned(), theme.bad)],
         Sent::Never => vec![("mic none    ".to_owned(), theme.quiet)],
     };
-    let picture = match sending.video {
-        Sent::On => vec![("camera on".to_owned(), theme.quiet)],
-        Sent::Off => vec![("camera ".to_owned(), theme.quiet), ("OFF".to_owned(), theme.bad)],
+    let mut picture = match sending.video {
+        Sent::On => vec![(format!("{picture} on"), theme.quiet)],
+        Sent::Off => vec![(format!("{picture} "), theme.quiet), ("OFF".to_owned(), theme.bad)],
         Sent::Never => vec![("camera none".to_owned(), theme.quiet)],
     };
+    if sending.audio == Sent::On && level.is_some_and(|level| level > SPEAKING) {
+        picture.push(("  speaking".to_owned(), theme.strong));
+    }
     let fixed = 1 + 2 + 12 + 2 + 11;
     let room = area.width.saturating_sub(fixed).min(14);
     canvas.put(area.x + 1, area.y, room, name.as_str(), theme.strong);
