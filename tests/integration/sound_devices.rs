@@ -49,7 +49,7 @@ fn hears_the_tone(recorder: &Recorder) -> Option<()> {
     (amplitude(&last, HZ) > LOUD / 3.0).then_some(())
 }
 
-/// How well `pattern` fits at each place of `samples`; the sum of products.
+/// Where in `samples` the `pattern` fits best.
 fn best_fit(samples: &[f32], pattern: &[f32]) -> usize {
     let fit = |at: usize| -> f32 { pattern.iter().zip(&samples[at..]).map(|(a, b)| a * b).sum() };
     let places = samples.len().saturating_sub(pattern.len());
@@ -155,6 +155,7 @@ fn a_speaker_that_is_pulled_out_is_replaced_and_taken_up_again() {
     let pulse = Pulse::start(&["near", "spare"]);
     let plug = ["load-module", "module-null-sink", "sink_name=headset", "rate=48000", "channels=2"];
     let module = pulse.control(&plug);
+    pulse.control(&["set-default-sink", "spare"]);
     let _call = call(&pulse, "near.monitor", "headset");
     let _playing = pulse.play("near", tone(60));
     {

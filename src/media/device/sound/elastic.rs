@@ -14,8 +14,9 @@ const MOST_EXCESS: f64 = 0.040;
 /// By how much a second the longest block of the device is forgotten.
 const FORGET: f64 = 0.001;
 
-/// Seconds over which the fill is averaged.
-const AVERAGE: f64 = 1.0;
+/// Seconds over which the fill is averaged, and over which a change of speed is spread: what threads are late by must not be heard.
+const AVERAGE: f64 = 3.0;
+const SPREAD: f64 = 1.0;
 /// Speed for each second of fill that is too much, and for each second squared: critically damped, settled after some 20 s.
 const PROPORTIONAL: f64 = 0.1;
 const INTEGRAL: f64 = PROPORTIONAL * PROPORTIONAL / 4.0;
@@ -30,11 +31,13 @@ pub(super) struct Elastic {
     block: f64,
     average: Option<f64>,
     drift: f64,
+    /// The answer without its 1.
+    bend: f64,
 }
 
 impl Elastic {
     pub(super) fn new() -> Self {
-        Self { margin: LEAST_MARGIN, block: 0.0, average: None, drift: 0.0 }
+        Self { margin: LEAST_MARGIN, block: 0.0, average: None, drift: 0.0, bend: 0.0 }
     }
 
     /// How much should wait.
@@ -51,7 +54,9 @@ impl Elastic {
         self.average = Some(average);
         let error = average - self.aim();
         self.drift = (self.drift + INTEGRAL * error * passed).clamp(-MOST_DRIFT, MOST_DRIFT);
-        1.0 + (self.drift + PROPORTIONAL * error).clamp(-MOST_SPEED, MOST_SPEED)
+        let wanted = (self.drift + PROPORTIONAL * error).clamp(-MOST_SPEED, MOST_SPEED);
+        self.bend += (wanted - self.bend) * passed / SPREAD;
+        1.0 + self.bend
     }
 
     /// How much to drop now, when that much is too much to be played away.

@@ -192,11 +192,12 @@ impl Watch {
             self.rest(current.since.elapsed());
         }
         let better = self.current.as_ref().is_none_or(|current| !current.best);
+        let rested = self.rest.until.is_none_or(|until| Instant::now() >= until);
         if better
-            && self.rest.until.is_none_or(|until| Instant::now() >= until)
+            && rested
             && let Err(error) = self.improve()
         {
-            tracing::debug!(%error, "still without");
+            tracing::debug!(%error, "no better device");
         }
         if let (Some(lost), None) = (broken, &self.current) {
             let why = lost.trouble.first.get().map_or_else(String::new, ToString::to_string);
