@@ -40,6 +40,9 @@ const DRAWING: Duration = Duration::from_secs(1);
 /// A terminal that takes nothing is not waited for any longer than this at the end.
 const FAREWELL: Duration = Duration::from_millis(500);
 
+/// Keeps a device, in the words of the flags, for the next time; says why it could not.
+pub type Keep = Box<dyn Fn(Slot, &str) -> Result<(), String> + Send>;
+
 /// What the screen is started with.
 pub struct Setup {
     /// The session that it shows. Its pictures and levels are watched from here.
@@ -54,8 +57,8 @@ pub struct Setup {
     pub keys: BTreeMap<String, String>,
     /// The file of earlier calls.
     pub history: PathBuf,
-    /// Keeps a device that a person chose for the next time; says why it could not.
-    pub keep: Box<dyn Fn(Slot, &str) -> Result<(), String> + Send>,
+    /// Keeps a device that a person chose for the next time.
+    pub keep: Keep,
     /// How pictures are to be drawn; the best way when nobody says.
     pub render: Option<Mode>,
 }
@@ -156,7 +159,7 @@ struct Screen {
     session: Session,
     model: Model,
     history: History,
-    keep: Box<dyn Fn(Slot, &str) -> Result<(), String> + Send>,
+    keep: Keep,
     /// What the other side was last told that can be drawn of its picture.
     window: Option<Limit>,
     monitor: Arc<Monitor>,
