@@ -165,7 +165,7 @@ pub const TABLE: &[Row] = &[
     row(Command::GiveUp,     &[In::Typing],    "give-up",     &["esc"],           "cancel",  "forget what was typed"),
     row(Command::Cancel,     &[In::Dialing],   "cancel",      &["esc", "q", "x"], "cancel",  "stop calling"),
     row(Command::Mute,       &[In::Call],      "mute",        &["m"],             "mute",    "microphone off or on"),
-    row(Command::Talk,       &[In::Call],      "talk",        &["space"],         "",        "microphone off or on; with push-to-talk, hold it to talk"),
+    row(Command::Talk,       &[In::Call],      "talk",        &["space"],         "",        "microphone off or on; held in push-to-talk"),
     row(Command::PushToTalk, &[In::Call],      "push-to-talk", &["t"],            "",        "talk only while a key is held, or as usual"),
     row(Command::Camera,     &[In::Call],      "camera",      &["v"],             "camera",  "camera off or on"),
     row(Command::NextCamera, &[In::Call],      "next-camera", &["V"],             "",        "send the picture of the next camera"),

@@ -533,6 +533,8 @@ fn a_device_chosen_by_key_is_kept_and_one_that_came_otherwise_is_not() {
 fn a_screen_that_the_other_side_shares_is_told() {
     let mut screen = in_call(2);
     screen.event(source(Slot::Video, true, "screen", false, true));
+    // The hint to compare the code comes first.
+    screen.pass(5000);
     assert!(screen.text().contains("bob shares a screen"), "{}", screen.text());
 }
 

@@ -18,6 +18,9 @@ const COMPARE: Duration = Duration::from_secs(60);
 /// Whoever is louder than this speaks, dBFS.
 const SPEAKING: f32 = -40.0;
 
+/// What is said of somebody who does.
+const SPEAKS: &str = "speaking";
+
 /// Steps of a level meter.
 const STEPS: usize = 8;
 
@@ -179,21 +182,24 @@ fn side(model: &Model, side: &Side, area: Rect, canvas: &mut Canvas) {
         Sent::Off => vec![("mic ".to_owned(), theme.quiet), ("MUTED   ".to_owned(), theme.bad)],
         Sent::Never => vec![("mic none    ".to_owned(), theme.quiet)],
     };
-    let mut picture = match sending.video {
+    let picture = match sending.video {
         Sent::On => vec![(format!("{picture} on"), theme.quiet)],
         Sent::Off => vec![(format!("{picture} "), theme.quiet), ("OFF".to_owned(), theme.bad)],
         Sent::Never => vec![("camera none".to_owned(), theme.quiet)],
     };
-    if sending.audio == Sent::On && level.is_some_and(|level| level > SPEAKING) {
-        picture.push(("  speaking".to_owned(), theme.strong));
-    }
+    let speaks = sending.audio == Sent::On && level.is_some_and(|level| level > SPEAKING);
     let fixed = 1 + 2 + 12 + 2 + 11;
     let room = area.width.saturating_sub(fixed).min(14);
-    canvas.put(area.x + 1, area.y, room, name.as_str(), theme.strong);
+    let style = if speaks { theme.key } else { theme.strong };
+    canvas.put(area.x + 1, area.y, room, name.as_str(), style);
     let x = area.x + 1 + room.max(3) + 1;
     let end = area.right();
     let x = canvas.pieces(x, area.y, end.saturating_sub(x), &sound) + 2;
-    canvas.pieces(x, area.y, end.saturating_sub(x), &picture);
+    let x = canvas.pieces(x, area.y, end.saturating_sub(x), &picture) + 2;
+    // Where there is room for the word; the name's colour says it everywhere.
+    if speaks && x + columns(SPEAKS) <= end {
+        canvas.put(x, area.y, columns(SPEAKS), SPEAKS, theme.strong);
+    }
 }
 
 /// The foot: a broken connection before everything else.
