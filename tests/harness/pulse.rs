@@ -28,6 +28,8 @@ impl Pulse {
     /// A server with sinks of these names.
     pub(crate) fn start(sinks: &[&'static str]) -> Self {
         let folder = TempDir::with_prefix("letsmeet-pulse-").expect("a temporary folder");
+        // Any will do here, but a client without one is turned away.
+        std::fs::write(folder.path().join("cookie"), [7; 256]).expect("a cookie");
         let mut pulse = Self { folder, sinks: sinks.to_vec(), server: None };
         pulse.restart();
         pulse

@@ -83,7 +83,7 @@ fn call(pulse: &Pulse, mic: &str, speaker: &str) -> Call {
 #[test]
 fn what_is_said_into_one_end_is_heard_at_the_other_within_150_ms() {
     let pulse = Pulse::start(&["near", "far"]);
-    let _call = call(&pulse, "near.monitor", "far");
+    let _call = call(&pulse, "=near.monitor", "=far");
     let (near, far) = (pulse.record("near"), pulse.record("far"));
     let playing = pulse.play("near", tone(10));
     until(SOON, "the tone is heard at the far end", || hears_the_tone(&far));
@@ -132,7 +132,7 @@ fn what_is_said_into_one_end_is_heard_at_the_other_within_150_ms() {
 #[test]
 fn a_call_outlives_its_sound_server_and_sounds_again_when_that_is_back() {
     let mut pulse = Pulse::start(&["near", "far"]);
-    let mut call = call(&pulse, "near.monitor", "far");
+    let mut call = call(&pulse, "=near.monitor", "=far");
     {
         let far = pulse.record("far");
         let _playing = pulse.play("near", tone(20));
@@ -156,7 +156,7 @@ fn a_speaker_that_is_pulled_out_is_replaced_and_taken_up_again() {
     let plug = ["load-module", "module-null-sink", "sink_name=headset", "rate=48000", "channels=2"];
     let module = pulse.control(&plug);
     pulse.control(&["set-default-sink", "spare"]);
-    let _call = call(&pulse, "near.monitor", "headset");
+    let _call = call(&pulse, "=near.monitor", "headset");
     let _playing = pulse.play("near", tone(60));
     {
         let headset = pulse.record("headset");

@@ -49,6 +49,11 @@ impl Host {
         cpal::host_from_id(self.0.id()).map(Self)
     }
 
+    /// Whether a stream goes on elsewhere, without a word, when its device goes away: PulseAudio moves it.
+    pub(super) fn moves_streams(&self) -> bool {
+        self.0.id().to_string().eq_ignore_ascii_case("pulseaudio")
+    }
+
     /// The devices of this kind; those that only repeat what a speaker plays come last. `formats` costs time on some systems.
     ///
     /// # Errors

@@ -144,10 +144,22 @@ fn missing(kind: Kind, wish: &Wish) -> Error {
     Error::open(title(kind, wish), why)
 }
 
+/// Closes a stream, and goes on without waiting when that takes too long: the threads of one that the server took away may never end.
+fn close(stream: cpal::Stream) {
+    let (end, ended) = sync_channel::<()>(1);
+    let closing = thread::Builder::new().name("device closing".to_owned()).spawn(move || {
+        drop(stream);
+        drop(end);
+    });
+    if closing.is_ok() {
+        // Ends with an error as soon as the other side is gone.
+        let _ = ended.recv_timeout(CLOSING);
+    }
+}
+
 struct Current {
     trouble: Arc<Trouble>,
-    /// Closed when this is dropped.
-    _stream: cpal::Stream,
+    stream: cpal::Stream,
     id: String,
     name: String,
     /// Whether there is no better one to look for.
@@ -187,10 +199,14 @@ impl Watch {
     }
 
     fn look(&mut self) {
-        let broken = self.current.take_if(|current| current.trouble.first.get().is_some());
-        if let Some(current) = &broken {
+        let moved = self.was_moved();
+        let broken = self.current.take_if(|current| moved || current.trouble.first.get().is_some());
+        let lost = broken.map(|current| {
             self.rest(current.since.elapsed());
-        }
+            close(current.stream);
+            let why = current.trouble.first.get().map_or_else(|| "unplugged".to_owned(), ToString::to_string);
+            What::Lost { name: current.name, why }
+        });
         let better = self.current.as_ref().is_none_or(|current| !current.best);
         let rested = self.rest.until.is_none_or(|until| Instant::now() >= until);
         if better
@@ -199,10 +215,18 @@ impl Watch {
         {
             tracing::debug!(%error, "no better device");
         }
-        if let (Some(lost), None) = (broken, &self.current) {
-            let why = lost.trouble.first.get().map_or_else(String::new, ToString::to_string);
-            self.tell(What::Lost { name: lost.name, why });
+        if let Some(lost) = lost.filter(|_| self.current.is_none()) {
+            self.tell(lost);
         }
+    }
+
+    /// Whether the stream still runs but its device is not there any more.
+    fn was_moved(&self) -> bool {
+        let Some(current) = self.current.as_ref().filter(|_| self.host.moves_streams()) else {
+            return false;
+        };
+        let found = self.host.devices(self.kind, false);
+        found.is_ok_and(|found| found.iter().all(|found| found.listed.id != current.id))
     }
 
     fn rest(&mut self, lived: Duration) {
@@ -229,7 +253,8 @@ impl Watch {
                 return Ok(());
             }
             let trouble = Arc::new(Trouble { first: OnceLock::new(), keeper: thread::current() });
-            match (self.open)(&candidate.handle, &trouble) {
+            let apart = self.apart(&candidate.listed.id);
+            match (self.open)(apart.as_ref().unwrap_or(&candidate.handle), &trouble) {
                 Ok(stream) => {
                     let (id, name) = (candidate.listed.id.clone(), candidate.listed.name.clone());
                     let what = match wish.name() {
@@ -239,15 +264,12 @@ impl Watch {
                         _ => What::Using { name: name.clone() },
                     };
                     let since = Instant::now();
-                    self.current = Some(Current {
-                        trouble,
-                        _stream: stream,
-                        id,
-                        name,
-                        best: place == 0 && wished,
-                        since,
-                    });
+                    let best = place == 0 && wished;
+                    let before = self.current.replace(Current { trouble, stream, id, name, best, since });
                     self.tell(what);
+                    if let Some(before) = before {
+                        close(before.stream);
+                    }
                     return Ok(());
                 }
                 // What the best one says counts.
@@ -256,6 +278,17 @@ impl Watch {
             }
         }
         Err(failure)
+    }
+
+    /// The same device by a connection of its own, when PulseAudio plays for us already: all that one connection of this client plays
+    /// has to go to one sink.
+    fn apart(&mut self, id: &str) -> Option<cpal::Device> {
+        if self.current.is_none() || !self.host.moves_streams() {
+            return None;
+        }
+        self.host = self.host.again().ok()?;
+        let found = self.host.devices(self.kind, false).ok()?;
+        found.into_iter().find(|found| found.listed.id == id).map(|found| found.handle)
     }
 
     fn tell(&self, what: What) {
