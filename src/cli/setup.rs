@@ -15,7 +15,7 @@ use crate::call::Timing;
 use crate::config::{DEFAULT_SERVER, Folders, Settings};
 use crate::identity::Identity;
 use crate::media::device::Kind;
-use crate::media::spec::{AudioSpec, HearSpec, ShowSpec, VideoSpec};
+use crate::media::spec::{self, AudioSpec, HearSpec, ShowSpec, VideoSpec};
 use crate::media::{VideoFormat, device};
 use crate::rtc::IceServer;
 use crate::session::{self, Choice};
@@ -275,17 +275,31 @@ fn there_is(kind: Kind) -> bool {
 /// # Errors
 /// It is not there, or the system does not say what is.
 fn look_for(choice: &Choice) -> Result<()> {
+    match choice {
+        Choice::Audio(spec) => return Ok(spec::find_audio(spec)?),
+        Choice::Hear(spec) => return Ok(spec::find_hear(spec)?),
+        Choice::Video(_) => {}
+    }
     let Some((kind, id)) = choice.device() else {
         return Ok(());
     };
-    let devices = device::list(kind)?;
-    let wish = device::Wish::new(id);
-    if device::choose(&devices, &wish).is_empty() {
-        let which = id.map_or_else(String::new, |_| format!(" {:?}", wish.name().unwrap_or_default()));
-        let why = format!("cannot open {kind}{which}: no such device (see: letsmeet devices)");
-        return Err(Device::new(why).into());
+    let mut devices = device::list(kind)?;
+    if kind == Kind::Screen {
+        devices.extend(device::list(Kind::Window)?);
     }
-    Ok(())
+    let wish = device::Wish::new(id);
+    // Another window is never shared in place of the one that was named.
+    let found = device::choose(&devices, &wish);
+    if found.iter().any(|(_, wished)| *wished || kind == Kind::Camera) {
+        return Ok(());
+    }
+    let which = wish.name().map_or_else(String::new, |name| format!(" {name:?}"));
+    let why = match (kind, devices.is_empty()) {
+        (Kind::Camera, true) => "there is no camera (plug one in, or take --video screen, pattern or none)",
+        (Kind::Camera, false) => "no such device (see: letsmeet devices)",
+        _ => "no such screen or window (see: letsmeet devices)",
+    };
+    Err(Device::new(format!("cannot open {kind}{which}: {why}")).into())
 }
 
 fn pick<T: FromStr + Clone>(

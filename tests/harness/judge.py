@@ -23,8 +23,11 @@ reference, recording = load(sys.argv[1]), load(sys.argv[2])
 length = len(reference)
 likeness = correlate(recording, reference, "valid", method="fft")
 start = 0
-# The last stretch holds its best place only if a whole repetition begins in it.
-while start == 0 or len(likeness) - start >= length * 0.9:
-    at = start + int(numpy.argmax(likeness[start : start + length]))
+# The next repetition begins half a length after `start`; the search goes on while it is there as a whole.
+while start == 0 or len(likeness) - start >= length * 0.6:
+    # The first good place, not the next one that is as good.
+    window = likeness[start : start + length]
+    first = int(numpy.argmax(window >= 0.8 * window.max()))
+    at = start + first + int(numpy.argmax(window[first : first + RATE // 20]))
     print(pesq(RATE, reference, recording[at : at + length], "wb"))
     start = at + length // 2
