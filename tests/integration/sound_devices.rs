@@ -149,7 +149,9 @@ fn a_call_outlives_its_sound_server_and_sounds_again_when_that_is_back() {
     println!("sound is back {:.1} s after the server is", since.elapsed().as_secs_f64());
     call.alice.signal(crate::harness::Signal::Interrupt);
     let report = call.bob.wait_for_report();
-    assert!(report.receive.audio.packets_received > 100, "{report:#?}");
+    assert_eq!(report.result.name, "ok", "{report:#?}");
+    // Two stretches of the tone; the silence between them is left out (DTX).
+    assert!(report.receive.audio.packets_received > 25, "{report:#?}");
 }
 
 #[test]
@@ -159,7 +161,7 @@ fn a_speaker_that_is_pulled_out_is_replaced_and_taken_up_again() {
     let module = pulse.control(&plug);
     pulse.control(&["set-default-sink", "spare"]);
     let _call = call(&pulse, "=near.monitor", "headset");
-    let _playing = pulse.play("near", tone(60));
+    let _playing = pulse.play("near", tone(120));
     {
         let headset = pulse.record("headset");
         until(SOON, "the tone is heard at the headset", || hears_the_tone(&headset));
@@ -169,7 +171,8 @@ fn a_speaker_that_is_pulled_out_is_replaced_and_taken_up_again() {
     until(SOON, "the tone is heard at another speaker", || hears_the_tone(&spare));
     pulse.control(&plug);
     let headset = pulse.record("headset");
-    until(SOON, "the tone is heard at the headset again", || hears_the_tone(&headset));
+    // A device that comes and goes is tried more rarely each time.
+    until(3 * SOON, "the tone is heard at the headset again", || hears_the_tone(&headset));
 }
 
 #[test]
