@@ -1,7 +1,7 @@
 //! Cameras as sources of pictures: `camera`, `camera:ID`, `camera:part of the name`, `camera:=exactly that one`.
 //!
 //! Owns which format is asked for, the conversion to what is wanted, and what happens when a camera goes away: the next one, or a card
-//! that says so, until the wished one is back. The system is behind [`Cameras`] and [`Camera`], so that tests script it. Driven by the
+//! that says so, until the wished one is back. The system is behind `Cameras` and `Camera`, so that tests script it. Driven by the
 //! pipeline through [`VideoSource`], which never waits: one thread reads the camera (`reader`), one looks after it (`keeper`).
 
 mod format;

@@ -1,7 +1,7 @@
 //! Screens and windows as sources of pictures: `screen`, `screen:ID`, `screen:TITLE or a part of it`.
 //!
 //! Owns the thread that takes the shots and what is told when a share ends. Another window or the whole screen is never shared in place
-//! of the one that was named. The system is behind [`Target`], so that tests script it. Driven by the pipeline through [`VideoSource`].
+//! of the one that was named. The system is behind `Target`, so that tests script it. Driven by the pipeline through [`VideoSource`].
 
 mod system;
 
