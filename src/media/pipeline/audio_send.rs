@@ -18,7 +18,7 @@ const BLOCK_TIME: Duration = Duration::from_millis(20);
 /// A thread that is behind by more than this passes blocks over; below it catches up.
 const PATIENCE: Duration = Duration::from_millis(120);
 /// Below this libopus leaves forward error correction out at 24 kbit/s, also at 5 % loss. The other side's reports are no
-/// reason to do without it: a retransmission that came too late to be played counts as received there.
+/// reason to do without it: a retransmission that came too late to be played may count as received there.
 const LEAST_EXPECTED_LOSS: u8 = 10;
 /// When the system's clock and the beat of the blocks have come apart by this, the clock was set.
 const CLOCK_SET: Duration = Duration::from_millis(200);

@@ -71,9 +71,10 @@ fn latency_is_within_2_ms_after_opus() {
 
 #[test]
 fn latency_is_measured_through_loss_and_concealment() {
-    for (every, enough, tolerance) in [(20, 100, 3_000), (10, 70, 5_000), (5, 40, 6_000)] {
-        let (mut encoder, mut decoder) =
-            (Encoder::new(Settings::default()).unwrap(), Decoder::new().unwrap());
+    for (every, enough, tolerance) in [(20, 100, 3_000), (10, 70, 4_000), (5, 40, 6_000)] {
+        // The meter is what is tested: at the greatest effort a concealed tone strays a little further.
+        let settings = Settings { complexity: 5, ..Settings::default() };
+        let (mut encoder, mut decoder) = (Encoder::new(settings).unwrap(), Decoder::new().unwrap());
         let (latencies, _) = measured(
             440,
             15,
