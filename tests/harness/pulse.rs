@@ -28,8 +28,6 @@ impl Pulse {
     /// A server with sinks of these names.
     pub(crate) fn start(sinks: &[&'static str]) -> Self {
         let folder = TempDir::with_prefix("letsmeet-pulse-").expect("a temporary folder");
-        // Any will do here, but a client without one is turned away.
-        std::fs::write(folder.path().join("cookie"), [7; 256]).expect("a cookie");
         let mut pulse = Self { folder, sinks: sinks.to_vec(), server: None };
         pulse.restart();
         pulse
@@ -49,7 +47,9 @@ impl Pulse {
         command
             .env("PULSE_SERVER", self.address())
             .env("PULSE_RUNTIME_PATH", self.folder.path())
-            .env("PULSE_COOKIE", self.folder.path().join("cookie"));
+            // Nobody has made a cookie there, as on a machine where no program has used sound yet.
+            .env("HOME", self.folder.path())
+            .env_remove("PULSE_COOKIE");
     }
 
     /// Starts the binary with `args` in `home`, with this server to hear and play.
@@ -62,7 +62,7 @@ impl Pulse {
     /// A tool of PulseAudio on this server.
     pub(crate) fn tool(&self, program: &str, args: &[&str]) -> Command {
         let mut command = Command::new(program);
-        command.args(args).env("HOME", self.folder.path()).env("XDG_RUNTIME_DIR", self.folder.path());
+        command.args(args).env("XDG_RUNTIME_DIR", self.folder.path());
         self.into(&mut command);
         command
     }

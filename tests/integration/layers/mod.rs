@@ -72,6 +72,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rtc", &["rtc"]),
     ("vpx_sys", &["media"]),
     ("nokhwa", &["media::device::camera::system"]),
+    ("cpal", &["media::device::sound"]),
+    ("pulseaudio", &["media::device::sound::pulse"]),
     ("xcap", &["media::device::screen::system"]),
     ("zune_jpeg", &["media::device::convert"]),
     ("opus", &["media"]),

@@ -7,6 +7,8 @@ use cpal::traits::{DeviceTrait, HostTrait};
 use cpal::{BufferSize, SampleFormat, StreamConfig, SupportedBufferSize, SupportedStreamConfigRange};
 
 use super::callback::understands;
+#[cfg(target_os = "linux")]
+use super::pulse::Registry;
 use crate::media::SAMPLE_RATE;
 use crate::media::device::{Device, Kind};
 
@@ -16,7 +18,12 @@ const BLOCKS_PER_SECOND: u32 = 100;
 const NULL: &str = "null";
 
 /// A connection to the sound system.
-pub(super) struct Host(cpal::Host);
+pub(super) struct Host {
+    cpal: cpal::Host,
+    /// Where the sound system is PulseAudio.
+    #[cfg(target_os = "linux")]
+    registry: Option<Registry>,
+}
 
 /// A device as it is listed and as it is opened.
 pub(super) struct Found {
@@ -27,6 +34,10 @@ pub(super) struct Found {
 impl Host {
     /// The preferred one of those that answer.
     pub(super) fn new() -> Self {
+        #[cfg(target_os = "linux")]
+        if let Err(error) = super::pulse::bake_cookie() {
+            tracing::warn!(%error, "cannot write the cookie for the sound server");
+        }
         #[cfg(any(
             target_os = "linux",
             target_os = "freebsd",
@@ -35,10 +46,10 @@ impl Host {
         ))]
         for id in [cpal::HostId::PulseAudio, cpal::HostId::Alsa] {
             if let Ok(host) = cpal::host_from_id(id) {
-                return Self(host);
+                return Self::from(host);
             }
         }
-        Self(cpal::default_host())
+        Self::from(cpal::default_host())
     }
 
     /// The same again, after its server went away.
@@ -46,12 +57,35 @@ impl Host {
     /// # Errors
     /// It does not answer.
     pub(super) fn again(&self) -> Result<Self, cpal::Error> {
-        cpal::host_from_id(self.0.id()).map(Self)
+        cpal::host_from_id(self.cpal.id()).map(Self::from)
     }
 
     /// Whether a stream goes on elsewhere, without a word, when its device goes away: PulseAudio moves it.
     pub(super) fn moves_streams(&self) -> bool {
-        self.0.id().to_string().eq_ignore_ascii_case("pulseaudio")
+        self.cpal.id().to_string().eq_ignore_ascii_case("pulseaudio")
+    }
+
+    /// The number that the sound system has for this device, where it has one: another one once the device was away.
+    #[cfg(target_os = "linux")]
+    pub(super) fn number(&self, kind: Kind, id: &str) -> Option<u32> {
+        self.registry.as_ref()?.number(kind, id).ok()?
+    }
+
+    /// The number that the sound system has for this device, where it has one.
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn number(&self, _: Kind, _: &str) -> Option<u32> {
+        None
+    }
+
+    /// Whether the device with this number, whose stream would go on elsewhere, is not there any more. False when that can't be told.
+    pub(super) fn lost(&self, kind: Kind, id: &str, number: Option<u32>) -> bool {
+        #[cfg(target_os = "linux")]
+        if let (Some(registry), Some(number)) = (&self.registry, number) {
+            return registry.number(kind, id).is_ok_and(|now| now != Some(number));
+        }
+        let _ = number;
+        let gone = |found: Vec<Found>| found.iter().all(|found| found.listed.id != id);
+        self.moves_streams() && self.devices(kind, false).is_ok_and(gone)
     }
 
     /// The devices of this kind; those that only repeat what a speaker plays come last. `formats` costs time on some systems.
@@ -60,10 +94,10 @@ impl Host {
     /// The sound system does not answer.
     pub(super) fn devices(&self, kind: Kind, formats: bool) -> Result<Vec<Found>, cpal::Error> {
         let microphone = kind == Kind::Microphone;
-        let usual = if microphone { self.0.default_input_device() } else { self.0.default_output_device() };
+        let usual = if microphone { self.cpal.default_input_device() } else { self.cpal.default_output_device() };
         let usual = usual.and_then(|device| device.id().ok());
         let mut found = Vec::new();
-        for handle in self.0.devices()? {
+        for handle in self.cpal.devices()? {
             let fits = if microphone { handle.supports_input() } else { handle.supports_output() };
             let Ok(id) = handle.id() else {
                 continue;
@@ -80,6 +114,18 @@ impl Host {
         }
         found.sort_by_key(|found| repeats_a_speaker(&found.listed));
         Ok(found)
+    }
+}
+
+impl From<cpal::Host> for Host {
+    fn from(cpal: cpal::Host) -> Self {
+        #[cfg(target_os = "linux")]
+        let registry = (cpal.id() == cpal::HostId::PulseAudio).then(Registry::new).flatten();
+        Self {
+            cpal,
+            #[cfg(target_os = "linux")]
+            registry,
+        }
     }
 }
 

@@ -161,6 +161,8 @@ struct Current {
     trouble: Arc<Trouble>,
     stream: cpal::Stream,
     id: String,
+    /// The sound system's number for the device when it was opened.
+    number: Option<u32>,
     name: String,
     /// Whether there is no better one to look for.
     best: bool,
@@ -201,6 +203,10 @@ impl Watch {
     fn look(&mut self) {
         let moved = self.was_moved();
         let broken = self.current.take_if(|current| moved || current.trouble.first.get().is_some());
+        if moved {
+            // All that one connection plays goes where its moved stream is.
+            self.host = self.host.again().unwrap_or_else(|_| Host::new());
+        }
         let lost = broken.map(|current| {
             self.rest(current.since.elapsed());
             close(current.stream);
@@ -220,13 +226,9 @@ impl Watch {
         }
     }
 
-    /// Whether the stream still runs but its device is not there any more.
+    /// Whether the stream still runs but its device is not there any more, or was away.
     fn was_moved(&self) -> bool {
-        let Some(current) = self.current.as_ref().filter(|_| self.host.moves_streams()) else {
-            return false;
-        };
-        let found = self.host.devices(self.kind, false);
-        found.is_ok_and(|found| found.iter().all(|found| found.listed.id != current.id))
+        self.current.as_ref().is_some_and(|current| self.host.lost(self.kind, &current.id, current.number))
     }
 
     fn rest(&mut self, lived: Duration) {
@@ -265,7 +267,9 @@ impl Watch {
                     };
                     let since = Instant::now();
                     let best = place == 0 && wished;
-                    let before = self.current.replace(Current { trouble, stream, id, name, best, since });
+                    let number = self.host.number(kind, &id);
+                    let current = Current { trouble, stream, id, number, name, best, since };
+                    let before = self.current.replace(current);
                     self.tell(what);
                     if let Some(before) = before {
                         close(before.stream);

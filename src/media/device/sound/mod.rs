@@ -9,6 +9,8 @@ mod elastic;
 mod hosts;
 mod keeper;
 mod line;
+#[cfg(target_os = "linux")]
+mod pulse;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
