@@ -42,6 +42,8 @@ mod no_camera;
 mod peer_kill;
 #[path = "integration/plain.rs"]
 mod plain;
+#[path = "integration/preview.rs"]
+mod preview;
 #[path = "integration/real_terminals/mod.rs"]
 mod real_terminals;
 #[path = "integration/schema.rs"]

@@ -349,6 +349,15 @@ pub struct Preview {
     /// The picture: camera[:ID], screen[:ID], pattern[:WxH[@FPS]] or file:PATH
     #[arg(long, value_name = "SOURCE", env = "LETSMEET_VIDEO", default_value = "camera")]
     pub video: VideoSpec,
+    /// The sound whose level is shown: mic[:ID], tone[:HZ], file:PATH, silence or none
+    #[arg(long, value_name = "SOURCE", env = "LETSMEET_AUDIO", default_value = "mic")]
+    pub audio: AudioSpec,
+    /// Hear yourself after a second, as the other side would (the key e)
+    #[arg(long)]
+    pub echo: bool,
+    /// Where you hear yourself: speaker[:ID], file:PATH (.wav, overwritten) or null
+    #[arg(long, value_name = "SINK", env = "LETSMEET_HEAR", default_value = "speaker")]
+    pub hear: HearSpec,
     /// The way to draw: kitty, iterm2, sixel, octant, sextant, quadrant, half, braille or ascii [default: the best]
     #[arg(long, value_name = "MODE", env = "LETSMEET_RENDER")]
     pub render: Option<Mode>,

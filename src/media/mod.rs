@@ -18,6 +18,7 @@ pub mod resample;
 pub mod rtp;
 pub mod scale;
 pub mod sink;
+pub mod soundcheck;
 pub mod source;
 pub mod spec;
 pub mod synthetic;

@@ -10,6 +10,7 @@ use ratatui::layout::Rect;
 use tokio::task::JoinHandle;
 use tokio::time::{Interval, MissedTickBehavior};
 
+use super::app::level;
 use super::composition::Composition;
 use super::render::{Mode, Quality, Settings};
 use super::terminal::pace::PaceConfig;
@@ -20,11 +21,28 @@ use crate::media::frame::VideoFrame;
 /// Figures in the status line are of this long.
 const WINDOW: Duration = Duration::from_secs(1);
 
+/// Parts of the level's line.
+const STEPS: usize = 8;
+
 /// What is left to write at the end has this long.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Gives the picture for a tick, counted from 0; ticks are skipped when drawing is slower. `None`: none for this one.
 pub type Pictures<E> = Box<dyn FnMut(u64) -> Result<Option<VideoFrame>, E> + Send>;
+
+/// How loud it is now; told that one's own voice shall come back, or no more.
+pub type Sound = Box<dyn FnMut(bool) -> Meter + Send>;
+
+/// What is known of the sound.
+#[derive(Debug, Clone, Default)]
+pub struct Meter {
+    /// The loudest sample since the last look.
+    pub dbfs: Option<f32>,
+    /// One's own voice comes back.
+    pub echo: bool,
+    /// What went wrong since the last look, printable.
+    pub failure: Option<String>,
+}
 
 /// What is shown.
 pub struct Preview<E> {
@@ -32,6 +50,8 @@ pub struct Preview<E> {
     pub name: String,
     /// Where pictures come from.
     pub pictures: Pictures<E>,
+    /// The level of the sound, if there is to be one.
+    pub sound: Option<Sound>,
     /// Pictures a second, at least 1.
     pub fps: u32,
     /// The way to draw, or the best.
@@ -69,6 +89,8 @@ pub async fn run<E: Send + 'static>(terminal: &mut Terminal, preview: Preview<E>
         area,
         name: preview.name,
         pictures: preview.pictures,
+        sound: preview.sound,
+        failure: None,
         figures: Figures::new(Instant::now()),
         last: None,
     }));
@@ -82,6 +104,7 @@ pub async fn run<E: Send + 'static>(terminal: &mut Terminal, preview: Preview<E>
             input = terminal.next() => match on_input(&input) {
                 Some(Reaction::End(end)) => break end,
                 Some(Reaction::Mode) => wish.mode = true,
+                Some(Reaction::Echo) => wish.echo ^= true,
                 Some(Reaction::Fresh) => wish.area = Some(screen(terminal)),
                 Some(Reaction::Suspend) => terminal.suspend(),
                 None => {}
@@ -144,6 +167,9 @@ struct Stage<E> {
     area: Rect,
     name: String,
     pictures: Pictures<E>,
+    sound: Option<Sound>,
+    /// What last went wrong with the sound.
+    failure: Option<String>,
     figures: Figures,
     last: Option<VideoFrame>,
 }
@@ -187,6 +213,7 @@ impl<E> Place<E> {
 #[derive(Default)]
 struct Wish {
     mode: bool,
+    echo: bool,
     area: Option<Rect>,
 }
 
@@ -200,17 +227,40 @@ impl<E> Stage<E> {
             self.settings = next(self.settings.mode);
             self.composition.change(&self.settings, out);
         }
+        if let (true, Some(sound)) = (wish.echo, &mut self.sound) {
+            self.failure = sound(true).failure;
+        }
+    }
+
+    /// The level as a line, unless something is wrong with the sound.
+    fn meter(&mut self) -> String {
+        let Some(sound) = &mut self.sound else {
+            return String::new();
+        };
+        let meter = sound(false);
+        if meter.failure.is_some() {
+            self.failure = meter.failure;
+        }
+        if self.failure.is_some() {
+            return String::new();
+        }
+        let (heavy, light) = if self.settings.mode == Mode::Ascii { ("=", "-") } else { ("━", "─") };
+        let full = level(meter.dbfs, STEPS);
+        let echo = if meter.echo { "echo on" } else { "e: echo" };
+        format!("{}{} {echo}  ", heavy.repeat(full), light.repeat(STEPS - full))
     }
 
     fn draw(&mut self, number: u64, quality: Quality, out: &mut Vec<u8>) -> Result<(), E> {
         if let Some(frame) = (self.pictures)(number)? {
             self.last = Some(frame);
         }
+        let meter = self.meter();
+        let failure = self.failure.as_deref().unwrap_or_default();
         let Some(frame) = &self.last else {
             return Ok(());
         };
         let line = format!(
-            "{}  {}x{}  {}  {:.0} fps  {:.0} kbit/s   r: mode  q: leave",
+            "{}  {}x{}  {}  {:.0} fps {:.0} kbit/s  {meter}r: mode  q: leave  {failure}",
             self.name,
             frame.width(),
             frame.height(),
@@ -259,6 +309,7 @@ impl Figures {
 enum Reaction<E> {
     End(End<E>),
     Mode,
+    Echo,
     Fresh,
     Suspend,
 }
@@ -273,6 +324,7 @@ fn on_input<E>(input: &Input) -> Option<Reaction<E>> {
                 KeyCode::Char('l') if control => Some(Reaction::Fresh),
                 KeyCode::Char('q') | KeyCode::Esc => Some(Reaction::End(End::Left)),
                 KeyCode::Char('r') => Some(Reaction::Mode),
+                KeyCode::Char('e') => Some(Reaction::Echo),
                 _ => None,
             }
         }

@@ -1,7 +1,10 @@
 //! PESQ-WB, the judge of voices: the PyPI package of that name, in the environment that `scripts/setup --tests` makes.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use letsmeet::media::file::wav;
 
 /// The scores of each whole repetition of `reference` in `recording`, both WAV files, in order: 1.0 is unintelligible, 4.64
 /// is the same. The recording must not be shorter.
@@ -20,6 +23,14 @@ pub(crate) fn median(mut scores: Vec<f64>) -> f64 {
     assert!(!scores.is_empty(), "nothing was judged");
     scores.sort_by(f64::total_cmp);
     scores[scores.len() / 2]
+}
+
+/// `samples` at 48 kHz as a WAV file.
+pub(crate) fn saved(path: &Path, samples: &[f32]) -> PathBuf {
+    let mut writer = wav::Writer::new(File::create(path).expect("a new file")).expect("a WAV file");
+    writer.write(samples).expect("room on the disk");
+    writer.update().expect("room on the disk");
+    path.to_owned()
 }
 
 /// A sentence spoken by espeak-ng in this voice (`en`, `en+f3`), as a WAV file in `folder`.

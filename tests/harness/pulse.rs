@@ -1,4 +1,4 @@
-//! A sound server of the test's own: PulseAudio as a user process, with sinks that go nowhere.
+//! A sound server of the test's own: PulseAudio or PipeWire as user processes, with sinks that go nowhere.
 //!
 //! It has its own home and socket and touches no other server. What is played into a sink can be heard at that sink's monitor.
 
@@ -21,16 +21,58 @@ pub(crate) const RATE: usize = 48_000;
 pub(crate) struct Pulse {
     folder: TempDir,
     sinks: Vec<&'static str>,
-    server: Option<Program>,
+    /// PipeWire is more than one program; ended in this order.
+    server: Vec<Program>,
 }
 
 impl Pulse {
     /// A server with sinks of these names.
     pub(crate) fn start(sinks: &[&'static str]) -> Self {
-        let folder = TempDir::with_prefix("letsmeet-pulse-").expect("a temporary folder");
-        let mut pulse = Self { folder, sinks: sinks.to_vec(), server: None };
+        let mut pulse = Self::nowhere(sinks);
         pulse.restart();
         pulse
+    }
+
+    /// The same, but PipeWire speaks PulseAudio's protocol.
+    pub(crate) fn start_pipewire(sinks: &[&'static str]) -> Self {
+        let mut pulse = Self::nowhere(sinks);
+        let folder = pulse.folder.path().to_owned();
+        let bus = format!("unix:path={}", folder.join("bus").display());
+        let program = |program: &str, args: &[&str]| {
+            let mut command = Command::new(program);
+            command
+                .args(args)
+                .env("HOME", &folder)
+                .env("XDG_RUNTIME_DIR", &folder)
+                .env("XDG_CONFIG_HOME", &folder)
+                .env("XDG_STATE_HOME", &folder)
+                .env("PULSE_RUNTIME_PATH", &folder)
+                .env("DBUS_SESSION_BUS_ADDRESS", &bus)
+                .env_remove("PULSE_SERVER");
+            Program::start(command)
+        };
+        let there = |name: &str| {
+            until(SOON, name, || folder.join(name).exists().then_some(()));
+        };
+        let bus_server =
+            program("dbus-daemon", &["--session", "--nofork", "--nopidfile", &format!("--address={bus}")]);
+        let core = program("pipewire", &[]);
+        there("bus");
+        there("pipewire-0");
+        let manager = program("wireplumber", &[]);
+        let protocol = program("pipewire-pulse", &[]);
+        there("native");
+        pulse.server = vec![protocol, manager, core, bus_server];
+        for sink in sinks {
+            let name = format!("sink_name={sink}");
+            pulse.control(&["load-module", "module-null-sink", &name, "rate=48000", "channels=2"]);
+        }
+        pulse
+    }
+
+    fn nowhere(sinks: &[&'static str]) -> Self {
+        let folder = TempDir::with_prefix("letsmeet-pulse-").expect("a temporary folder");
+        Self { folder, sinks: sinks.to_vec(), server: Vec::new() }
     }
 
     fn socket(&self) -> PathBuf {
@@ -69,7 +111,7 @@ impl Pulse {
 
     /// Ends the server at once, as a crash would.
     pub(crate) fn kill(&mut self) {
-        self.server = None;
+        self.server.clear();
         let _ = std::fs::remove_file(self.socket());
     }
 
@@ -106,7 +148,7 @@ impl Pulse {
             let said = String::from_utf8_lossy(&said.stdout).into_owned();
             self.sinks.iter().all(|sink| said.contains(sink)).then_some(())
         });
-        self.server = Some(server);
+        self.server = vec![server];
     }
 
     /// Runs `pactl` with these arguments.

@@ -3,6 +3,11 @@
 use std::f32::consts::TAU;
 use std::time::{Duration, Instant};
 
+use letsmeet::media::WallTime;
+use letsmeet::media::source::open_sound;
+use tempfile::TempDir;
+
+use crate::harness::pesq::{saved, scores, spoken};
 use crate::harness::pulse::{Pulse, RATE, Recorder};
 use crate::harness::{Home, Process, SOON, Server, until};
 
@@ -84,8 +89,16 @@ fn call(pulse: &Pulse, mic: &str, speaker: &str) -> Call {
 
 #[test]
 fn what_is_said_into_one_end_is_heard_at_the_other_within_150_ms() {
-    let pulse = Pulse::start(&["near", "far"]);
-    let _call = call(&pulse, "=near.monitor", "=far");
+    heard_within_150_ms(&Pulse::start(&["near", "far"]));
+}
+
+#[test]
+fn through_pipewire_it_is_heard_within_150_ms_as_well() {
+    heard_within_150_ms(&Pulse::start_pipewire(&["near", "far"]));
+}
+
+fn heard_within_150_ms(pulse: &Pulse) {
+    let _call = call(pulse, "=near.monitor", "=far");
     let (near, far) = (pulse.record("near"), pulse.record("far"));
     let playing = pulse.play("near", tone(10));
     until(SOON, "the tone is heard at the far end", || hears_the_tone(&far));
@@ -129,6 +142,29 @@ fn what_is_said_into_one_end_is_heard_at_the_other_within_150_ms() {
     let median = delays[delays.len() / 2];
     println!("mouth to ear: median {median:.1} ms, {:.1} to {:.1} ms", delays[0], delays[delays.len() - 1]);
     assert!(median < 150.0, "{delays:.1?}");
+}
+
+#[test]
+fn a_spoken_sentence_is_as_good_at_the_other_speaker() {
+    let folder = TempDir::with_prefix("letsmeet-spoken-").unwrap();
+    let words = "The birch canoe slid on the smooth planks. Glue the sheet to the dark blue background.";
+    let sentence = spoken(folder.path(), "en+f3", words);
+    let mut samples = vec![0.0; 5 * RATE];
+    open_sound(&sentence).unwrap().read(WallTime(0), &mut samples).unwrap();
+    let pulse = Pulse::start(&["near", "far"]);
+    let _call = call(&pulse, "=near.monitor", "=far");
+    let far = pulse.record("far");
+    let three = samples.repeat(3);
+    let _playing = pulse.play("near", three.clone());
+    until(4 * SOON, "three repetitions and what they take", || {
+        (far.all().0.len() > three.len() + 2 * RATE).then_some(())
+    });
+    let clean = saved(&folder.path().join("clean.wav"), &samples);
+    let heard = scores(&clean, &saved(&folder.path().join("heard.wav"), &far.all().0));
+    eprintln!("PESQ-WB of a spoken sentence from one sound server's sink to another: {heard:.2?}");
+    // On a busy machine a sound server that may not have the processor at once leaves out a moment now and then; which repetition that
+    // falls into says nothing of the way between the devices.
+    assert!(heard.iter().any(|&score| score >= 4.2), "{heard:.2?}");
 }
 
 #[test]

@@ -69,19 +69,14 @@ fn assert_restored(pane: &Pane<'_>, home: &Home) {
     assert_eq!(modes("before"), modes("after"), "the modes of the terminal");
 }
 
-#[test]
-fn two_people_in_tmux_call_accept_compare_codes_mute_write_and_hang_up() {
-    let server = Server::start();
-    let tmux = Tmux::start();
-    let (at_alice, at_bob) = (Home::new(), Home::new());
-    let alice = tmux.pane("alice", SIZE, &at_alice.command(&[]));
-    let bob = tmux.pane("bob", SIZE, &at_bob.command(&[]));
+/// Alice, online, is called by Bob and accepts; both see the same code.
+fn answered(alice: &Pane<'_>, bob: &Pane<'_>, server: &Server) {
     let media = "--video pattern --audio tone";
-    start(&alice, &format!("login --name alice --server {} {media}", server.url()));
+    start(alice, &format!("login --name alice --server {} {media}", server.url()));
     alice.wait_for(words::DASHBOARD, SOON);
     alice.wait("the alternate screen", SOON, |_| (alice.display("#{alternate_on}") == "1").then_some(()));
 
-    start(&bob, &format!("call alice --name bob --server {} {media}", server.url()));
+    start(bob, &format!("call alice --name bob --server {} {media}", server.url()));
     alice.wait("an incoming call of bob", SOON, |screen| {
         let screen = screen.to_lowercase();
         (screen.contains("bob") && screen.contains(words::INCOMING)).then_some(())
@@ -92,13 +87,54 @@ fn two_people_in_tmux_call_accept_compare_codes_mute_write_and_hang_up() {
     let long = SOON + Duration::from_secs(10);
     let seen = alice.wait("a verification code", long, code);
     assert_eq!(bob.wait("a verification code", long, code), seen, "both see the same code");
+}
+
+fn wait_until_heard(pane: &Pane<'_>) {
+    pane.wait("that the other side is heard again", SOON, |screen| {
+        (!screen.to_lowercase().contains(words::MUTED)).then_some(())
+    });
+}
+
+#[test]
+fn in_tmux_push_to_talk_is_a_toggle_and_what_is_not_there_is_said() {
+    let server = Server::start();
+    let tmux = Tmux::start();
+    let (at_alice, at_bob) = (Home::new(), Home::new());
+    let alice = tmux.pane("alice", SIZE, &at_alice.command(&[]));
+    let bob = tmux.pane("bob", SIZE, &at_bob.command(&[]));
+    answered(&alice, &bob, &server);
+    alice.keys(&["t"]);
+    bob.wait_for(words::MUTED, SOON);
+    // tmux tells of no release: talking begins with one press and ends with the next.
+    alice.keys(&["Space"]);
+    wait_until_heard(&bob);
+    alice.keys(&["Space"]);
+    bob.wait_for(words::MUTED, SOON);
+    alice.keys(&["t"]);
+    wait_until_heard(&bob);
+    // There is neither a camera nor a screen; the call goes on with what it had.
+    alice.keys(&["V"]);
+    alice.wait_for("no camera", SOON);
+    alice.keys(&["w"]);
+    alice.wait_for("no display", SOON);
+    alice.keys(keys::HANG_UP);
+    alice.wait_for(words::GOES_ON, SOON);
+    bob.wait_for(words::HUNG_UP, SOON);
+}
+
+#[test]
+fn two_people_in_tmux_call_accept_compare_codes_mute_write_and_hang_up() {
+    let server = Server::start();
+    let tmux = Tmux::start();
+    let (at_alice, at_bob) = (Home::new(), Home::new());
+    let alice = tmux.pane("alice", SIZE, &at_alice.command(&[]));
+    let bob = tmux.pane("bob", SIZE, &at_bob.command(&[]));
+    answered(&alice, &bob, &server);
 
     alice.keys(keys::MUTE);
     bob.wait_for(words::MUTED, SOON);
     alice.keys(keys::MUTE);
-    bob.wait("that alice is heard again", SOON, |screen| {
-        (!screen.to_lowercase().contains(words::MUTED)).then_some(())
-    });
+    wait_until_heard(&bob);
 
     bob.keys(keys::CHAT);
     bob.text("the soup is ready");

@@ -38,6 +38,7 @@ use ratatui::layout::Rect;
 pub use keymap::Keymap;
 pub use keys::Chord;
 pub use model::Model;
+pub(in crate::tui) use quality::level;
 pub use theme::Theme;
 pub use view::view;
 

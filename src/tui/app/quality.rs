@@ -114,7 +114,7 @@ fn known((width, height): (u32, u32)) -> Option<(u32, u32)> {
 }
 
 /// How loud, in parts of a meter of `steps`: -60 dBFS and less is nothing, 0 dBFS is all.
-pub(super) fn level(dbfs: Option<f32>, steps: usize) -> usize {
+pub(in crate::tui) fn level(dbfs: Option<f32>, steps: usize) -> usize {
     let share =
         dbfs.filter(|level| level.is_finite()).map_or(0.0, |level| ((level + 60.0) / 60.0).clamp(0.0, 1.0));
     (share * steps as f32).round() as usize

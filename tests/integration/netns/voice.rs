@@ -1,5 +1,5 @@
 //! A spoken text over a link of 40 ms with jitter and loss: what arrives is judged by PESQ, and how late it comes.
-//! The floors are under the aims (4.2, 3.3 and 2.8 at 0, 5 and 10 % loss), for losses that fall badly; docs/voice.md has the figures.
+//! The floors at 5 and 10 % are under the aims (3.3 and 2.8), for losses that fall badly; docs/voice.md has the figures.
 
 use std::path::Path;
 use std::time::Duration;
@@ -44,21 +44,21 @@ fn heard_at(loss: &str) -> Vec<f64> {
 fn a_voice_over_a_link_without_loss_is_as_good_as_new() {
     let all = heard_at("0");
     eprintln!("PESQ-WB at 0 % loss each way: {all:.2?}");
-    assert!(median(all.clone()) >= 4.0, "{all:.2?}");
+    assert!(median(all.clone()) >= 4.2, "{all:.2?}");
 }
 
 #[test]
 fn a_voice_at_five_per_cent_loss_is_good() {
     let all = heard_at("5");
     eprintln!("PESQ-WB at 5 % loss each way: {all:.2?}");
-    assert!(median(all.clone()) >= 2.6, "{all:.2?}");
+    assert!(median(all.clone()) >= 2.8, "{all:.2?}");
 }
 
 #[test]
 fn a_voice_at_ten_per_cent_loss_is_fair() {
     let all = heard_at("10");
     eprintln!("PESQ-WB at 10 % loss each way: {all:.2?}");
-    assert!(median(all.clone()) >= 2.2, "{all:.2?}");
+    assert!(median(all.clone()) >= 2.4, "{all:.2?}");
 }
 
 #[test]

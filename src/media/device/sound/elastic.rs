@@ -6,6 +6,8 @@
 /// What is held beyond what the device's blocks need, in seconds: what the threads of both sides are late by.
 const LEAST_MARGIN: f64 = 0.005;
 const MOST_MARGIN: f64 = 0.060;
+/// The margin to begin with: nobody knows the threads yet, and at the beginning of a call they have most to do.
+const FIRST_MARGIN: f64 = 0.012;
 /// What a gap in the sound adds to the margin, and how much of it a calm second takes away.
 const AFTER_GAP: f64 = 0.004;
 const CALM_SECOND: f64 = 0.000_1;
@@ -37,7 +39,7 @@ pub(super) struct Elastic {
 
 impl Elastic {
     pub(super) fn new() -> Self {
-        Self { margin: LEAST_MARGIN, block: 0.0, average: None, drift: 0.0, bend: 0.0 }
+        Self { margin: FIRST_MARGIN, block: 0.0, average: None, drift: 0.0, bend: 0.0 }
     }
 
     /// How much should wait.

@@ -94,7 +94,8 @@ impl Host {
     /// The sound system does not answer.
     pub(super) fn devices(&self, kind: Kind, formats: bool) -> Result<Vec<Found>, cpal::Error> {
         let microphone = kind == Kind::Microphone;
-        let usual = if microphone { self.cpal.default_input_device() } else { self.cpal.default_output_device() };
+        let usual =
+            if microphone { self.cpal.default_input_device() } else { self.cpal.default_output_device() };
         let usual = usual.and_then(|device| device.id().ok());
         let mut found = Vec::new();
         for handle in self.cpal.devices()? {

@@ -1,0 +1,124 @@
+//! `letsmeet preview`: a source's picture and sound as the other side would get them.
+
+use std::env;
+
+use anyhow::Result;
+
+use super::args::{Global, Preview};
+use super::doctor::unusable;
+use super::exit::Exit;
+use super::failure::Usage;
+use super::output::human;
+use crate::media::soundcheck::SoundCheck;
+use crate::media::spec::{self, AudioSpec, HearSpec, VideoSpec};
+use crate::media::{Error, VideoFormat, VideoSource, device, voice};
+use crate::tui::render::Mode;
+
+mod plain;
+
+/// Runs the command.
+///
+/// # Errors
+/// The source can't be opened or breaks, or there is no terminal.
+pub(super) async fn run(global: &Global, args: Preview) -> Result<Exit> {
+    if global.json {
+        return Err(Usage::new("preview draws in the terminal and has nothing to say in JSON").into());
+    }
+    let none = args.video == VideoSpec::None;
+    if none && matches!(args.audio, AudioSpec::None) {
+        return Err(Usage::new("--video none --audio none: there is nothing to see or hear").into());
+    }
+    let plain = none || global.plain || env::var("TERM").as_deref() == Ok("dumb");
+    if plain && matches!(args.audio, AudioSpec::None) {
+        return Err(Usage::new("preview draws pictures, which lines of text can't hold").into());
+    }
+    let echo = args.echo;
+    if plain {
+        let sound = tokio::task::spawn_blocking(move || listen(&args.audio, args.hear)).await??;
+        return plain::run(&sound, echo).await;
+    }
+    let usual = args.video.usual_format();
+    let format = VideoFormat {
+        width: args.size.map_or(usual.width, |size| size.width),
+        height: args.size.map_or(usual.height, |size| size.height),
+        fps: args.fps.unwrap_or(usual.fps),
+    };
+    let name = human::clean(&args.video.to_string());
+    // Before the terminal is taken: what is wrong with a source is said on the screen that stays.
+    let open = move || -> Result<_, Error> {
+        let picture = spec::open_video(&args.video, format, &device::logged())?;
+        let sound = match (&args.audio, listen(&args.audio, args.hear)) {
+            (AudioSpec::None, _) => None,
+            // A microphone that is not there is no reason to see nothing.
+            (AudioSpec::Mic(None), Err(error)) => Some(Err(error)),
+            (_, sound) => Some(Ok(sound?)),
+        };
+        Ok((picture, sound))
+    };
+    let (source, sound) = tokio::task::spawn_blocking(open).await??;
+    if echo && let Some(Ok(sound)) = &sound {
+        sound.set_echo(true);
+    }
+    show(name.to_string(), source, sound, args.render).await
+}
+
+/// Opens the source of sound, to be heard at `hear`.
+fn listen(audio: &AudioSpec, hear: HearSpec) -> Result<SoundCheck, Error> {
+    let source = spec::open_audio(audio, &device::logged())?;
+    let open = Box::new(move || spec::open_hear(&hear, &device::logged()));
+    SoundCheck::start(source, voice::Settings::default(), open)
+}
+
+#[cfg(unix)]
+async fn show(
+    name: String,
+    mut source: Box<dyn VideoSource>,
+    sound: Option<Result<SoundCheck, Error>>,
+    mode: Option<Mode>,
+) -> Result<Exit> {
+    use super::failure::Device;
+    use crate::media::WallTime;
+    use crate::tui::preview::{self, End, Meter};
+    use crate::tui::terminal::{Options, Signal, Terminal};
+
+    let fps = source.format().fps;
+    let mut terminal = Terminal::open(Options::SCREEN).await.map_err(unusable)?;
+    let pictures = Box::new(move |number| source.frame(number, WallTime::now()));
+    let sound = sound.map(|sound| -> Box<dyn FnMut(bool) -> Meter + Send> {
+        match sound {
+            Ok(check) => Box::new(move |toggle| {
+                if toggle {
+                    check.set_echo(!check.echo());
+                }
+                Meter {
+                    dbfs: check.take_level(),
+                    echo: check.echo(),
+                    failure: check.take_failure().map(|error| human::clean(&error.to_string()).to_string()),
+                }
+            }),
+            Err(error) => {
+                let mut failure = Some(human::clean(&error.to_string()).to_string());
+                Box::new(move |_| Meter { dbfs: None, echo: false, failure: failure.take() })
+            }
+        }
+    });
+    let end = preview::run(&mut terminal, preview::Preview { name, pictures, sound, fps, mode }).await;
+    terminal.close();
+    match end {
+        End::Left => Ok(Exit::Ok),
+        End::Signal(Signal::Interrupt) => Ok(Exit::Interrupted),
+        End::Signal(Signal::Terminate | Signal::Hangup) => Ok(Exit::Terminated),
+        End::Gone => Err(Device::new("the terminal is gone").into()),
+        End::Source(error) => Err(error.into()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn show(
+    _: String,
+    _: Box<dyn VideoSource>,
+    _: Option<Result<SoundCheck, Error>>,
+    _: Option<Mode>,
+) -> Result<Exit> {
+    Err(unusable(crate::tui::terminal::Error::Unsupported))
+}
