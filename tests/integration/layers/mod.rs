@@ -72,6 +72,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rtc", &["rtc"]),
     ("vpx_sys", &["media"]),
     ("nokhwa", &["media::device::camera::system"]),
+    ("alsa", &["media::device::sound::hosts"]),
     ("cpal", &["media::device::sound"]),
     ("pulseaudio", &["media::device::sound::pulse"]),
     ("xcap", &["media::device::screen::system"]),

@@ -14,8 +14,6 @@ use crate::media::device::{Device, Kind};
 
 /// How long a block of the device should be: 10 ms.
 const BLOCKS_PER_SECOND: u32 = 100;
-/// ALSA's device that takes all and gives nothing.
-const NULL: &str = "null";
 
 /// A connection to the sound system.
 pub(super) struct Host {
@@ -88,6 +86,12 @@ impl Host {
         self.moves_streams() && self.devices(kind, false).is_ok_and(gone)
     }
 
+    /// Whether this is one of ALSA's ways to convert sound or to reach a sound server, which has no device by itself. What has one is
+    /// named after a card (`hw:CARD=PCH,DEV=0`), or is the usual one.
+    fn is_plugin(&self, id: &str) -> bool {
+        self.cpal.id().to_string().eq_ignore_ascii_case("alsa") && id != "default" && !id.contains(':')
+    }
+
     /// The devices of this kind; those that only repeat what a speaker plays come last. `formats` costs time on some systems.
     ///
     /// # Errors
@@ -103,12 +107,18 @@ impl Host {
             let Ok(id) = handle.id() else {
                 continue;
             };
-            if !fits || id.id() == NULL {
+            if !fits || self.is_plugin(id.id()) {
                 continue;
             }
             let name =
                 handle.description().map_or_else(|_| id.id().to_owned(), |said| said.name().to_owned());
-            let (formats, busy) = if formats { formats_of(&handle, microphone) } else { (Vec::new(), None) };
+            let (formats, busy) = match formats {
+                true => match formats_of(&handle, microphone) {
+                    Some(known) => known,
+                    None => continue,
+                },
+                false => (Vec::new(), None),
+            };
             let default = usual.as_ref() == Some(&id);
             let id = id.id().to_owned();
             found.push(Found { listed: Device { kind, id, name, formats, default, busy }, handle });
@@ -135,15 +145,20 @@ pub(super) fn repeats_a_speaker(device: &Device) -> bool {
     device.kind == Kind::Microphone && device.id.ends_with(".monitor")
 }
 
-fn formats_of(handle: &cpal::Device, microphone: bool) -> (Vec<String>, Option<bool>) {
+/// The formats of a device and whether somebody has it; `None` when it only has a name.
+fn formats_of(handle: &cpal::Device, microphone: bool) -> Option<(Vec<String>, Option<bool>)> {
     let usual = if microphone { handle.default_input_config() } else { handle.default_output_config() };
     match usual {
         Ok(format) => {
             let channels = format.channels();
             let plural = if channels == 1 { "" } else { "s" };
-            (vec![format!("{} Hz, {channels} channel{plural}", format.sample_rate())], None)
+            Some((vec![format!("{} Hz, {channels} channel{plural}", format.sample_rate())], None))
         }
-        Err(error) => (Vec::new(), (error.kind() == cpal::ErrorKind::DeviceBusy).then_some(true)),
+        Err(error) => match error.kind() {
+            cpal::ErrorKind::DeviceBusy => Some((Vec::new(), Some(true))),
+            cpal::ErrorKind::DeviceNotAvailable | cpal::ErrorKind::HostUnavailable => None,
+            _ => Some((Vec::new(), None)),
+        },
     }
 }
 
