@@ -97,6 +97,7 @@ fn through_pipewire_it_is_heard_within_150_ms_as_well() {
     heard_within_150_ms(&Pulse::start_pipewire(&["near", "far"]));
 }
 
+#[allow(clippy::print_stdout, reason = "the figures, for whoever runs the test to see them")]
 fn heard_within_150_ms(pulse: &Pulse) {
     let _call = call(pulse, "=near.monitor", "=far");
     let (near, far) = (pulse.record("near"), pulse.record("far"));

@@ -85,7 +85,7 @@ pub enum What {
         /// Its name.
         name: String,
     },
-    /// The wished one is not there; another one is used.
+    /// The wished one is not there or does not open; another one is used.
     InPlaceOf {
         /// What was wished.
         wished: String,
@@ -111,7 +111,9 @@ impl fmt::Display for Notice {
         let kind = self.kind;
         match &self.what {
             What::Using { name } => write!(f, "{kind}: {name}"),
-            What::InPlaceOf { wished, name } => write!(f, "{kind}: {name} (there is no {wished:?})"),
+            What::InPlaceOf { wished, name } => {
+                write!(f, "{kind}: {name}, because {wished:?} is not there or does not open")
+            }
             What::Lost { name, why } => write!(f, "{kind}: {name} is gone ({why}); waiting for one"),
             What::Ended { name } => write!(f, "{kind}: the share of {name} has ended"),
         }

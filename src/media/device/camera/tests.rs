@@ -142,7 +142,7 @@ fn a_lost_camera_gives_way_to_the_next_and_is_taken_again_when_it_returns() {
     seen.hears("camera: Camera b");
     machine.set("b", None);
     seen.until(100);
-    seen.hears("camera: Camera a (there is no \"b\")");
+    seen.hears("camera: Camera a, because \"b\" is not there or does not open");
     machine.set("b", Some(Mood::Picture(210)));
     seen.until(210);
     seen.hears("camera: Camera b");
@@ -215,5 +215,5 @@ fn what_cannot_be_opened_says_what_to_do() {
     assert_eq!(said(Some("=z")), "cannot open camera \"z\": no such device (see: letsmeet devices)");
     machine.set("b", Some(Mood::Picture(90)));
     let seen = Seen::open(&machine, Some("Camera a")).unwrap();
-    seen.hears("camera: Camera b (there is no \"Camera a\")");
+    seen.hears("camera: Camera b, because \"Camera a\" is not there or does not open");
 }
