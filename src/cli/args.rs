@@ -346,7 +346,7 @@ pub struct Selftest {
 /// `preview`.
 #[derive(Debug, Args)]
 pub struct Preview {
-    /// The picture: camera[:ID], screen[:ID], pattern[:WxH[@FPS]] or file:PATH
+    /// The picture: camera[:ID], screen[:ID], pattern[:WxH[@FPS]], file:PATH or none
     #[arg(long, value_name = "SOURCE", env = "LETSMEET_VIDEO", default_value = "camera")]
     pub video: VideoSpec,
     /// The sound whose level is shown: mic[:ID], tone[:HZ], file:PATH, silence or none

@@ -40,6 +40,8 @@ pub struct Meter {
     pub dbfs: Option<f32>,
     /// One's own voice comes back.
     pub echo: bool,
+    /// The source is read no more: there is no level, and no echo to be had.
+    pub over: bool,
     /// What went wrong since the last look, printable.
     pub failure: Option<String>,
 }
@@ -232,7 +234,7 @@ impl<E> Stage<E> {
         }
     }
 
-    /// The level as a line, unless something is wrong with the sound.
+    /// The level as a line, while there is one.
     fn meter(&mut self) -> String {
         let Some(sound) = &mut self.sound else {
             return String::new();
@@ -241,7 +243,7 @@ impl<E> Stage<E> {
         if meter.failure.is_some() {
             self.failure = meter.failure;
         }
-        if self.failure.is_some() {
+        if meter.over {
             return String::new();
         }
         let (heavy, light) = if self.settings.mode == Mode::Ascii { ("=", "-") } else { ("━", "─") };

@@ -88,3 +88,16 @@ fn nothing_to_see_or_hear_is_refused() {
         assert!(outcome.says(said), "{outcome}");
     }
 }
+
+#[test]
+fn without_a_camera_the_sound_is_told_in_lines() {
+    let home = Home::new();
+    let mut preview = home.start(&["preview", "--audio", "tone"]);
+    preview.wait_for_text("No picture: cannot open camera", SOON);
+    preview.wait_for_text("dBFS.", SOON);
+    preview.type_line("quit");
+    preview.finish(SOON).expect_code(0);
+    // Neither is there.
+    let outcome = home.run(&["preview", "--audio", "none"]).expect_code(6);
+    assert!(outcome.says("cannot open camera"), "{outcome}");
+}

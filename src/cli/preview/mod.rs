@@ -8,7 +8,7 @@ use super::args::{Global, Preview};
 use super::doctor::unusable;
 use super::exit::Exit;
 use super::failure::Usage;
-use super::output::human;
+use super::output::{self, human};
 use crate::media::soundcheck::SoundCheck;
 use crate::media::spec::{self, AudioSpec, HearSpec, VideoSpec};
 use crate::media::{Error, VideoFormat, VideoSource, device, voice};
@@ -46,20 +46,31 @@ pub(super) async fn run(global: &Global, args: Preview) -> Result<Exit> {
     let name = human::clean(&args.video.to_string());
     // Before the terminal is taken: what is wrong with a source is said on the screen that stays.
     let open = move || -> Result<_, Error> {
-        let picture = spec::open_video(&args.video, format, &device::logged())?;
+        let picture = spec::open_video(&args.video, format, &device::logged());
+        let picture = match (&args.video, picture) {
+            // A camera that is not there is no reason to hear nothing, nor a microphone to see nothing.
+            (VideoSpec::Camera(None), Err(error)) => Err(error),
+            (_, picture) => Ok(picture?),
+        };
         let sound = match (&args.audio, listen(&args.audio, args.hear)) {
             (AudioSpec::None, _) => None,
-            // A microphone that is not there is no reason to see nothing.
             (AudioSpec::Mic(None), Err(error)) => Some(Err(error)),
             (_, sound) => Some(Ok(sound?)),
         };
         Ok((picture, sound))
     };
-    let (source, sound) = tokio::task::spawn_blocking(open).await??;
+    let (picture, sound) = tokio::task::spawn_blocking(open).await??;
     if echo && let Some(Ok(sound)) = &sound {
         sound.set_echo(true);
     }
-    show(name.to_string(), source, sound, args.render).await
+    match (picture, sound) {
+        (Ok(source), sound) => show(name.to_string(), source, sound, args.render).await,
+        (Err(error), Some(Ok(sound))) => {
+            output::write_line(&format!("No picture: {}.", human::clean(&error.to_string())))?;
+            plain::run(&sound, echo).await
+        }
+        (Err(error), _) => Err(error.into()),
+    }
 }
 
 /// Opens the source of sound, to be heard at `hear`.
@@ -93,12 +104,13 @@ async fn show(
                 Meter {
                     dbfs: check.take_level(),
                     echo: check.echo(),
+                    over: !check.runs(),
                     failure: check.take_failure().map(|error| human::clean(&error.to_string()).to_string()),
                 }
             }),
             Err(error) => {
                 let mut failure = Some(human::clean(&error.to_string()).to_string());
-                Box::new(move |_| Meter { dbfs: None, echo: false, failure: failure.take() })
+                Box::new(move |_| Meter { over: true, failure: failure.take(), ..Meter::default() })
             }
         }
     });

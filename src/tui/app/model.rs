@@ -295,10 +295,12 @@ impl Model {
     pub(super) fn say(&mut self, text: &str, bad: bool, now: Now) {
         let text = Shown::new(text);
         self.note(text.clone(), now);
+        if !bad {
+            // The answer to the last key counts, not what the ones before it did.
+            self.toasts.retain(|toast| toast.bad);
+        }
         if self.toasts.len() == TOASTS {
-            // What is bad stays longest.
-            let least = self.toasts.iter().position(|toast| !toast.bad).unwrap_or(0);
-            self.toasts.remove(least);
+            self.toasts.pop_front();
         }
         // One after the other: what waits has half of the time of what comes alone.
         let until = match self.toasts.back() {

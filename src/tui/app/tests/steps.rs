@@ -446,6 +446,20 @@ fn toasts_go_after_their_time_and_stay_in_the_log() {
 }
 
 #[test]
+fn an_answer_takes_the_place_of_the_one_before_and_waits_for_what_is_bad() {
+    let mut screen = Screen::online(BOTH);
+    screen.tell(Message::Notice("the first".into()));
+    screen.tell(Message::Notice("the second".into()));
+    assert!(screen.text().contains("the second") && !screen.text().contains("the first"));
+    screen.pass(6000);
+    screen.tell(Message::Trouble("the bad".into()));
+    screen.tell(Message::Notice("the third".into()));
+    assert!(screen.text().contains("! the bad"));
+    screen.pass(6000);
+    assert!(screen.text().contains("the third"));
+}
+
+#[test]
 fn a_lost_server_is_said_and_its_return_refreshes_the_list() {
     let mut screen = Screen::online(BOTH);
     screen.event(Event::SignalingDown { reason: "reset".into(), retry_in: Duration::from_millis(1500) });
