@@ -60,7 +60,11 @@ mod slow_terminal;
 mod sound_devices;
 #[path = "integration/switching.rs"]
 mod switching;
+#[path = "integration/talk.rs"]
+mod talk;
 #[path = "integration/terminal.rs"]
 mod terminal;
 #[path = "integration/tmux_call.rs"]
 mod tmux_call;
+#[path = "integration/trust.rs"]
+mod trust;

@@ -13,7 +13,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use super::expect::Expectation;
 use crate::media::spec::{AudioSpec, HearSpec, ShowSpec, VideoSpec};
 use crate::rtc::IcePolicy;
-use crate::session::ExpectedKey;
+use crate::session::{self, ExpectedKey};
 use crate::tui::render::Mode;
 
 /// Video calls that live in a terminal, and a connectivity test that a script can trust.
@@ -85,6 +85,8 @@ pub enum Command {
     Selftest(Selftest),
     /// What a source looks like to the other side, in this terminal
     Preview(Preview),
+    /// Whose keys are known, and which of them were compared
+    Trust(Keys),
     /// Cameras, microphones, speakers, screens and windows of this machine
     Devices,
     /// What this machine can do for a call
@@ -236,6 +238,49 @@ pub struct Trust {
     /// Take part only if the other side's key is this one (SHA256:... as shown, or the key in base64url)
     #[arg(long, value_name = "KEY")]
     pub expect_key: Option<ExpectedKey>,
+    /// The call is good only if this is its verification code; "ask" waits for the command compare, with the code that the other side sees
+    #[arg(long, value_name = "CODE")]
+    pub expect_code: Option<ExpectedCode>,
+}
+
+/// `--expect-code`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExpectedCode {
+    /// These digits.
+    Code(String),
+    /// Those of a command in the call.
+    Ask,
+}
+
+impl FromStr for ExpectedCode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = text.chars().filter(char::is_ascii_digit).count();
+        let plain = text.chars().all(|c| c.is_ascii_digit() || c == ' ' || c == '-');
+        match text {
+            "ask" => Ok(Self::Ask),
+            _ if plain && digits == 16 => Ok(Self::Code(text.to_owned())),
+            _ => Err("a code has four groups of four digits (or write ask)".to_owned()),
+        }
+    }
+}
+
+/// Written messages.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Messages")]
+pub struct Messages {
+    /// Write this to the other side as soon as a call is connected (repeatable)
+    #[arg(long, value_name = "TEXT", value_parser = message)]
+    pub chat: Vec<String>,
+    /// Keep what both sides write: lines are added to this file [default: nothing is kept]
+    #[arg(long, value_name = "FILE", env = "LETSMEET_CHAT_LOG")]
+    pub chat_log: Option<PathBuf>,
+}
+
+/// A written message, if it can be sent.
+fn message(text: &str) -> Result<String, String> {
+    session::check_chat(text).map(|()| text.to_owned())
 }
 
 /// `login`.
@@ -262,6 +307,9 @@ pub struct Login {
     /// Media.
     #[command(flatten)]
     pub media: Media,
+    /// Messages.
+    #[command(flatten)]
+    pub messages: Messages,
     /// Path.
     #[command(flatten)]
     pub path: Path,
@@ -310,12 +358,45 @@ pub struct Call {
     /// Media.
     #[command(flatten)]
     pub media: Media,
+    /// Messages.
+    #[command(flatten)]
+    pub messages: Messages,
     /// Path.
     #[command(flatten)]
     pub path: Path,
     /// Trust.
     #[command(flatten)]
     pub trust: Trust,
+}
+
+/// `trust`.
+#[derive(Debug, Args)]
+pub struct Keys {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: KeysVerb,
+}
+
+/// The commands of `trust`.
+#[derive(Debug, Subcommand)]
+pub enum KeysVerb {
+    /// Your own key, and the keys that were pinned at the first call with each name
+    List,
+    /// Let go of a name's key: the next one that comes under that name is trusted again
+    Forget {
+        /// Whose
+        #[arg(value_name = "NAME")]
+        who: String,
+    },
+    /// Say that you compared a name's key with its owner's
+    Verify {
+        /// Whose
+        #[arg(value_name = "NAME")]
+        who: String,
+        /// The key as its owner reads it: SHA256:..., or the key itself in base64url [default: show what to compare]
+        #[arg(value_name = "KEY")]
+        key: Option<ExpectedKey>,
+    },
 }
 
 /// `users`.

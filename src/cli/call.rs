@@ -10,9 +10,11 @@ use super::exit::Exit;
 use super::expect::{self, Expectation};
 use super::face::{Face, Scene};
 use super::failure::{Device, Usage};
+use super::messages::Correspondent;
 use super::output::report::Report;
 use super::output::{Output, Style};
 use super::setup::Ground;
+use super::trust;
 use super::verdict;
 use crate::call::EndReason;
 use crate::session::{Attendant, Change, Command, Event, Interruption, PresenceState, report};
@@ -84,7 +86,9 @@ pub(super) async fn run(global: &Global, args: Call) -> Result<Exit> {
         dial: Some(&args.to),
         render: args.media.render,
     };
-    face.attend(scene, &mut caller).await?;
+    let mut correspondent = Correspondent::new(&args.messages, &profile.name, &mut caller)?;
+    face.attend(scene, &mut correspondent).await?;
+    correspondent.conclude(&output)?;
     if let Some(error) = caller.broken.take() {
         return Err(error);
     }
@@ -121,7 +125,7 @@ impl Attendant for Caller<'_> {
             Event::Connected { .. } => {
                 self.connected = true;
                 self.deadline = self.args.duration.map(|duration| Instant::now() + duration);
-                None
+                trust::compare(&self.args.trust)
             }
             // Glare may change the id of our call; whatever this command dialed or answered by it is ours.
             Event::Incoming { call, from, .. } if !self.dialed => {
@@ -197,7 +201,10 @@ impl Caller<'_> {
             (_, Some(signal)) if !self.connected => {
                 (signal, "interrupted before the call was established".into())
             }
-            (Some(ended), _) => verdict::of_call(ended, self.connected, expectations, &mut report),
+            (Some(ended), _) => {
+                let must = self.args.trust.expect_code.is_some();
+                verdict::of_call(ended, self.connected, must, expectations, &mut report)
+            }
             (None, _) => match (&self.failed, &self.refused) {
                 (_, Some(refused)) => (Exit::Signaling, refused.clone()),
                 (Some((exit, why)), None) => (*exit, why.clone()),

@@ -1,7 +1,7 @@
 //! Which exit an error of a command stands for, decided in one place.
 
 use crate::cli::exit::Exit;
-use crate::{config, media};
+use crate::{config, identity, media};
 
 /// The command line or the configuration is wrong in a way that clap could not see.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +51,9 @@ pub(super) fn exit_of(error: &anyhow::Error) -> Exit {
         }
         if cause.is::<Signaling>() {
             return Exit::Signaling;
+        }
+        if let Some(identity::Error::Changed { .. }) = cause.downcast_ref::<identity::Error>() {
+            return Exit::Identity;
         }
         if let Some(error) = cause.downcast_ref::<media::Error>() {
             return match error {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use tokio::sync::mpsc;
 
 use crate::call::CallId;
-use crate::session::{self, Choice, HearSpec};
+use crate::session::{self, Choice, HearSpec, Sign};
 
 /// The longest line that is read, bytes; a longer one is refused and skipped.
 const LONGEST: u64 = 64 * 1024;
@@ -80,6 +80,25 @@ pub(super) enum Input {
         /// What.
         text: String,
     },
+    /// A short answer without words.
+    React {
+        /// Its word.
+        reaction: String,
+    },
+    /// A hand up, or down again.
+    Hand {
+        /// Up.
+        raised: bool,
+    },
+    /// Nobody sits here.
+    Away {},
+    /// Somebody does again.
+    Back {},
+    /// The code that the other side says it sees.
+    Compare {
+        /// Its digits.
+        code: String,
+    },
     /// Follow the presence of names.
     Watch {
         /// Which.
@@ -100,7 +119,7 @@ pub(super) enum Input {
 /// The words that can be typed, for whoever typed another one.
 pub(super) const WORDS: &str = "accept, decline, busy, call NAME, hangup, mute, unmute, camera off, camera on, \
                                 camera SOURCE, microphone SOURCE, speaker SINK, chat TEXT, \
-                                users, users TEXT, watch NAME, help, quit";
+                                react WORD, hand up, hand down, away, back, compare CODE, users, users TEXT, watch NAME, help, quit";
 
 /// What a line asks for.
 #[derive(Debug)]
@@ -153,6 +172,7 @@ impl Input {
                 "camera" if !matches!(source, "on" | "off") => {
                     return Ok(Self::Camera { source: source.to_owned() });
                 }
+                "compare" => return Ok(Self::Compare { code: source.to_owned() }),
                 "microphone" => return Ok(Self::Microphone { source: source.to_owned() }),
                 "speaker" => return Ok(Self::Speaker { source: source.to_owned() }),
                 _ => {}
@@ -169,6 +189,11 @@ impl Input {
             (Some("camera"), Some("off")) => Self::Mute { kind: Kind::Video },
             (Some("camera"), Some("on")) => Self::Unmute { kind: Kind::Video },
             (Some("call"), Some(to)) => Self::Call { to: to.to_owned() },
+            (Some("react"), Some(reaction)) => Self::React { reaction: reaction.to_owned() },
+            (Some("hand"), Some("up")) => Self::Hand { raised: true },
+            (Some("hand"), Some("down")) => Self::Hand { raised: false },
+            (Some("away"), None) => Self::Away {},
+            (Some("back"), None) => Self::Back {},
             (Some("watch"), Some(name)) => Self::Watch { names: vec![name.to_owned()] },
             (Some("users"), query) => Self::Users { query: query.map(str::to_owned) },
             (Some("help"), None) => Self::Help {},
@@ -195,6 +220,11 @@ impl Input {
             Self::Speaker { .. } => "speaker",
             Self::Call { .. } => "call",
             Self::Chat { .. } => "chat",
+            Self::React { .. } => "react",
+            Self::Hand { .. } => "hand",
+            Self::Away {} => "away",
+            Self::Back {} => "back",
+            Self::Compare { .. } => "compare",
             Self::Watch { .. } => "watch",
             Self::Users { .. } => "users",
             Self::Help {} => "help",
@@ -231,6 +261,11 @@ impl Input {
             })),
             Self::Call { to } => Command::Dial { to },
             Self::Chat { text } => Command::Chat { text },
+            Self::React { reaction } => Command::Sign(Sign::Reaction(spec(&reaction)?)),
+            Self::Hand { raised } => Command::Sign(Sign::Hand(raised)),
+            Self::Away {} => Command::Sign(Sign::Away(true)),
+            Self::Back {} => Command::Sign(Sign::Away(false)),
+            Self::Compare { code } => Command::Compare { code },
             Self::Watch { names } => Command::Watch { names },
             Self::Quit {} => Command::Quit,
         }))
@@ -293,6 +328,11 @@ mod tests {
             (r#"{"command":"speaker","source":"speaker:USB"}"#, "speaker  speaker:USB "),
             (r#"{"command":"call","to":"bob"}"#, "call bob"),
             (r#"{"command":"chat","text":"see you  there"}"#, "chat see you  there"),
+            (r#"{"command":"react","reaction":"clap"}"#, "react clap"),
+            (r#"{"command":"hand","raised":true}"#, "hand up"),
+            (r#"{"command":"compare","code":"1111 2222 3333 4444"}"#, "compare 1111 2222 3333 4444"),
+            (r#"{"command":"away"}"#, "away"),
+            (r#"{"command":"back"}"#, "back"),
             (r#"{"command":"quit"}"#, " quit \n"),
         ] {
             assert_eq!(Input::parse(json).unwrap(), Input::parse(words).unwrap());

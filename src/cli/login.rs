@@ -8,9 +8,11 @@ use super::exit::Exit;
 use super::face::{Face, Scene};
 use super::failure::Signaling;
 use super::host::Host;
+use super::messages::Correspondent;
 use super::output::report::Report;
 use super::output::{Output, Style};
 use super::setup::Ground;
+use super::trust;
 use super::verdict;
 use crate::session::{Attendant, Command, Event, Interruption, report};
 
@@ -78,7 +80,9 @@ pub(super) async fn run(global: &Global, args: Login) -> Result<Exit> {
         server,
         render: args.media.render,
     };
-    let outcome = face.attend(scene, &mut receptionist).await;
+    let mut correspondent = Correspondent::new(&args.messages, &profile.name, &mut receptionist)?;
+    let outcome = face.attend(scene, &mut correspondent).await;
+    correspondent.conclude(&output)?;
     let (broken, exit) = (receptionist.broken.take(), receptionist.exit);
     let refused = receptionist.refused.take();
     if let Some(host) = host {
@@ -117,7 +121,7 @@ impl Attendant for Receptionist<'_> {
             },
             Event::Connected { .. } => {
                 self.connected = true;
-                None
+                trust::compare(&self.args.trust)
             }
             Event::Ended { report, .. } => self.report(report).err().map(|error| self.fail(error)),
             _ => None,
@@ -146,7 +150,8 @@ impl Receptionist<'_> {
         let connected = std::mem::take(&mut self.connected);
         if let Some(output) = &self.output {
             let mut json = Report::of("login", ended);
-            let (exit, message) = verdict::of_call(ended, connected, &[], &mut json);
+            let (exit, message) =
+                verdict::of_call(ended, connected, self.args.trust.expect_code.is_some(), &[], &mut json);
             json.conclude(exit, &message);
             output.report(&json)?;
         }

@@ -15,6 +15,7 @@ mod host;
 mod input;
 mod login;
 mod man;
+mod messages;
 pub mod output;
 mod preview;
 mod process;
@@ -23,6 +24,7 @@ mod selftest;
 mod serve;
 mod setup;
 mod signals;
+mod trust;
 mod users;
 mod verdict;
 
@@ -84,6 +86,7 @@ fn start(cli: Cli) -> Result<Exit> {
             Command::Users(args) => users::run(&global, args).await,
             Command::Selftest(args) => selftest::run(&global, args).await,
             Command::Preview(args) => preview::run(&global, args).await,
+            Command::Trust(args) => trust::run(&global, &args),
             Command::Devices => devices::run(&global).await,
             Command::Doctor(args) => doctor::run(&global, args).await,
             Command::Completions { shell } => man::completions(shell),
@@ -139,6 +142,7 @@ impl Command {
             Self::Users(_) => "users",
             Self::Selftest(_) => "selftest",
             Self::Preview(_) => "preview",
+            Self::Trust(_) => "trust",
             Self::Devices => "devices",
             Self::Doctor(_) => "doctor",
             Self::Completions { .. } => "completions",

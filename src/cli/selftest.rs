@@ -213,7 +213,7 @@ fn judge(ends: &[Box<report::Report>; 2], expectations: &[Expectation]) -> (Exit
         .map(|end| {
             let mut report = Report::of("selftest", end);
             let connected = end.setup.connected.is_some();
-            let (exit, sentence) = verdict::of_call(end, connected, expectations, &mut report);
+            let (exit, sentence) = verdict::of_call(end, connected, false, expectations, &mut report);
             report.conclude(exit, &sentence);
             if exit != Exit::Ok && worst == Exit::Ok {
                 worst = exit;

@@ -11,11 +11,13 @@ use crate::session::report;
 /// A connected call of at least this length must have shown media of the other side.
 const MEDIA_BY: Duration = Duration::from_secs(1);
 
-/// The exit of a call and a sentence about it. Fills in the report's expectations.
+/// The exit of a call and a sentence about it. Fills in the report's expectations. `compare` wants the codes of both sides to have been
+/// compared.
 #[must_use]
 pub(super) fn of_call(
     ended: &report::Report,
     connected: bool,
+    compare: bool,
     expectations: &[Expectation],
     report: &mut Report,
 ) -> (Exit, String) {
@@ -26,6 +28,9 @@ pub(super) fn of_call(
     if exit != Exit::Ok || !connected {
         let exit = if exit == Exit::Ok { Exit::NotAnswered } else { exit };
         return (exit, sentence());
+    }
+    if compare && ended.compared != Some(true) {
+        return (Exit::Identity, "nobody compared the verification code (see: --expect-code)".to_owned());
     }
     report.expectations.extend(both_ways(ended, &json));
     let failed: Vec<&str> = report.expectations.iter().filter(|o| !o.held).map(|o| o.text.as_str()).collect();
@@ -64,6 +69,8 @@ mod tests {
         media.video_received.frames_shown = 1;
         media.audio_received.packets_received = 1;
         report::Report {
+            chat: report::Chat::default(),
+            compared: None,
             id: "00112233445566778899aabbccddeeff".parse().unwrap(),
             peer: "bob".into(),
             peer_key: None,
@@ -80,7 +87,7 @@ mod tests {
     }
 
     fn judged(ended: &report::Report, expectations: &[Expectation]) -> (Exit, String) {
-        of_call(ended, true, expectations, &mut Report::of("call", ended))
+        of_call(ended, true, false, expectations, &mut Report::of("call", ended))
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The pinned keys of others: trust on first use, as ssh does with hosts.
 //!
-//! A line is `name key`, blank, or a comment that starts with `#` (also after the key). Lines that
-//! are not ours to change, comments included, are kept byte for byte.
+//! A line is `name key`, blank, or a comment that starts with `#` (also after the key). A comment after a key that
+//! has the word `verified` says that a person compared it. Lines that are not ours to change, comments included, are
+//! kept byte for byte.
 
 use std::path::{Path, PathBuf};
 
@@ -37,11 +38,21 @@ pub enum Standing {
     },
 }
 
-struct Pin {
-    line: usize,
-    name: String,
-    key: PublicKey,
+/// A name and its key, as a line of the file has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The name as it was written.
+    pub name: String,
+    /// Its key.
+    pub key: PublicKey,
+    /// Somebody compared the key with its owner's.
+    pub verified: bool,
+    /// The line in the file, from 1.
+    pub line: usize,
 }
+
+/// The comment of a key that was compared.
+const VERIFIED: &str = "verified";
 
 impl KnownPeers {
     /// Opens the file at `path`, which need not exist: it is made at the first `pin`.
@@ -60,13 +71,27 @@ impl KnownPeers {
         &self.path
     }
 
+    /// Whether the server takes two names for the same.
+    #[must_use]
+    pub fn same_name(a: &str, b: &str) -> bool {
+        fold(a) == fold(b)
+    }
+
     /// What is known of `name`, as against `key`. Changes nothing.
     ///
     /// # Errors
     /// As `open`.
     pub fn check(&self, name: &str, key: &PublicKey) -> Result<Standing, Error> {
-        let (_, _, pins) = self.read()?;
-        Ok(standing(&pins, name, key))
+        let (_, _, peers) = self.read()?;
+        Ok(standing(&peers, name, key))
+    }
+
+    /// Everyone in the file, in its order; a name that stands there twice, with the same key, comes twice.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub fn list(&self) -> Result<Vec<Peer>, Error> {
+        self.read().map(|(_, _, peers)| peers)
     }
 
     /// Pins `name` to `key`, if it is not pinned yet. Two processes may do so at once.
@@ -75,13 +100,49 @@ impl KnownPeers {
     /// `Changed` when it is pinned to another key, also by another process a moment ago; `Name`
     /// when it cannot stand in a line; else as `open`.
     pub fn pin(&self, name: &str, key: &PublicKey) -> Result<(), Error> {
+        self.write(name, key, false)
+    }
+
+    /// Marks the key of `name` as compared with its owner's; pins it first where the name was never pinned.
+    ///
+    /// # Errors
+    /// As `pin`.
+    pub fn verify(&self, name: &str, key: &PublicKey) -> Result<(), Error> {
+        self.write(name, key, true)
+    }
+
+    /// Takes every line of `name` out, and says how many there were. The next key under that name is trusted again.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub fn forget(&self, name: &str) -> Result<usize, Error> {
+        let _lock = file::Lock::acquire(&self.path)?;
+        let (bytes, mode, peers) = self.read()?;
+        let name = fold(name);
+        let lines: Vec<usize> =
+            peers.iter().filter(|peer| fold(&peer.name) == name).map(|peer| peer.line).collect();
+        if lines.is_empty() {
+            return Ok(0);
+        }
+        let kept = (1..).zip(bytes.split_inclusive(|byte| *byte == b'\n'));
+        let kept =
+            kept.filter(|(line, _)| !lines.contains(line)).flat_map(|(_, bytes)| bytes.iter().copied());
+        file::replace(&self.path, &kept.collect::<Vec<u8>>(), mode)?;
+        Ok(lines.len())
+    }
+
+    fn write(&self, name: &str, key: &PublicKey, verified: bool) -> Result<(), Error> {
         if !is_name(name) {
             return Err(Error::Name { name: name.to_owned() });
         }
         let _lock = file::Lock::acquire(&self.path)?;
-        let (mut bytes, mode, pins) = self.read()?;
-        match standing(&pins, name, key) {
-            Standing::Known => return Ok(()),
+        let (mut bytes, mode, peers) = self.read()?;
+        match standing(&peers, name, key) {
+            Standing::Known => {
+                let known = peers.iter().find(|peer| fold(&peer.name) == fold(name));
+                let Some(known) = known.filter(|known| verified && !known.verified) else { return Ok(()) };
+                return file::replace(&self.path, &marked(&bytes, known.line), mode);
+            }
             Standing::Changed { pinned, line } => {
                 return Err(Error::Changed {
                     name: name.to_owned(),
@@ -96,7 +157,8 @@ impl KnownPeers {
         if bytes.last().is_some_and(|last| *last != b'\n') {
             bytes.push(b'\n');
         }
-        bytes.extend_from_slice(format!("{name} {key}\n").as_bytes());
+        let mark = if verified { format!(" # {VERIFIED}") } else { String::new() };
+        bytes.extend_from_slice(format!("{name} {key}{mark}\n").as_bytes());
         if bytes.len() as u64 > LARGEST {
             return Err(Error::TooLarge { path: self.path.clone(), limit: LARGEST });
         }
@@ -104,7 +166,7 @@ impl KnownPeers {
     }
 
     /// The file as it is now: its bytes, its mode, and what they say.
-    fn read(&self) -> Result<(Vec<u8>, u32, Vec<Pin>), Error> {
+    fn read(&self) -> Result<(Vec<u8>, u32, Vec<Peer>), Error> {
         let Some(contents) = file::read(&self.path, LARGEST)? else {
             return Ok((Vec::new(), 0, Vec::new()));
         };
@@ -112,24 +174,38 @@ impl KnownPeers {
         if mode & 0o002 != 0 {
             return Err(Error::Writable { path: self.path.clone(), mode });
         }
-        let pins =
+        let peers =
             parse(&bytes).map_err(|(line, what)| Error::Corrupt { path: self.path.clone(), line, what })?;
-        Ok((bytes, mode, pins))
+        Ok((bytes, mode, peers))
     }
 }
 
 /// The last line cannot contradict an earlier one: `parse` refuses such a file.
-fn standing(pins: &[Pin], name: &str, key: &PublicKey) -> Standing {
+fn standing(peers: &[Peer], name: &str, key: &PublicKey) -> Standing {
     let name = fold(name);
-    match pins.iter().find(|pin| pin.name == name) {
+    match peers.iter().find(|peer| fold(&peer.name) == name) {
         None => Standing::New,
-        Some(pin) if pin.key == *key => Standing::Known,
-        Some(pin) => Standing::Changed { pinned: pin.key, line: pin.line },
+        Some(peer) if peer.key == *key => Standing::Known,
+        Some(peer) => Standing::Changed { pinned: peer.key, line: peer.line },
     }
 }
 
-fn parse(bytes: &[u8]) -> Result<Vec<Pin>, (usize, &'static str)> {
-    let mut pins = Vec::new();
+/// The file with a mark at the end of a line, counted from 1.
+fn marked(bytes: &[u8], line: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len() + VERIFIED.len() + 3);
+    for (number, bytes) in (1..).zip(bytes.split_inclusive(|byte| *byte == b'\n')) {
+        let text = bytes.trim_ascii_end();
+        out.extend_from_slice(text);
+        if number == line {
+            out.extend_from_slice(format!(" # {VERIFIED}").as_bytes());
+        }
+        out.extend_from_slice(&bytes[text.len()..]);
+    }
+    out
+}
+
+fn parse(bytes: &[u8]) -> Result<Vec<Peer>, (usize, &'static str)> {
+    let mut peers = Vec::new();
     let mut seen = std::collections::HashMap::new();
     for (line, bytes) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
         let text = std::str::from_utf8(bytes).map_err(|_| (line, "not UTF-8 text"))?.trim();
@@ -140,16 +216,17 @@ fn parse(bytes: &[u8]) -> Result<Vec<Pin>, (usize, &'static str)> {
         let name = words.next().filter(|name| is_name(name)).ok_or((line, "not the name of a peer"))?;
         let key = words.next().ok_or((line, "no key after the name"))?;
         let key: PublicKey = key.parse().map_err(|_| (line, "not a public key"))?;
-        if words.next().is_some_and(|word| !word.starts_with('#')) {
+        let comment = words.next();
+        if comment.is_some_and(|word| !word.starts_with('#')) {
             return Err((line, "more than a name and a key"));
         }
-        let name = fold(name);
-        if seen.insert(name.clone(), key).is_some_and(|earlier| earlier != key) {
+        let verified = comment.into_iter().chain(words).any(|word| word.trim_start_matches('#') == VERIFIED);
+        if seen.insert(fold(name), key).is_some_and(|earlier| earlier != key) {
             return Err((line, "another key for a name that is pinned above"));
         }
-        pins.push(Pin { line, name, key });
+        peers.push(Peer { name: name.to_owned(), key, verified, line });
     }
-    Ok(pins)
+    Ok(peers)
 }
 
 fn is_name(name: &str) -> bool {

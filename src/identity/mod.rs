@@ -24,7 +24,7 @@ use std::path::PathBuf;
 
 pub use code::verification_code;
 pub use key::{Invalid, PublicKey, Signature};
-pub use known_peers::{KnownPeers, Standing};
+pub use known_peers::{KnownPeers, Peer, Standing};
 pub use profile::Identity;
 
 /// Why an identity file could not be used. Nothing was changed in any of these cases.
@@ -90,7 +90,7 @@ pub enum Error {
     /// The name is pinned to another key.
     #[error(
         "the key of {name:?} has changed: {path:?} line {line} has {pinned}, offered is {offered} \
-         (if that is expected, remove the line)"
+         (if that is expected: letsmeet trust forget {name})"
     )]
     Changed {
         /// Whose key.

@@ -8,6 +8,7 @@
 mod effects;
 mod media;
 mod server;
+mod talk;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -59,6 +60,8 @@ pub(super) struct Actor {
     quitting: bool,
     /// The client has stopped for good.
     server_gone: bool,
+    /// Nobody sits here.
+    away: bool,
 }
 
 impl Actor {
@@ -90,6 +93,7 @@ impl Actor {
             pending: VecDeque::new(),
             quitting: false,
             server_gone: false,
+            away: false,
         }
     }
 
@@ -195,6 +199,8 @@ impl Actor {
                     None => return none(),
                 }
             }
+            Command::Compare { code } => return self.compare(&code).await,
+            Command::Sign(sign) => return self.show(sign).await,
             Command::Watch { names } => self.wire.watch(names),
             Command::Users { query, after, reply } => self.wire.users(query, after, reply),
             Command::Quit => self.quit(),
@@ -235,7 +241,9 @@ impl Actor {
             }
             LegEvent::Using { choice, off, missing } => self.using(call, choice, off, missing).await,
             LegEvent::Rejected(reason) => self.tell(Event::Rejected { reason }).await,
-            LegEvent::Chat(remote, text) => self.tell(Event::Chat { call, remote, text }).await,
+            LegEvent::Chat { remote, text, number } => self.written(call, remote, text, number).await,
+            LegEvent::Delivered(number) => self.delivered(call, number).await,
+            LegEvent::Sign(remote, sign) => self.tell(Event::Sign { call: Some(call), remote, sign }).await,
             LegEvent::Refused(why) => {
                 tracing::warn!(%call, "the other side's message was refused: {why}");
                 self.tell(Event::Notice { text: why }).await;

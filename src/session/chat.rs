@@ -18,12 +18,17 @@ pub(super) fn message(text: &str) -> Result<String, String> {
 }
 
 /// The text of a received message; `None` for what is none, or breaks the limits.
-pub(super) fn parse(bytes: &[u8]) -> Option<&str> {
+#[must_use]
+pub fn parse(bytes: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(bytes).ok()?.strip_prefix(PREFIX)?;
     check(text).ok().map(|()| text)
 }
 
-fn check(text: &str) -> Result<(), String> {
+/// Whether this can be sent as one message.
+///
+/// # Errors
+/// Why not, in words.
+pub fn check(text: &str) -> Result<(), String> {
     if text.trim().is_empty() {
         Err("there is nothing to say".to_owned())
     } else if text.len() > MAX_CHAT {

@@ -3,6 +3,7 @@
 use tokio::sync::oneshot;
 
 use super::choice::{Choice, Slot};
+use super::sign::Sign;
 use crate::call::CallId;
 use crate::media::pipeline::{Kind, Limit};
 use crate::signaling::client::Page;
@@ -53,6 +54,14 @@ pub enum Command {
     Chat {
         /// At most [`MAX_CHAT`](super::MAX_CHAT) bytes, not empty.
         text: String,
+    },
+    /// Show this to the other side of the present call. Being away may be said without a call, too: the server tells those
+    /// who follow this name, and the next call begins with it.
+    Sign(Sign),
+    /// Compare this with the verification code of the present call: what the other side says that it sees. Another code ends the call.
+    Compare {
+        /// Its digits; what stands between them is ignored.
+        code: String,
     },
     /// Follow the presence of these names from now on.
     Watch {

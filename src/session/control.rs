@@ -1,16 +1,20 @@
-//! Messages of the control channel about the media of a call, as they travel: one line of text each (docs/protocol.md, section 8).
+//! Messages of the control channel about a call, as they travel: one line of text each (docs/protocol.md, section 8).
 //!
 //! Owns their form and bounds. Encrypted like the media and straight between the peers; the server sees nothing of them. Must not know
 //! what becomes of them: the leg acts on them. Written messages have a form of their own.
 
+use super::sign::{Reaction, Sign};
 use crate::media::frame::{MAX_FPS, MAX_SIDE};
 use crate::media::pipeline::{Kind, Limit};
 use crate::media::spec::VideoSpec;
 
+/// Words of the longest message.
+const WORDS: usize = 4;
+
 /// The smallest window that is worth telling, pixels a side.
 pub const MIN_WINDOW: u32 = 2;
 
-/// What one side tells the other about media.
+/// What one side tells the other about media and about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Message {
     /// It sends none of this kind from here on (true), or sends again.
@@ -19,6 +23,10 @@ pub enum Message {
     Picture(Picture),
     /// What it can draw of the picture that it gets.
     Window(Limit),
+    /// So many written messages of the other side have come to it in this call.
+    Delivered(u64),
+    /// It shows this of itself.
+    Sign(Sign),
 }
 
 /// Where a picture comes from, in so many words as the other side needs.
@@ -73,33 +81,45 @@ impl Message {
             Self::Off(kind, off) => format!("media {} {}", name(kind), if off { "off" } else { "on" }),
             Self::Picture(picture) => format!("source video {}", picture.name()),
             Self::Window(Limit { width, height, fps }) => format!("window {width} {height} {fps}"),
+            Self::Delivered(count) => format!("delivered {count}"),
+            Self::Sign(Sign::Hand(up)) => format!("hand {}", if up { "up" } else { "down" }),
+            Self::Sign(Sign::Away(away)) => format!("away {}", if away { "on" } else { "off" }),
+            Self::Sign(Sign::Reaction(reaction)) => format!("reaction {}", reaction.name()),
         }
     }
 
     /// A received line; `None` for what a later version may mean, what is out of bounds, and nonsense.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
-        let mut words = std::str::from_utf8(bytes).ok()?.split(' ');
-        let mut word = || words.next();
-        let message = match (word()?, word()?, word()?) {
-            ("media", kind, state) => Self::Off(
+        let mut all = std::str::from_utf8(bytes).ok()?.split(' ');
+        // No message has more words than these.
+        let mut words = [""; WORDS];
+        let mut count = 0;
+        for (place, word) in words.iter_mut().zip(all.by_ref()) {
+            *place = word;
+            count += 1;
+        }
+        if all.next().is_some() {
+            return None;
+        }
+        Some(match words[..count] {
+            ["media", kind, state] => Self::Off(
                 [Kind::Audio, Kind::Video].into_iter().find(|known| name(*known) == kind)?,
-                match state {
-                    "off" => true,
-                    "on" => false,
-                    _ => return None,
-                },
+                either(state, "off", "on")?,
             ),
-            ("source", "video", source) => {
+            ["source", "video", source] => {
                 Self::Picture(Picture::ALL.into_iter().find(|known| known.name() == source)?)
             }
-            ("window", width, height) => {
-                let fps = word()?;
-                Self::Window(window(number(width)?, number(height)?, number(fps)?)?)
+            ["window", width, height, fps] => {
+                let [width, height, fps] = [number(width)?, number(height)?, number(fps)?];
+                Self::Window(window(width.try_into().ok()?, height.try_into().ok()?, fps.try_into().ok()?)?)
             }
+            ["delivered", count] => Self::Delivered(number(count)?),
+            ["hand", state] => Self::Sign(Sign::Hand(either(state, "up", "down")?)),
+            ["away", state] => Self::Sign(Sign::Away(either(state, "on", "off")?)),
+            ["reaction", reaction] => Self::Sign(Sign::Reaction(reaction.parse::<Reaction>().ok()?)),
             _ => return None,
-        };
-        words.next().is_none().then_some(message)
+        })
     }
 }
 
@@ -118,8 +138,13 @@ fn name(kind: Kind) -> &'static str {
     }
 }
 
+/// One of two words, as whether it is the first.
+fn either(word: &str, yes: &str, no: &str) -> Option<bool> {
+    (word == yes || word == no).then_some(word == yes)
+}
+
 /// Plain digits only, in the one way to write them.
-fn number(text: &str) -> Option<u32> {
+fn number(text: &str) -> Option<u64> {
     let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
     if plain { text.parse().ok() } else { None }
 }
@@ -135,6 +160,11 @@ mod tests {
             all.extend([Message::Off(kind, true), Message::Off(kind, false)]);
         }
         all.push(Message::Window(Limit { width: 160, height: 96, fps: 30 }));
+        all.extend([1, u64::MAX].map(Message::Delivered));
+        for on in [true, false] {
+            all.extend([Sign::Hand(on), Sign::Away(on)].map(Message::Sign));
+        }
+        all.extend(Reaction::ALL.map(|reaction| Message::Sign(Sign::Reaction(reaction))));
         for message in all {
             assert_eq!(Message::parse(message.text().as_bytes()), Some(message));
         }
@@ -161,6 +191,18 @@ mod tests {
             "window 160 96 121",
             "window 160 99999999999 30",
             "hello",
+            "delivered",
+            "delivered 0",
+            "delivered 01",
+            "delivered 18446744073709551616",
+            "delivered 1 2",
+            "hand",
+            "hand high",
+            "away up",
+            "reaction",
+            "reaction \u{1b}[2J",
+            "reaction clap clap",
+            "hand up down left right",
         ] {
             assert_eq!(Message::parse(other.as_bytes()), None, "{other:?}");
         }

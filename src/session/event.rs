@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::choice::Slot;
 use super::report::Report;
+use super::sign::Sign;
 use crate::call::{CallId, EndReason};
 use crate::media::pipeline::{Kind, Stats};
 use crate::rtc::PathStats;
@@ -74,6 +75,13 @@ pub enum Event {
         /// True when this key was never seen under this name before.
         first_contact: bool,
     },
+    /// Somebody compared the codes of both sides. When they differ the call ends.
+    Compared {
+        /// The call.
+        call: CallId,
+        /// They are the same.
+        same: bool,
+    },
     /// A mute changed, here or on the other side.
     Media {
         /// The call.
@@ -108,6 +116,24 @@ pub enum Event {
         remote: bool,
         /// The text, as it came: remote text. It may hold line breaks.
         text: String,
+        /// Which message of that side it is in this call, from 1.
+        number: u64,
+    },
+    /// Written messages of ours have reached the other side.
+    Delivered {
+        /// The call.
+        call: CallId,
+        /// All up to this number.
+        number: u64,
+    },
+    /// A side shows something of itself.
+    Sign {
+        /// The call, if there is one.
+        call: Option<CallId>,
+        /// True when it is the other side.
+        remote: bool,
+        /// What it shows.
+        sign: Sign,
     },
     /// The path went silent or came back.
     Link {

@@ -6,6 +6,7 @@
 //! are flushed in here.
 
 mod media;
+mod talk;
 mod window;
 
 use std::sync::Arc;
@@ -17,10 +18,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
 use self::media::{Known, Tried};
 pub(super) use self::media::{Opened, Reply, Switch};
+use self::talk::Talk;
 use self::window::Window;
 use super::choice::Choice;
 use super::config::{Media, Missing};
 use super::control::{Message, Picture};
+use super::sign::Sign;
 use super::{chat, notices};
 use crate::call::{CallId, JsepRole};
 use crate::media::device::{Notice, Notices};
@@ -35,9 +38,6 @@ const COMMANDS: usize = 256;
 
 /// How often figures are read and fed back to the encoder.
 const TICK: Duration = Duration::from_secs(1);
-
-/// Written messages that may wait for the control channel to open; one more is refused.
-const UNSENT: usize = 16;
 
 /// What the actor tells a leg.
 #[derive(Debug)]
@@ -67,6 +67,8 @@ pub(super) enum LegCommand {
     Window(Limit),
     /// Send a message of [`chat`].
     Chat(String),
+    /// Show this to the other side.
+    Sign(Sign),
     /// Say goodbye if asked, stop everything, flush the sinks, report.
     Close {
         /// Tell the other side over the data channel first.
@@ -116,8 +118,19 @@ pub(super) enum LegEvent {
     },
     /// What was asked for can't be had, and nobody waits for the answer.
     Rejected(String),
-    /// Something was written; true for the other side's.
-    Chat(bool, String),
+    /// Something was written.
+    Chat {
+        /// By the other side.
+        remote: bool,
+        /// What.
+        text: String,
+        /// Which message of that side it is, from 1.
+        number: u64,
+    },
+    /// The other side has our written messages up to this one.
+    Delivered(u64),
+    /// A side shows something of itself; true for the other one.
+    Sign(bool, Sign),
     /// A description or candidate of the other side made no sense; the call goes on without it.
     Refused(String),
     /// Worth a line; the call goes on.
@@ -136,6 +149,8 @@ pub(super) struct LegSetup {
     pub(super) role: JsepRole,
     pub(super) media: Media,
     pub(super) rtc: rtc::Config,
+    /// Nobody sits here.
+    pub(super) away: bool,
 }
 
 /// The actor's end of a leg. Dropping it closes the leg without a goodbye.
@@ -243,7 +258,7 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
                 wanted: false,
                 failures_told: 0,
                 data_open: false,
-                unsent: Vec::new(),
+                talk: Talk::new(setup.away),
                 monitor: setup.media.monitor.clone(),
                 known: Known::new(setup.media),
                 opening: JoinSet::new(),
@@ -272,7 +287,8 @@ async fn accepted(inbox: &mut mpsc::Receiver<LegCommand>, early: &mut Vec<LegCom
                 command @ (LegCommand::Mute(..)
                 | LegCommand::Switch(..)
                 | LegCommand::Window(_)
-                | LegCommand::Chat(_)),
+                | LegCommand::Chat(_)
+                | LegCommand::Sign(_)),
             ) if early.len() < COMMANDS => early.push(command),
             Some(_) => {}
         }
@@ -320,8 +336,8 @@ struct Running<'a> {
     failures_told: usize,
     /// The control channel carries messages.
     data_open: bool,
-    /// Written messages that wait for it.
-    unsent: Vec<String>,
+    /// What is written and shown over it.
+    talk: Talk,
     /// The screen, if there is one.
     monitor: Option<Arc<Monitor>>,
     /// What is known of both sides' media.
@@ -423,25 +439,9 @@ impl Running<'_> {
             LegCommand::Switch(switch, reply) => self.switch(switch, reply).await,
             LegCommand::Window(limit) => self.window.is(limit),
             LegCommand::Chat(text) => self.chat(text).await,
+            LegCommand::Sign(sign) => self.show(sign).await,
             LegCommand::Close { .. } => {}
         }
-    }
-
-    /// What is written before the channel is open goes out when it is.
-    async fn chat(&mut self, text: String) {
-        if !self.data_open && self.unsent.len() < UNSENT {
-            return self.unsent.push(text);
-        }
-        let sent = match chat::message(&text) {
-            Ok(message) => self.peer.send_data(message.into()).await.map_err(|error| error.to_string()),
-            Err(why) => Err(why),
-        };
-        self.out
-            .send(match sent {
-                Ok(()) => LegEvent::Chat(false, text),
-                Err(why) => LegEvent::Notice(format!("the message was not sent: {why}")),
-            })
-            .await;
     }
 
     async fn start_if_ready(&mut self) {
@@ -463,7 +463,7 @@ impl Running<'_> {
             rtc::Event::Goodbye => LegEvent::Goodbye,
             rtc::Event::Data { bytes, .. } => match (Message::parse(&bytes), chat::parse(&bytes)) {
                 (Some(message), _) => return self.told(message).await,
-                (None, Some(text)) => LegEvent::Chat(true, text.to_owned()),
+                (None, Some(text)) => return self.written(text).await,
                 // Of a later version, or nonsense; either way nothing that this side could act on.
                 (None, None) => {
                     return tracing::debug!("a message of the other side is unknown and was dropped");
@@ -472,10 +472,7 @@ impl Running<'_> {
             rtc::Event::DataOpen => {
                 self.data_open = true;
                 self.say_everything().await;
-                for text in std::mem::take(&mut self.unsent) {
-                    self.chat(text).await;
-                }
-                return;
+                return self.speak().await;
             }
             rtc::Event::GatheringDone => return,
         };

@@ -23,6 +23,7 @@ mod leg;
 mod notices;
 mod record;
 pub mod report;
+mod sign;
 mod trust;
 mod wire;
 
@@ -31,11 +32,12 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 pub use attendant::{Attendant, Interruption};
-pub use chat::MAX_CHAT;
+pub use chat::{MAX_CHAT, check as check_chat, parse as parse_chat};
 pub use choice::{Choice, Slot};
 pub use command::Command;
 pub use config::{Config, ExpectedKey, Media, Trust, Voice};
 pub use event::Event;
+pub use sign::{Reaction, Sign};
 
 pub use crate::media::measure::Distribution as Spread;
 pub use crate::media::monitor::Monitor;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::leg::Leg;
-use super::report::{Direction, RemoteSends, Report, Setup};
+use super::report::{Chat, Direction, RemoteSends, Report, Setup};
 use crate::call::{CallId, EndReason};
 use crate::identity::{PublicKey, verification_code};
 use crate::media::pipeline::Stats;
@@ -37,6 +37,8 @@ pub(super) struct Record {
     pub(super) local_fingerprint: Option<String>,
     pub(super) remote_fingerprint: Option<String>,
     pub(super) verification_code: Option<String>,
+    /// The codes of both sides were compared, and were the same.
+    pub(super) compared: Option<bool>,
     pub(super) unanswered: Option<Unanswered>,
     pub(super) remote_sends: RemoteSends,
     pub(super) leg: Option<Leg>,
@@ -44,6 +46,7 @@ pub(super) struct Record {
     pub(super) sourceless: [bool; 2],
     /// What the other side does not send now, by kind.
     pub(super) remote_off: [bool; 2],
+    pub(super) chat: Chat,
     pub(super) end: Option<(EndReason, Duration)>,
     pub(super) detail: Option<String>,
     pub(super) media: Option<Stats>,
@@ -65,11 +68,13 @@ impl Record {
             local_fingerprint: None,
             remote_fingerprint: None,
             verification_code: None,
+            compared: None,
             unanswered: None,
             remote_sends: RemoteSends::default(),
             leg: None,
             sourceless: [false; 2],
             remote_off: [false; 2],
+            chat: Chat::default(),
             end: None,
             detail: None,
             media: None,
@@ -143,12 +148,14 @@ impl Record {
             peer: self.peer,
             peer_key: self.key.map(|key| key.fingerprint()),
             verification_code: self.verification_code,
+            compared: self.compared,
             direction: self.direction,
             reason,
             detail: self.detail,
             duration,
             setup,
             remote_sends: self.remote_sends,
+            chat: self.chat,
             path: self.path,
             media: self.media,
         };

@@ -45,6 +45,17 @@ impl Default for RemoteSends {
     }
 }
 
+/// Written messages of a call.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Chat {
+    /// Ours that went out.
+    pub sent: u64,
+    /// Of these, those that the other side has, as it says.
+    pub delivered: u64,
+    /// Theirs.
+    pub received: u64,
+}
+
 /// One call from its first moment to its end.
 #[derive(Debug, Clone)]
 pub struct Report {
@@ -56,6 +67,8 @@ pub struct Report {
     pub peer_key: Option<String>,
     /// The code both sides can compare, once both DTLS fingerprints were known.
     pub verification_code: Option<String>,
+    /// Whether both sides' codes were the same, if somebody compared them.
+    pub compared: Option<bool>,
     /// Which side dialed.
     pub direction: Direction,
     /// Why it ended.
@@ -68,6 +81,8 @@ pub struct Report {
     pub setup: Setup,
     /// What the other side meant to send.
     pub remote_sends: RemoteSends,
+    /// What was written.
+    pub chat: Chat,
     /// The path, if a peer connection was made.
     pub path: Option<PathStats>,
     /// The media of both directions, if an engine was made.

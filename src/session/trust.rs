@@ -48,7 +48,7 @@ impl Judge {
             Ok(Standing::Changed { pinned, line }) => Judgement::Refused {
                 why: format!(
                     "THE KEY OF {name} HAS CHANGED: it was {}, it is {}; somebody may be listening in. \
-                     If {name} really has a new key, remove line {line} of {}",
+                     If {name} really has a new key: letsmeet trust forget {name} (line {line} of {})",
                     pinned.fingerprint(),
                     key.fingerprint(),
                     path.display()

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use crate::call::{CallId, EndReason};
 use crate::rtc::Candidate;
 use crate::signaling::client::{Client, Error, Page};
-use crate::signaling::protocol::{self, DescriptionKind, Signature};
+use crate::signaling::protocol::{self, Availability, DescriptionKind, Signature};
 
 /// The client, spoken to by the actor.
 pub(super) struct Wire {
@@ -67,6 +67,13 @@ impl Wire {
     pub(super) fn watch(&self, names: Vec<String>) {
         let client = self.client.clone();
         tokio::spawn(async move { log("watch", client.watch(names).await) });
+    }
+
+    /// Tells those who follow our name; the client repeats it after a reconnect.
+    pub(super) fn away(&self, away: bool) {
+        let client = self.client.clone();
+        let state = if away { Availability::Away } else { Availability::Available };
+        tokio::spawn(async move { log("state", client.set_state(state).await) });
     }
 
     pub(super) fn users(

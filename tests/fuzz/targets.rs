@@ -9,6 +9,7 @@ use bytes::Bytes;
 use letsmeet::media::file::{wav, y4m};
 use letsmeet::media::rtp::{Assembly, JitterBuffer, RtpPacket, opus, vp8};
 use letsmeet::session::control::{Message, window};
+use letsmeet::session::{check_chat, parse_chat};
 use letsmeet::signaling::protocol::{
     MAX_FRAME, MAX_NAME, Name, check_candidate, check_sdp, parse_client, parse_server,
 };
@@ -136,8 +137,14 @@ pub(crate) fn files(data: &[u8]) {
     }
 }
 
-/// A message of the control channel: what is one is written back as it came.
+/// A message of the control channel: what is one is written back as it came, and is no written message of a person as well.
 pub(crate) fn control(data: &[u8]) {
+    if let Some(text) = parse_chat(data) {
+        assert_eq!(Message::parse(data), None);
+        assert!(check_chat(text).is_ok());
+        // What a person sees of it.
+        letsmeet::text::lines(text).iter().for_each(|line| assert_harmless(line.as_str()));
+    }
     if let Some(message) = Message::parse(data) {
         assert_eq!(message.text().as_bytes(), data);
         if let Message::Window(limit) = message {

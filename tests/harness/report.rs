@@ -33,6 +33,7 @@ shapes! {
         path: Path,
         send: Sent,
         receive: Received,
+        chat: Chat,
         process: Process,
         expectations: Vec<Expectation>,
         failures: Vec<String>,
@@ -49,6 +50,7 @@ shapes! {
         peer: Option<String>,
         peer_key: Option<String>,
         verification_code: Option<String>,
+        compared: Option<bool>,
         direction: Option<String>,
         end_reason: Option<String>,
         duration_ms: u64,
@@ -81,6 +83,12 @@ shapes! {
         p50: Option<f64>,
         p95: Option<f64>,
         max: Option<f64>,
+    }
+    /// Written messages.
+    struct Chat {
+        sent: u64,
+        delivered: u64,
+        received: u64,
     }
     /// What was sent.
     struct Sent {

@@ -155,10 +155,10 @@ fn a_spoken_sentence_is_as_good_at_the_other_speaker() {
     let pulse = Pulse::start(&["near", "far"]);
     let _call = call(&pulse, "=near.monitor", "=far");
     let far = pulse.record("far");
-    let three = samples.repeat(3);
-    let _playing = pulse.play("near", three.clone());
-    until(4 * SOON, "three repetitions and what they take", || {
-        (far.all().0.len() > three.len() + 2 * RATE).then_some(())
+    let all = samples.repeat(6);
+    let _playing = pulse.play("near", all.clone());
+    until(6 * SOON, "six repetitions and what they take", || {
+        (far.all().0.len() > all.len() + 2 * RATE).then_some(())
     });
     let clean = saved(&folder.path().join("clean.wav"), &samples);
     let heard = scores(&clean, &saved(&folder.path().join("heard.wav"), &far.all().0));

@@ -40,6 +40,8 @@ mod keys {
     pub(super) const CHAT: &[&str] = &["c"];
     pub(super) const SEND: &[&str] = &["Enter"];
     pub(super) const CLOSE_CHAT: &[&str] = &["Escape"];
+    pub(super) const HAND: &[&str] = &["h"];
+    pub(super) const CLAP: &[&str] = &["3"];
     pub(super) const HANG_UP: &[&str] = &["q"];
     pub(super) const QUIT: &[&str] = &["q"];
 }
@@ -140,12 +142,17 @@ fn two_people_in_tmux_call_accept_compare_codes_mute_write_and_hang_up() {
     bob.text("the soup is ready");
     bob.keys(keys::SEND);
     alice.wait_for("the soup is ready", SOON);
+    bob.wait_for("you ✓: the soup is", SOON);
     bob.keys(keys::CLOSE_CHAT);
 
     // Escape and a key right behind it would be one key with Alt.
     bob.wait("the messages closed", SOON, |screen| {
         (!screen.to_lowercase().contains(words::WRITING)).then_some(())
     });
+    alice.keys(keys::HAND);
+    bob.wait_for("hand up", SOON);
+    alice.keys(keys::CLAP);
+    bob.wait_for("clap", SOON);
     bob.keys(keys::HANG_UP);
     bob.wait_for(words::GOES_ON, SOON);
     bob.keys(&["Enter"]);

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use super::lines::{User, state_name};
 use super::report::{Report, Spread};
-use crate::session::{Event, Kind, Slot};
+use crate::session::{Event, Kind, Sign, Slot};
 use crate::text::{self, Shown};
 
 /// The sentence for an event; `None` for what would only be noise in lines of text.
@@ -43,6 +43,8 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
                 "Connected. Verification code: {verification_code}.{first} Type mute, chat TEXT or hangup; help lists all words."
             )
         }
+        Event::Compared { same: true, .. } => "The codes are the same: nobody sits in between.".into(),
+        Event::Compared { same: false, .. } => "THE CODES DIFFER: somebody may be listening in.".into(),
         Event::Media { remote, kind, muted, .. } => {
             let side = if *remote { "The other side sends" } else { "You send" };
             let (no, what) = match (*muted, *kind) {
@@ -58,17 +60,42 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
         }
         Event::Chat { remote: true, text, .. } => format!("They write: {}", clean_lines(text)),
         Event::Chat { remote: false, text, .. } => format!("You wrote: {}", clean_lines(text)),
+        Event::Sign { remote, sign, .. } => signed(*remote, *sign),
         Event::Link { up: true, .. } => "The connection is back.".into(),
         Event::Link { up: false, .. } => "Nothing is heard from the other side; trying to recover …".into(),
         Event::Missed { from } => format!("Missed call from {}.", clean(from)),
         Event::Notice { text } => clean(text).to_string(),
         Event::Rejected { reason } => format!("Not possible: {}.", clean(reason)),
-        Event::Ended { reason, report } => match &report.detail {
-            Some(detail) => format!("The call is over: {} ({}).", reason.sentence(), clean(detail)),
-            None => format!("The call is over: {}.", reason.sentence()),
-        },
-        Event::Stats { .. } | Event::Closed => return None,
+        Event::Ended { reason, report } => {
+            let end = match &report.detail {
+                Some(detail) => format!("The call is over: {} ({}).", reason.sentence(), clean(detail)),
+                None => format!("The call is over: {}.", reason.sentence()),
+            };
+            match report.chat.sent - report.chat.delivered.min(report.chat.sent) {
+                0 => end,
+                1 => format!("{end} Your last message did not arrive, as far as is known."),
+                lost => format!("{end} Your last {lost} messages did not arrive, as far as is known."),
+            }
+        }
+        // That a message arrived is what one expects.
+        Event::Delivered { .. } | Event::Stats { .. } | Event::Closed => return None,
     })
+}
+
+/// What a side shows of itself.
+fn signed(remote: bool, sign: Sign) -> String {
+    match (remote, sign) {
+        (true, Sign::Hand(true)) => "The other side raises a hand.".to_owned(),
+        (true, Sign::Hand(false)) => "The other side's hand is down again.".to_owned(),
+        (false, Sign::Hand(true)) => "Your hand is up.".to_owned(),
+        (false, Sign::Hand(false)) => "Your hand is down.".to_owned(),
+        (true, Sign::Away(true)) => "The other side is away.".to_owned(),
+        (true, Sign::Away(false)) => "The other side is back.".to_owned(),
+        (false, Sign::Away(true)) => "You are away.".to_owned(),
+        (false, Sign::Away(false)) => "You are back.".to_owned(),
+        (true, Sign::Reaction(reaction)) => format!("The other side reacts: {}.", reaction.name()),
+        (false, Sign::Reaction(reaction)) => format!("You react: {}.", reaction.name()),
+    }
 }
 
 /// What is sent or played from now on; what a call begins with is only told when it is a screen.

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::report::{Path, Received, Report, Sent};
-use crate::session::{self, Event, Kind, PresenceState, Slot};
+use crate::call::CallId;
+use crate::session::{self, Event, Kind, PresenceState, Sign, Slot};
 
 /// A line with the time since the command began.
 #[derive(Debug, Serialize)]
@@ -59,6 +60,10 @@ pub enum Line {
         key: String,
         first_contact: bool,
     },
+    Compared {
+        call: String,
+        same: bool,
+    },
     Media {
         call: String,
         side: &'static str,
@@ -71,6 +76,27 @@ pub enum Line {
         call: String,
         side: &'static str,
         text: String,
+        number: u64,
+    },
+    Delivered {
+        call: String,
+        number: u64,
+    },
+    Reaction {
+        call: String,
+        side: &'static str,
+        reaction: &'static str,
+    },
+    Hand {
+        call: String,
+        side: &'static str,
+        raised: bool,
+    },
+    Away {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        call: Option<String>,
+        side: &'static str,
+        away: bool,
     },
     Link {
         call: String,
@@ -148,16 +174,17 @@ impl Line {
                 key: key.clone(),
                 first_contact: *first_contact,
             },
+            Event::Compared { call, same } => Self::Compared { call: call.to_string(), same: *same },
             Event::Media { call, remote, kind, muted } => Self::Media {
                 call: call.to_string(),
-                side: if *remote { "remote" } else { "local" },
+                side: side(*remote),
                 kind: kind_name(*kind),
                 muted: *muted,
                 source: None,
             },
             Event::Source { call, remote, slot, source, off, changed: _ } => Self::Media {
                 call: call.to_string(),
-                side: if *remote { "remote" } else { "local" },
+                side: side(*remote),
                 kind: match slot {
                     Slot::Video => "video",
                     Slot::Audio => "audio",
@@ -166,11 +193,14 @@ impl Line {
                 muted: *off,
                 source: Some(source.clone()),
             },
-            Event::Chat { call, remote, text } => Self::Chat {
+            Event::Chat { call, remote, text, number } => Self::Chat {
                 call: call.to_string(),
-                side: if *remote { "remote" } else { "local" },
+                side: side(*remote),
                 text: text.clone(),
+                number: *number,
             },
+            Event::Delivered { call, number } => Self::Delivered { call: call.to_string(), number: *number },
+            Event::Sign { call, remote, sign } => Self::sign(*call, side(*remote), *sign),
             Event::Link { call, up } => {
                 Self::Link { call: call.to_string(), state: if *up { "up" } else { "recovering" } }
             }
@@ -195,6 +225,22 @@ impl Line {
             Event::Closed => return None,
         })
     }
+
+    fn sign(call: Option<CallId>, side: &'static str, sign: Sign) -> Self {
+        let call = call.map(|call| call.to_string());
+        match sign {
+            Sign::Away(away) => Self::Away { call, side, away },
+            Sign::Hand(raised) => Self::Hand { call: call.unwrap_or_default(), side, raised },
+            Sign::Reaction(reaction) => {
+                Self::Reaction { call: call.unwrap_or_default(), side, reaction: reaction.name() }
+            }
+        }
+    }
+}
+
+/// Whose doing it is.
+fn side(remote: bool) -> &'static str {
+    if remote { "remote" } else { "local" }
 }
 
 /// `audio` or `video`.

@@ -39,6 +39,8 @@ pub struct Report {
     pub send: Sent,
     /// What was received, measured on decoded media.
     pub receive: Received,
+    /// What was written.
+    pub chat: Chat,
     /// What it cost.
     pub process: Process,
     /// The expectations, as they came out.
@@ -71,6 +73,8 @@ pub struct Call {
     pub peer_key: Option<String>,
     /// The code that both sides can compare.
     pub verification_code: Option<String>,
+    /// Whether both sides' codes were the same; null when nobody compared them.
+    pub compared: Option<bool>,
     /// `outgoing` or `incoming`.
     pub direction: Option<String>,
     /// Why it ended, a word of docs/scripting.md.
@@ -288,6 +292,18 @@ pub struct ReceivedAudio {
     pub behind_picture_ms: Option<f64>,
 }
 
+/// Written messages.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Chat {
+    /// Messages that went out.
+    pub sent: u64,
+    /// Of these, those that the other side has, as it says.
+    pub delivered: u64,
+    /// Messages that came.
+    pub received: u64,
+}
+
 /// What the process cost so far.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -313,6 +329,7 @@ impl Report {
             path: Path::default(),
             send: Sent::default(),
             receive: Received::default(),
+            chat: Chat::default(),
             process: Process {
                 cpu_s: rounded(usage.cpu.as_secs_f64(), 100.0),
                 rss_peak_mb: rounded(usage.rss_peak as f64 / 1e6, 10.0),
@@ -331,6 +348,7 @@ impl Report {
             peer: Some(call.peer.clone()),
             peer_key: call.peer_key.clone(),
             verification_code: call.verification_code.clone(),
+            compared: call.compared,
             direction: Some(
                 match call.direction {
                     plain::Direction::Outgoing => "outgoing",
@@ -348,6 +366,8 @@ impl Report {
             first_audio_ms: call.setup.first_audio.map(ms),
             first_frame_ms: call.setup.first_frame.map(ms),
         };
+        report.chat =
+            Chat { sent: call.chat.sent, delivered: call.chat.delivered, received: call.chat.received };
         super::figures::fill(&mut report, call.media.as_ref(), call.path.as_ref());
         report
     }

@@ -207,3 +207,33 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_compared_key_is_marked_in_its_line_and_nothing_else_changes() {
+    let text = format!("# friends\nbob {}\t# met in Rome\r\ncarol {}", key(1), key(2));
+    let (_dir, path) = with_text(&text);
+    let peers = KnownPeers::open(&path).unwrap();
+    assert!(peers.list().unwrap().iter().all(|peer| !peer.verified));
+    peers.verify("BOB", &key(1)).unwrap();
+    let after = format!("# friends\nbob {}\t# met in Rome # verified\r\ncarol {}", key(1), key(2));
+    assert_eq!(fs::read_to_string(&path).unwrap(), after);
+    peers.verify("bob", &key(1)).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), after, "once is enough");
+    peers.verify("dave", &key(3)).unwrap();
+    let verified: Vec<_> = peers.list().unwrap().into_iter().map(|peer| (peer.name, peer.verified)).collect();
+    assert_eq!(verified, [("bob".into(), true), ("carol".into(), false), ("dave".into(), true)]);
+    let error = peers.verify("carol", &key(1)).unwrap_err();
+    assert!(matches!(error, Error::Changed { line: 3, .. }), "{error}");
+}
+
+#[test]
+fn a_forgotten_name_is_new_again_and_other_lines_stay() {
+    let text = format!("# friends\nbob {0}\r\n\nBOB {0} # twice\ncarol {1}", key(1), key(2));
+    let (_dir, path) = with_text(&text);
+    let peers = KnownPeers::open(&path).unwrap();
+    assert_eq!(peers.forget("dave").unwrap(), 0);
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    assert_eq!(peers.forget("Bob").unwrap(), 2);
+    assert_eq!(fs::read_to_string(&path).unwrap(), format!("# friends\n\ncarol {}", key(2)));
+    assert_eq!(peers.check("bob", &key(3)).unwrap(), Standing::New);
+}

@@ -197,7 +197,7 @@ impl Running<'_> {
         }
     }
 
-    /// What the other side says about its media. Only changes are passed on, so that a side that repeats itself keeps nobody busy.
+    /// What the other side says about its media and itself. Only changes are passed on, so that a side that repeats itself keeps nobody busy.
     pub(super) async fn told(&mut self, message: Message) {
         match message {
             Message::Off(kind, off) => {
@@ -219,6 +219,8 @@ impl Running<'_> {
                 }
             }
             Message::Window(limit) => self.engine.set_picture_limit(Some(limit)),
+            Message::Delivered(number) => self.delivered(number).await,
+            Message::Sign(sign) => self.shown(sign).await,
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::editor::Editor;
 use super::quality::Meter;
+use super::signs::Shows;
 use crate::call::CallId;
 use crate::session::{Kind, MAX_CHAT};
 use crate::text::{self, Shown};
@@ -74,6 +75,8 @@ impl Sending {
 pub(super) struct Said {
     pub(super) remote: bool,
     pub(super) lines: Vec<Shown>,
+    /// Which message of that side it is.
+    pub(super) number: u64,
 }
 
 /// The written messages of a call.
@@ -87,14 +90,16 @@ pub(super) struct Chat {
     pub(super) unread: usize,
     /// Lines scrolled back from the newest.
     pub(super) back: usize,
+    /// Our messages up to this one have arrived.
+    pub(super) delivered: u64,
 }
 
 impl Chat {
-    pub(super) fn add(&mut self, remote: bool, text: &str) {
+    pub(super) fn add(&mut self, remote: bool, text: &str, number: u64) {
         if self.said.len() == MESSAGES {
             self.said.pop_front();
         }
-        self.said.push_back(Said { remote, lines: text::lines(text) });
+        self.said.push_back(Said { remote, lines: text::lines(text), number });
         self.back = 0;
         if remote && !self.open {
             self.unread += 1;
@@ -120,6 +125,10 @@ pub(super) struct Call {
     pub(super) own_picture: Shown,
     /// What the other side's picture is called.
     pub(super) remote_picture: Shown,
+    /// What we show of ourselves.
+    pub(super) own_shows: Shows,
+    /// What the other side shows of itself.
+    pub(super) remote_shows: Shows,
     /// Nothing is heard from the other side.
     pub(super) recovering: bool,
     /// We asked for its end.
@@ -146,6 +155,8 @@ impl Call {
             remote: Sending::default(),
             own_picture: Shown::new("camera"),
             remote_picture: Shown::new("camera"),
+            own_shows: Shows::default(),
+            remote_shows: Shows::default(),
             recovering: false,
             hanging_up: false,
             level_own: None,
@@ -159,6 +170,7 @@ impl Call {
                 typing: false,
                 unread: 0,
                 back: 0,
+                delivered: 0,
             },
         }
     }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::keys::Chord;
+use crate::session::Reaction;
 
 /// Where keys have a meaning of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -97,6 +98,9 @@ pub enum Command {
     Share,
     NextMicrophone,
     NextSpeaker,
+    Hand,
+    React(Reaction),
+    Away,
     Chat,
     SelfView,
     Corner,
@@ -179,6 +183,14 @@ pub const TABLE: &[Row] = &[
     row(Command::FullScreen, &[In::Call],      "full-screen", &["f"],             "full",    "only the picture, or everything again"),
     row(Command::RenderMode, &[In::Call],      "render",      &["r"],             "",        "draw pictures in the next way"),
     row(Command::Figures,    &[In::Call],      "figures",     &["i"],             "info",    "verification code, key, path and figures"),
+    row(Command::Hand,       &[In::Call],      "hand",        &["h"],             "",        "raise a hand, or take it down"),
+    row(Command::React(Reaction::ThumbsUp),   &[In::Call], "thumbs-up",   &["1"],  "",        "react: thumbs up"),
+    row(Command::React(Reaction::ThumbsDown), &[In::Call], "thumbs-down", &["2"],  "",        "react: thumbs down"),
+    row(Command::React(Reaction::Clap),       &[In::Call], "clap",        &["3"],  "",        "react: applause"),
+    row(Command::React(Reaction::Heart),      &[In::Call], "heart",       &["4"],  "",        "react: a heart"),
+    row(Command::React(Reaction::Laugh),      &[In::Call], "laugh",       &["5"],  "",        "react: laughter"),
+    row(Command::React(Reaction::Wow),        &[In::Call], "wow",         &["6"],  "",        "react: surprise"),
+    row(Command::Away,       &[In::Dashboard, In::Call], "away", &["A"],           "",        "tell others that you are away, or back"),
     row(Command::HangUp,     &[In::Call],      "hang-up",     &["q", "x"],        "hang up", "end the call"),
     row(Command::Send,       &[In::Chat],      "send",        &["enter"],         "send",    "send the message"),
     row(Command::NewLine,    &[In::Chat],      "new-line",    &["alt-enter", "shift-enter"], "new line", "begin another line"),

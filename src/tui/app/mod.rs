@@ -22,6 +22,7 @@ pub mod keymap;
 mod keys;
 mod model;
 mod quality;
+mod signs;
 mod theme;
 mod update;
 mod users;

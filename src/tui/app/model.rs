@@ -171,6 +171,8 @@ pub struct Model {
     pub(super) releases: bool,
     /// The key to talk is held.
     pub(super) talking: bool,
+    /// Nobody sits here, as others are told.
+    pub(super) away: bool,
     /// Another device was asked for, by slot.
     pub(super) asked: [bool; 3],
     pub(super) out: Vec<Action>,
@@ -217,6 +219,7 @@ impl Model {
             push_to_talk: start.push_to_talk,
             releases: start.releases,
             talking: false,
+            away: false,
             asked: [false; 3],
             out: Vec::new(),
         };

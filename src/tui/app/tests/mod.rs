@@ -175,6 +175,8 @@ pub(super) fn figures(second: u64) -> Event {
 
 pub(super) fn ended(reason: EndReason, direction: report::Direction, connected: bool) -> Event {
     let report = Report {
+        chat: crate::session::report::Chat::default(),
+        compared: None,
         id: CALL,
         peer: "bob".into(),
         peer_key: None,

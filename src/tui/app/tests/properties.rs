@@ -60,7 +60,8 @@ fn event() -> impl Strategy<Value = Event> {
         (call(), any::<bool>(), hostile()).prop_map(|(call, remote, text)| Event::Chat {
             call,
             remote,
-            text
+            text,
+            number: 1
         }),
         (call(), any::<bool>()).prop_map(|(call, up)| Event::Link { call, up }),
         (0u64..1000).prop_map(figures),

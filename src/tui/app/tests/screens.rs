@@ -142,9 +142,13 @@ fn call_with_messages() {
         call: CALL,
         remote: true,
         text: "hi alice\nyou: looks like you, is not".into(),
+        number: 1,
     });
     screen.event(Event::Chat {
-        call: CALL, remote: false, text: "hi bob, good to see you 田中さん".into()
+        call: CALL,
+        remote: false,
+        text: "hi bob, good to see you 田中さん".into(),
+        number: 1,
     });
     screen.write("and now");
     look("call_chat", &mut screen);

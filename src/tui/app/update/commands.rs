@@ -6,7 +6,7 @@ use super::super::keymap::{Command, Context};
 use super::super::model::{Corner, Model, Pane, Prompt, Purpose, Reading};
 use super::super::view::{furthest_back, last_top, page_of};
 use super::super::{Action, Now};
-use crate::session::{self, Kind, Slot};
+use crate::session::{self, Kind, Sign, Slot};
 
 /// Bytes of a name or a search; the server takes no more.
 const NAME: usize = 64;
@@ -53,6 +53,9 @@ impl Model {
             Command::NextSpeaker => self.next_device(Slot::Hear),
             Command::Share => self.share(),
             Command::Camera => self.mute(Kind::Video, now),
+            Command::Hand => self.raise_hand(),
+            Command::Away => self.go_away(),
+            Command::React(reaction) => self.sign(Sign::Reaction(reaction)),
             Command::Chat => {
                 if let Some(call) = &mut self.call {
                     (call.chat.open, call.chat.typing, call.chat.unread) = (true, true, 0);

@@ -55,13 +55,17 @@ impl Model {
             Event::Connected { call, verification_code, key, first_contact } => {
                 self.connected(call, &verification_code, &key, first_contact, now);
             }
+            Event::Compared { same, .. } => {
+                let said = if same { "the codes are the same" } else { "THE CODES DIFFER" };
+                self.say(said, !same, now);
+            }
             Event::Media { call, remote, kind, muted } => self.media(call, remote, kind, muted, now),
             Event::Source { call, remote, slot, source, off, changed } => {
                 self.source(Told { call, remote, slot, source, off, changed }, now);
             }
-            Event::Chat { call, remote, text } => {
+            Event::Chat { call, remote, text, number } => {
                 if let Some(ours) = self.call.as_mut().filter(|ours| ours.is(call)) {
-                    ours.chat.add(remote, &text);
+                    ours.chat.add(remote, &text, number);
                     if remote {
                         let first = Shown::new(text.trim().lines().next().unwrap_or_default());
                         let line = format!("{} writes: {}", ours.peer, first.truncate(NOTICE));
@@ -77,6 +81,12 @@ impl Model {
                     }
                 }
             }
+            Event::Delivered { call, number } => {
+                if let Some(ours) = self.call.as_mut().filter(|ours| ours.is(call)) {
+                    ours.chat.delivered = number;
+                }
+            }
+            Event::Sign { call, remote, sign } => self.signed(call, remote, sign, now),
             Event::Link { call, up } => {
                 if let Some(ours) = self.call.as_mut().filter(|ours| ours.is(call)) {
                     ours.recovering = !up;
@@ -143,6 +153,9 @@ impl Model {
             // Both sides may have dialed: then the call that goes on is the other side's.
             call.id = Some(id);
             call.enter(Phase::Connecting, now.since_start);
+        }
+        if let Some(call) = self.call.as_mut().filter(|call| call.is(id)) {
+            call.own_shows.away = self.away;
         }
         self.prompt = None;
         self.reading = None;

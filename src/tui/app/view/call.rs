@@ -7,7 +7,8 @@ use ratatui::style::Style;
 
 use super::super::conversation::{Call, Phase, Sending, Sent};
 use super::super::model::Model;
-use super::super::{Now, Panes};
+use super::super::signs::Shows;
+use super::super::{Now, Panes, Theme};
 use super::parts::{Canvas, Piece, clock, columns, footer, meter, phase, row, verdict};
 use super::{cards, chat, layout};
 use crate::text::Shown;
@@ -36,7 +37,7 @@ pub(super) fn draw(
         status(model, call, now, place, canvas);
     }
     if let Some(place) = places.sides {
-        sides(model, call, place, canvas);
+        sides(model, call, now, place, canvas);
     }
     let cursor = places.chat.and_then(|place| chat::draw(model, call, place, canvas));
     if let Some(place) = places.footer {
@@ -130,7 +131,7 @@ fn status(model: &Model, call: &Call, now: Now, area: Rect, canvas: &mut Canvas)
 }
 
 /// Microphone, level and camera of both sides.
-fn sides(model: &Model, call: &Call, area: Rect, canvas: &mut Canvas) {
+fn sides(model: &Model, call: &Call, now: Now, area: Rect, canvas: &mut Canvas) {
     let (first, second) = if area.height > 1 {
         (row(area, 0), row(area, 1))
     } else {
@@ -143,6 +144,7 @@ fn sides(model: &Model, call: &Call, area: Rect, canvas: &mut Canvas) {
         picture: &call.own_picture,
         level: call.level_own,
         talks_by_key: model.push_to_talk,
+        shows: call.own_shows,
     };
     let remote = Side {
         name: &call.peer,
@@ -150,9 +152,10 @@ fn sides(model: &Model, call: &Call, area: Rect, canvas: &mut Canvas) {
         picture: &call.remote_picture,
         level: call.level_remote,
         talks_by_key: false,
+        shows: call.remote_shows,
     };
-    side(model, &own, first, canvas);
-    side(model, &remote, second, canvas);
+    side(model, &own, now, first, canvas);
+    side(model, &remote, now, second, canvas);
 }
 
 /// One side of a call, as its line shows it.
@@ -164,11 +167,12 @@ struct Side<'a> {
     level: Option<f32>,
     /// Push-to-talk.
     talks_by_key: bool,
+    shows: Shows,
 }
 
-fn side(model: &Model, side: &Side, area: Rect, canvas: &mut Canvas) {
+fn side(model: &Model, side: &Side, now: Now, area: Rect, canvas: &mut Canvas) {
     let theme = model.theme;
-    let Side { name, sending, picture, level, talks_by_key } = *side;
+    let Side { name, sending, picture, level, talks_by_key, shows } = *side;
     let sound = match sending.audio {
         Sent::On => {
             let mut pieces = vec![("mic ".to_owned(), theme.quiet)];
@@ -195,11 +199,38 @@ fn side(model: &Model, side: &Side, area: Rect, canvas: &mut Canvas) {
     let x = area.x + 1 + room.max(3) + 1;
     let end = area.right();
     let x = canvas.pieces(x, area.y, end.saturating_sub(x), &sound) + 2;
-    let x = canvas.pieces(x, area.y, end.saturating_sub(x), &picture) + 2;
+    let signs = signs(shows, now, theme);
+    let wide = |pieces: &[Piece]| pieces.iter().map(|(text, _)| columns(text)).sum::<u16>();
+    // What somebody shows is worth more than where the picture comes from, which can be seen.
+    let fits = x + wide(&picture) + 2 + wide(&signs) <= end;
+    let picture = if signs.is_empty() || fits { picture } else { Vec::new() };
+    let x = match wide(&picture) {
+        0 => x,
+        _ => canvas.pieces(x, area.y, end.saturating_sub(x), &picture) + 2,
+    };
+    let x = match wide(&signs) {
+        0 => x,
+        _ => canvas.pieces(x, area.y, end.saturating_sub(x), &signs) + 2,
+    };
     // Where there is room for the word; the name's colour says it everywhere.
     if speaks && x + columns(SPEAKS) <= end {
         canvas.put(x, area.y, columns(SPEAKS), SPEAKS, theme.strong);
     }
+}
+
+/// What a side shows of itself, in the order of its weight.
+fn signs(shows: Shows, now: Now, theme: Theme) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    if shows.away {
+        pieces.push(("AWAY ".to_owned(), theme.bad));
+    }
+    if shows.hand {
+        pieces.push(("HAND UP ".to_owned(), theme.alarm));
+    }
+    if let Some(reaction) = shows.reaction(now) {
+        pieces.push((format!("{} {} ", reaction.picture(), reaction.name()), theme.key));
+    }
+    pieces
 }
 
 /// The foot: a broken connection before everything else.

@@ -80,7 +80,12 @@ fn messages(model: &Model, call: &Call, area: Rect, canvas: &mut Canvas) {
 /// A message as lines of at most `width` columns. All but the first are set in, so that none can pass for the
 /// message of somebody else.
 fn message(said: &Said, call: &Call, width: usize, model: &Model) -> Vec<Vec<Piece>> {
-    let who = if said.remote { call.peer.truncate(width / 2).to_string() } else { "you".to_owned() };
+    // The mark stands in the name, in front of what the other side could write.
+    let who = match said.remote {
+        true => call.peer.truncate(width / 2).to_string(),
+        false if said.number <= call.chat.delivered => "you ✓".to_owned(),
+        false => "you".to_owned(),
+    };
     let name = format!("{who}:");
     let width = width.saturating_sub(2);
     let mut lines: Vec<Vec<Piece>> = Vec::new();

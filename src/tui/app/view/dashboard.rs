@@ -39,6 +39,7 @@ fn header(model: &Model, now: Now, area: Rect, canvas: &mut Canvas) {
     let theme = model.theme;
     let narrow = area.width < NARROW;
     let (sign, word, style) = match &model.server {
+        Server::Online if model.away => ("○", "away".to_owned(), theme.quiet),
         Server::Online => ("●", "online".to_owned(), theme.good),
         Server::Connecting => ("○", "connecting …".to_owned(), theme.quiet),
         Server::Down { retry, .. } => {
