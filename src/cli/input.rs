@@ -10,7 +10,7 @@ use serde::Deserialize;
 use tokio::sync::mpsc;
 
 use crate::call::CallId;
-use crate::session::{self, Choice, HearSpec};
+use crate::session::{self, Choice, HearSpec, Recording};
 
 /// The longest line that is read, bytes; a longer one is refused and skipped.
 const LONGEST: u64 = 64 * 1024;
@@ -80,6 +80,12 @@ pub(super) enum Input {
         /// What.
         text: String,
     },
+    /// Record the call.
+    Record {
+        /// `off`, or the file; a new one in the usual folder unless said otherwise.
+        #[serde(default)]
+        path: Option<String>,
+    },
     /// Follow the presence of names.
     Watch {
         /// Which.
@@ -99,8 +105,8 @@ pub(super) enum Input {
 
 /// The words that can be typed, for whoever typed another one.
 pub(super) const WORDS: &str = "accept, decline, busy, call NAME, hangup, mute, unmute, camera off, camera on, \
-                                camera SOURCE, microphone SOURCE, speaker SINK, chat TEXT, \
-                                users, users TEXT, watch NAME, help, quit";
+                                camera SOURCE, microphone SOURCE, speaker SINK, record, \
+                                record PATH, record off, chat TEXT, users, users TEXT, watch NAME, help, quit";
 
 /// What a line asks for.
 #[derive(Debug)]
@@ -155,6 +161,7 @@ impl Input {
                 }
                 "microphone" => return Ok(Self::Microphone { source: source.to_owned() }),
                 "speaker" => return Ok(Self::Speaker { source: source.to_owned() }),
+                "record" => return Ok(Self::Record { path: Some(source.to_owned()) }),
                 _ => {}
             }
         }
@@ -169,6 +176,7 @@ impl Input {
             (Some("camera"), Some("off")) => Self::Mute { kind: Kind::Video },
             (Some("camera"), Some("on")) => Self::Unmute { kind: Kind::Video },
             (Some("call"), Some(to)) => Self::Call { to: to.to_owned() },
+            (Some("record"), None) => Self::Record { path: None },
             (Some("watch"), Some(name)) => Self::Watch { names: vec![name.to_owned()] },
             (Some("users"), query) => Self::Users { query: query.map(str::to_owned) },
             (Some("help"), None) => Self::Help {},
@@ -195,6 +203,7 @@ impl Input {
             Self::Speaker { .. } => "speaker",
             Self::Call { .. } => "call",
             Self::Chat { .. } => "chat",
+            Self::Record { .. } => "record",
             Self::Watch { .. } => "watch",
             Self::Users { .. } => "users",
             Self::Help {} => "help",
@@ -231,6 +240,11 @@ impl Input {
             })),
             Self::Call { to } => Command::Dial { to },
             Self::Chat { text } => Command::Chat { text },
+            Self::Record { path } => Command::Record(match path.as_deref() {
+                None => Recording::Anywhere,
+                Some("off") => Recording::Off,
+                Some(path) => Recording::Into(path.into()),
+            }),
             Self::Watch { names } => Command::Watch { names },
             Self::Quit {} => Command::Quit,
         }))
@@ -291,6 +305,9 @@ mod tests {
             (r#"{"command":"camera","source":"file:my film.y4m"}"#, "camera file:my film.y4m"),
             (r#"{"command":"microphone","source":"off"}"#, "microphone off"),
             (r#"{"command":"speaker","source":"speaker:USB"}"#, "speaker  speaker:USB "),
+            (r#"{"command":"record"}"#, "record"),
+            (r#"{"command":"record","path":"off"}"#, "record off"),
+            (r#"{"command":"record","path":"my call.webm"}"#, "record  my call.webm"),
             (r#"{"command":"call","to":"bob"}"#, "call bob"),
             (r#"{"command":"chat","text":"see you  there"}"#, "chat see you  there"),
             (r#"{"command":"quit"}"#, " quit \n"),

@@ -19,6 +19,8 @@ pub enum Message {
     Picture(Picture),
     /// What it can draw of the picture that it gets.
     Window(Limit),
+    /// It records the call from here on (true), or no longer.
+    Recording(bool),
 }
 
 /// Where a picture comes from, in so many words as the other side needs.
@@ -73,13 +75,18 @@ impl Message {
             Self::Off(kind, off) => format!("media {} {}", name(kind), if off { "off" } else { "on" }),
             Self::Picture(picture) => format!("source video {}", picture.name()),
             Self::Window(Limit { width, height, fps }) => format!("window {width} {height} {fps}"),
+            Self::Recording(on) => format!("recording {}", if on { "on" } else { "off" }),
         }
     }
 
     /// A received line; `None` for what a later version may mean, what is out of bounds, and nonsense.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
-        let mut words = std::str::from_utf8(bytes).ok()?.split(' ');
+        let text = std::str::from_utf8(bytes).ok()?;
+        if let Some(on) = [true, false].into_iter().find(|on| Self::Recording(*on).text() == text) {
+            return Some(Self::Recording(on));
+        }
+        let mut words = text.split(' ');
         let mut word = || words.next();
         let message = match (word()?, word()?, word()?) {
             ("media", kind, state) => Self::Off(
@@ -135,6 +142,7 @@ mod tests {
             all.extend([Message::Off(kind, true), Message::Off(kind, false)]);
         }
         all.push(Message::Window(Limit { width: 160, height: 96, fps: 30 }));
+        all.extend([true, false].map(Message::Recording));
         for message in all {
             assert_eq!(Message::parse(message.text().as_bytes()), Some(message));
         }
@@ -161,6 +169,9 @@ mod tests {
             "window 160 96 121",
             "window 160 99999999999 30",
             "hello",
+            "recording",
+            "recording On",
+            "recording on now",
         ] {
             assert_eq!(Message::parse(other.as_bytes()), None, "{other:?}");
         }

@@ -6,8 +6,10 @@
 //! are flushed in here.
 
 mod media;
+mod tape;
 mod window;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,14 +19,17 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
 use self::media::{Known, Tried};
 pub(super) use self::media::{Opened, Reply, Switch};
+use self::tape::Tape;
 use self::window::Window;
 use super::choice::Choice;
 use super::config::{Media, Missing};
 use super::control::{Message, Picture};
+use super::recording::Take;
 use super::{chat, notices};
 use crate::call::{CallId, JsepRole};
 use crate::media::device::{Notice, Notices};
 use crate::media::pipeline::{Engine, Kind, Limit, Stats};
+use crate::media::record::Recorded;
 use crate::media::{Error, Monitor};
 use crate::rtc::{self, Candidate, PathStats, Peer};
 
@@ -63,6 +68,8 @@ pub(super) enum LegCommand {
     Mute(Kind, bool),
     /// Send or play something else from now on.
     Switch(Switch, Reply),
+    /// Record into this file, or no longer.
+    Record(Option<Take>, Reply),
     /// What the screen can draw of the other side's picture.
     Window(Limit),
     /// Send a message of [`chat`].
@@ -114,6 +121,15 @@ pub(super) enum LegEvent {
         /// It is what is left, because what was wished could not be had.
         missing: bool,
     },
+    /// Somebody records from here on, or no longer.
+    Recording {
+        /// True when it is the other side.
+        remote: bool,
+        /// False when it is over.
+        on: bool,
+        /// The file, when it is ours.
+        path: Option<PathBuf>,
+    },
     /// What was asked for can't be had, and nobody waits for the answer.
     Rejected(String),
     /// Something was written; true for the other side's.
@@ -127,7 +143,7 @@ pub(super) enum LegEvent {
     /// Figures, once a second while media flows.
     Stats(Box<Stats>, Box<PathStats>),
     /// The leg is gone; nothing follows.
-    Closed(Option<Box<Stats>>, Option<Box<PathStats>>),
+    Closed(Figures),
 }
 
 /// Everything a leg needs to begin.
@@ -136,6 +152,8 @@ pub(super) struct LegSetup {
     pub(super) role: JsepRole,
     pub(super) media: Media,
     pub(super) rtc: rtc::Config,
+    /// Record the call from its beginning.
+    pub(super) record: Option<Take>,
 }
 
 /// The actor's end of a leg. Dropping it closes the leg without a goodbye.
@@ -154,15 +172,15 @@ impl Leg {
             async move { run(setup, inbox, &out).await }
         });
         tokio::spawn(async move {
-            let (media, path) = match body.await {
+            let figures = match body.await {
                 Ok(figures) => figures,
                 Err(_) => {
                     out.send(LegEvent::MediaFailed("the call's own task failed".into())).await;
-                    (None, None)
+                    Figures::default()
                 }
             };
             // Comes in any case: the actor waits for it.
-            out.send(LegEvent::Closed(media, path)).await;
+            out.send(LegEvent::Closed(figures)).await;
         });
         Self { commands: Some(commands) }
     }
@@ -198,13 +216,22 @@ impl Out {
     }
 }
 
-type Figures = (Option<Box<Stats>>, Option<Box<PathStats>>);
+/// What a leg leaves behind.
+#[derive(Debug, Default)]
+pub(super) struct Figures {
+    /// The media of both directions.
+    pub(super) media: Option<Box<Stats>>,
+    /// The path.
+    pub(super) path: Option<Box<PathStats>>,
+    /// The last recording.
+    pub(super) recorded: Option<Recorded>,
+}
 
 async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) -> Figures {
     // Who is called opens nothing, neither files nor devices nor sockets, before it has accepted.
     let mut early = Vec::new();
     if setup.role == JsepRole::Answerer && !accepted(&mut inbox, &mut early).await {
-        return (None, None);
+        return Figures::default();
     }
     let (notices, noticed) = notices::channel();
     let (media, tell) = (setup.media.clone(), notices.clone());
@@ -216,11 +243,11 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
         Ok(Ok(((engine, inlet), missing))) => (Arc::new(engine), inlet, missing),
         Ok(Err(error)) => {
             out.send(LegEvent::MediaFailed(error.to_string())).await;
-            return (None, None);
+            return Figures::default();
         }
         Err(_) => {
             out.send(LegEvent::MediaFailed("the media engine could not be started".into())).await;
-            return (None, None);
+            return Figures::default();
         }
     };
     engine.set_voice(setup.media.voice);
@@ -243,6 +270,7 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
                 wanted: false,
                 failures_told: 0,
                 data_open: false,
+                tape: Tape::new(setup.record),
                 unsent: Vec::new(),
                 monitor: setup.media.monitor.clone(),
                 known: Known::new(setup.media),
@@ -257,7 +285,7 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
         }
         Err(error) => {
             out.send(LegEvent::MediaFailed(format!("no peer connection: {error}"))).await;
-            (stop(engine).await, None)
+            Figures { media: stop(engine).await, ..Figures::default() }
         }
     }
 }
@@ -271,6 +299,7 @@ async fn accepted(inbox: &mut mpsc::Receiver<LegCommand>, early: &mut Vec<LegCom
             Some(
                 command @ (LegCommand::Mute(..)
                 | LegCommand::Switch(..)
+                | LegCommand::Record(..)
                 | LegCommand::Window(_)
                 | LegCommand::Chat(_)),
             ) if early.len() < COMMANDS => early.push(command),
@@ -320,6 +349,7 @@ struct Running<'a> {
     failures_told: usize,
     /// The control channel carries messages.
     data_open: bool,
+    tape: Tape,
     /// Written messages that wait for it.
     unsent: Vec<String>,
     /// The screen, if there is one.
@@ -368,6 +398,7 @@ impl Running<'_> {
                     Ok(tried) => self.switched(tried).await,
                     Err(_) => self.out.send(LegEvent::Rejected("the source could not be opened".into())).await,
                 },
+                step = self.tape.next() => self.recording(step).await,
                 Some(notice) = self.noticed.recv() => {
                     self.out.send(LegEvent::Notice(notice.to_string())).await;
                 }
@@ -380,6 +411,9 @@ impl Running<'_> {
             }
         };
         let path = Some(Box::new(self.peer.stats()));
+        // What comes during the goodbyes is no part of the call.
+        self.engine.set_record(None);
+        let recorded = tokio::spawn(self.tape.close());
         // The goodbye leaves before the sinks are flushed, so that the other side is not kept waiting.
         self.peer.close(goodbye).await;
         let monitor = self.monitor.take();
@@ -387,7 +421,7 @@ impl Running<'_> {
         if let Some(monitor) = monitor {
             monitor.clear();
         }
-        (figures, path)
+        Figures { media: figures, path, recorded: recorded.await.ok().flatten() }
     }
 
     /// Takes pictures off the screen that nobody sends any more.
@@ -414,6 +448,7 @@ impl Running<'_> {
             LegCommand::StartMedia => {
                 self.wanted = true;
                 self.start_if_ready().await;
+                self.begin_recording();
             }
             LegCommand::RestartIce => match self.peer.offer(true).await {
                 Ok(sdp) => self.out.send(LegEvent::Described { offer: true, sdp }).await,
@@ -421,6 +456,7 @@ impl Running<'_> {
             },
             LegCommand::Mute(kind, muted) => self.mute(kind, muted).await,
             LegCommand::Switch(switch, reply) => self.switch(switch, reply).await,
+            LegCommand::Record(take, reply) => self.record(take, reply).await,
             LegCommand::Window(limit) => self.window.is(limit),
             LegCommand::Chat(text) => self.chat(text).await,
             LegCommand::Close { .. } => {}
@@ -472,6 +508,7 @@ impl Running<'_> {
             rtc::Event::DataOpen => {
                 self.data_open = true;
                 self.say_everything().await;
+                self.begin_recording();
                 for text in std::mem::take(&mut self.unsent) {
                     self.chat(text).await;
                 }

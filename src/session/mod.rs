@@ -22,6 +22,7 @@ mod event;
 mod leg;
 mod notices;
 mod record;
+mod recording;
 pub mod report;
 mod trust;
 mod wire;
@@ -36,6 +37,7 @@ pub use choice::{Choice, Slot};
 pub use command::Command;
 pub use config::{Config, ExpectedKey, Media, Trust, Voice};
 pub use event::Event;
+pub use recording::Recording;
 
 pub use crate::media::measure::Distribution as Spread;
 pub use crate::media::monitor::Monitor;

@@ -39,11 +39,13 @@ pub struct Report {
     pub send: Sent,
     /// What was received, measured on decoded media.
     pub receive: Received,
+    /// The recording, if one was made; of several the last.
+    pub record: Record,
     /// What it cost.
     pub process: Process,
     /// The expectations, as they came out.
     pub expectations: Vec<Outcome>,
-    /// Sources, sinks and codecs of this side that failed during the call, a sentence each.
+    /// Sources, sinks, codecs and recordings of this side that failed during the call, a sentence each.
     pub failures: Vec<String>,
 }
 
@@ -288,6 +290,20 @@ pub struct ReceivedAudio {
     pub behind_picture_ms: Option<f64>,
 }
 
+/// A recording of this side.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// The file; null when nothing was recorded.
+    pub path: Option<String>,
+    /// Its length.
+    pub bytes: Option<u64>,
+    /// How long it plays.
+    pub duration_ms: Option<u64>,
+    /// Pictures and blocks of sound that are missing in it because the disk was too slow.
+    pub dropped: Option<u64>,
+}
+
 /// What the process cost so far.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -313,6 +329,7 @@ impl Report {
             path: Path::default(),
             send: Sent::default(),
             receive: Received::default(),
+            record: Record::default(),
             process: Process {
                 cpu_s: rounded(usage.cpu.as_secs_f64(), 100.0),
                 rss_peak_mb: rounded(usage.rss_peak as f64 / 1e6, 10.0),
@@ -349,6 +366,15 @@ impl Report {
             first_frame_ms: call.setup.first_frame.map(ms),
         };
         super::figures::fill(&mut report, call.media.as_ref(), call.path.as_ref());
+        if let Some(recorded) = &call.record {
+            report.record = Record {
+                path: Some(recorded.path.display().to_string()),
+                bytes: Some(recorded.bytes),
+                duration_ms: u64::try_from(recorded.duration.as_millis()).ok(),
+                dropped: Some(recorded.dropped),
+            };
+            report.failures.extend(recorded.failure.iter().map(|why| format!("recording: {why}")));
+        }
         report
     }
 

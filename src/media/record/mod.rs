@@ -22,5 +22,5 @@ mod webm;
 #[cfg(test)]
 mod tests;
 
-pub use recorder::{Recorded, Recorder, Tell, check_name};
+pub use recorder::{Recorded, Recorder, Tell, check, check_name};
 pub use tap::{Side, Tap};

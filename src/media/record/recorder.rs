@@ -45,6 +45,14 @@ pub struct Recorded {
     pub failure: Option<String>,
 }
 
+impl Recorded {
+    /// Nothing was, and why.
+    #[must_use]
+    pub fn failed(path: PathBuf, why: String) -> Self {
+        Self { path, bytes: 0, duration: Duration::ZERO, dropped: 0, failure: Some(why) }
+    }
+}
+
 /// A recording under way. Dropping it completes the file without waiting for that.
 #[derive(Debug)]
 pub struct Recorder {
@@ -116,12 +124,8 @@ impl Recorder {
     pub fn finish(mut self) -> Recorded {
         self.stop();
         let thread = self.thread.take();
-        thread.and_then(|thread| thread.join().ok()).unwrap_or_else(|| Recorded {
-            path: self.path.clone(),
-            bytes: 0,
-            duration: Duration::ZERO,
-            dropped: 0,
-            failure: Some("the thread that wrote the recording failed".to_owned()),
+        thread.and_then(|thread| thread.join().ok()).unwrap_or_else(|| {
+            Recorded::failed(self.path.clone(), "the thread that wrote the recording failed".to_owned())
         })
     }
 
@@ -146,6 +150,23 @@ pub fn check_name(path: &Path) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Spec(format!("cannot record into {}: only WebM is written (name it *.webm)", quoted(path))))
+}
+
+/// Whether a file can be made or written there; leaves everything as it is.
+///
+/// # Errors
+/// As [`Recorder::start`] would say it.
+pub fn check(path: &Path) -> Result<(), Error> {
+    check_name(path)?;
+    let cannot = |why: std::io::Error| Error::open(quoted(path), why);
+    match std::fs::metadata(path) {
+        Ok(about) if !about.is_file() => Err(Error::open(quoted(path), "it is no regular file")),
+        Ok(_) => File::options().append(true).open(path).map(drop).map_err(cannot),
+        Err(_) => {
+            File::create_new(path).map_err(cannot)?;
+            std::fs::remove_file(path).map_err(cannot)
+        }
+    }
 }
 
 fn quoted(path: &Path) -> String {

@@ -120,6 +120,10 @@ pub(super) struct Call {
     pub(super) own_picture: Shown,
     /// What the other side's picture is called.
     pub(super) remote_picture: Shown,
+    /// We record.
+    pub(super) own_records: bool,
+    /// The other side records.
+    pub(super) remote_records: bool,
     /// Nothing is heard from the other side.
     pub(super) recovering: bool,
     /// We asked for its end.
@@ -146,6 +150,8 @@ impl Call {
             remote: Sending::default(),
             own_picture: Shown::new("camera"),
             remote_picture: Shown::new("camera"),
+            own_records: false,
+            remote_records: false,
             recovering: false,
             hanging_up: false,
             level_own: None,
