@@ -179,7 +179,7 @@ pub const TABLE: &[Row] = &[
     row(Command::Corner,     &[In::Call],      "corner",      &["p"],             "",        "own picture into the next corner"),
     row(Command::FullScreen, &[In::Call],      "full-screen", &["f"],             "full",    "only the picture, or everything again"),
     row(Command::RenderMode, &[In::Call],      "render",      &["r"],             "",        "draw pictures in the next way"),
-    row(Command::Record,     &[In::Call],      "record",      &["R"],             "",        "record the call, or no longer; the other side is told"),
+    row(Command::Record,     &[In::Call],      "record",      &["R"],             "",        "record both sides, or stop; they are told"),
     row(Command::Figures,    &[In::Call],      "figures",     &["i"],             "info",    "verification code, key, path and figures"),
     row(Command::HangUp,     &[In::Call],      "hang-up",     &["q", "x"],        "hang up", "end the call"),
     row(Command::Send,       &[In::Chat],      "send",        &["enter"],         "send",    "send the message"),
