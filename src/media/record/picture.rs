@@ -7,13 +7,15 @@ use std::time::{Duration, Instant};
 /// A wish that was not met is repeated after this.
 const AGAIN: Duration = Duration::from_secs(1);
 /// So far apart a player finds places to enter, at the least.
-const ENTRIES: Duration = Duration::from_secs(10);
+pub(super) const ENTRIES: Duration = Duration::from_secs(10);
 /// Key frames that are only for the recording take one part in so many of what the side sends: a slow link is slow for a call, too.
 const SHARE: usize = 20;
 
 /// What is known of one side's pictures.
 #[derive(Debug)]
 pub(super) struct Picture {
+    /// So far apart key frames are wished for.
+    entries: Duration,
     /// The number of the next one.
     next: u64,
     whole: bool,
@@ -36,8 +38,9 @@ pub(super) struct Verdict {
 
 impl Picture {
     /// Nothing was taken; a first key frame was wished for.
-    pub(super) fn new(now: Instant) -> Self {
+    pub(super) fn new(entries: Duration, now: Instant) -> Self {
         Self {
+            entries,
             next: 0,
             whole: false,
             wished: now,
@@ -58,13 +61,26 @@ impl Picture {
             return Verdict { take: true, wish: false };
         }
         self.bytes_since = self.bytes_since.saturating_add(bytes);
-        let due = now.saturating_duration_since(self.entered) >= ENTRIES
-            && self.bytes_since >= SHARE * self.keyframe_bytes;
-        let wish = (!self.whole || due) && now.saturating_duration_since(self.wished) >= AGAIN;
+        let wish = (!self.whole || self.is_due(self.entries, now))
+            && now.saturating_duration_since(self.wished) >= AGAIN;
         if wish {
             self.wished = now;
         }
         Verdict { take: self.whole, wish }
+    }
+
+    /// Whether a key frame is wanted beside one of the other side: a player that enters there needs both.
+    pub(super) fn joins(&mut self, now: Instant) -> bool {
+        let wish = self.whole && self.is_due(self.entries / 2, now);
+        if wish {
+            self.wished = now;
+        }
+        wish
+    }
+
+    fn is_due(&self, entries: Duration, now: Instant) -> bool {
+        now.saturating_duration_since(self.entered) >= entries
+            && self.bytes_since >= SHARE * self.keyframe_bytes
     }
 }
 
@@ -83,7 +99,7 @@ mod tests {
     #[test]
     fn pictures_are_taken_from_a_key_frame_on_and_again_from_the_next_one_after_a_gap() {
         let now = Instant::now();
-        let mut picture = Picture::new(now);
+        let mut picture = Picture::new(ENTRIES, now);
         let mut take = |number, keyframe| picture.judge(number, keyframe, 100, now).take;
         assert!(!take(0, false));
         assert!(take(1, true) && take(2, false) && take(3, false));
@@ -96,7 +112,7 @@ mod tests {
     #[test]
     fn a_key_frame_is_wished_for_until_it_comes_and_not_with_every_picture() {
         let now = Instant::now();
-        let mut picture = Picture::new(now);
+        let mut picture = Picture::new(ENTRIES, now);
         let wishes = (0..100)
             .filter(|&i| picture.judge(i, false, 100, now + Duration::from_millis(40) * i as u32).wish);
         assert_eq!(wishes.count(), 3);
@@ -106,7 +122,7 @@ mod tests {
     fn entries_come_every_ten_seconds_unless_they_cost_too_much() {
         let wishes = |keyframe: usize, other: usize| {
             let now = Instant::now();
-            let mut picture = Picture::new(now);
+            let mut picture = Picture::new(ENTRIES, now);
             let mut met = Vec::new();
             let mut wish = true;
             for index in 0..60 * 25u32 {
@@ -121,6 +137,21 @@ mod tests {
         };
         assert_eq!(wishes(20_000, 2_000), [0, 10, 20, 30, 40, 50]);
         assert_eq!(wishes(20_000, 500), [0, 32], "a twentieth of the bytes");
+    }
+
+    #[test]
+    fn a_key_frame_joins_one_of_the_other_side_unless_there_was_one_just_now() {
+        let now = Instant::now();
+        let mut picture = Picture::new(ENTRIES, now);
+        assert!(!picture.joins(now + ENTRIES), "nothing was taken yet");
+        picture.judge(0, true, 100, now);
+        (1..40).for_each(|number| drop(picture.judge(number, false, 100, now)));
+        assert!(!picture.joins(now + Duration::from_secs(3)));
+        assert!(picture.joins(now + Duration::from_secs(8)));
+        assert!(
+            !picture.judge(40, false, 100, now + Duration::from_millis(8_100)).wish,
+            "it is wished for already"
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::mix::Mixer;
-use super::picture::{self, Picture};
+use super::picture::{self, ENTRIES, Picture};
 use super::tap::{Item, Tap};
 use super::webm::{Block, Track, Writer};
 use crate::media::codec::opus;
@@ -97,7 +97,8 @@ impl Recorder {
             writer,
             mixer: Mixer::default(),
             encoder,
-            pictures: [Picture::new(began), Picture::new(began)],
+            // Usually the own picture joins the other side's before it has to wish by itself.
+            pictures: [Picture::new(ENTRIES, began), Picture::new(ENTRIES * 5 / 4, began)],
             told: false,
         };
         let thread = std::thread::Builder::new()
@@ -251,6 +252,12 @@ impl Work {
                 let at = at.saturating_duration_since(self.began).as_millis();
                 let at = u64::try_from(at).unwrap_or(u64::MAX);
                 self.writer.push(Block { track, at, keyframe, data });
+                if track == Track::Remote
+                    && keyframe
+                    && self.pictures[Track::Own as usize].joins(Instant::now())
+                {
+                    self.tap.wish(Track::Own);
+                }
             }
         }
         Ok(())
