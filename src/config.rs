@@ -137,6 +137,8 @@ pub struct Folders {
     pub config: PathBuf,
     /// Holds profiles, known peers and the server's names.
     pub data: PathBuf,
+    /// Where recordings go whose file nobody named; made when the first one is.
+    pub recordings: PathBuf,
 }
 
 impl Folders {
@@ -147,10 +149,16 @@ impl Folders {
     pub fn find() -> Result<Self, Error> {
         if let Some(home) = std::env::var_os("LETSMEET_HOME").filter(|home| !home.is_empty()) {
             let home = PathBuf::from(home);
-            return Ok(Self { config: home.clone(), data: home });
+            return Ok(Self { recordings: home.join("recordings"), config: home.clone(), data: home });
         }
         let places = directories::ProjectDirs::from("", "", "letsmeet").ok_or(Error::NoHome)?;
-        Ok(Self { config: places.config_dir().to_owned(), data: places.data_dir().to_owned() })
+        let (config, data) = (places.config_dir().to_owned(), places.data_dir().to_owned());
+        // A machine without a desktop has neither folder.
+        let recordings = directories::UserDirs::new().map_or_else(
+            || data.join("recordings"),
+            |dirs| dirs.video_dir().or(dirs.download_dir()).unwrap_or(dirs.home_dir()).to_owned(),
+        );
+        Ok(Self { config, data, recordings })
     }
 }
 
@@ -269,7 +277,11 @@ mod tests {
     #[test]
     fn a_missing_file_is_fine_unless_it_was_named() {
         let folder = tempfile::tempdir().unwrap();
-        let folders = Folders { config: folder.path().to_owned(), data: folder.path().to_owned() };
+        let folders = Folders {
+            config: folder.path().to_owned(),
+            data: folder.path().to_owned(),
+            recordings: folder.path().to_owned(),
+        };
         assert_eq!(Settings::load(None, &folders).unwrap(), Settings::default());
         let named = folder.path().join("other.toml");
         assert!(matches!(Settings::load(Some(&named), &folders), Err(Error::Read { .. })));

@@ -46,6 +46,8 @@ mod plain;
 mod preview;
 #[path = "integration/real_terminals/mod.rs"]
 mod real_terminals;
+#[path = "integration/recording.rs"]
+mod recording;
 #[path = "integration/schema.rs"]
 mod schema;
 #[path = "integration/screen_share.rs"]

@@ -169,6 +169,9 @@ pub struct Media {
     /// Where the received sound goes: speaker[:ID], file:PATH (.wav, overwritten) or null [default: the speaker if there is one; headless: null]
     #[arg(long, value_name = "SINK", env = "LETSMEET_HEAR")]
     pub hear: Option<HearSpec>,
+    /// Record the call, both sides, and tell the other side: a .webm file, overwritten; login records further calls as NAME-2.webm and so on
+    #[arg(long, value_name = "PATH")]
+    pub record: Option<PathBuf>,
     /// Size of the picture sent, in pixels [default: 640x360]
     #[arg(long, value_name = "WxH")]
     pub size: Option<Size>,

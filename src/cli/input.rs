@@ -10,7 +10,7 @@ use serde::Deserialize;
 use tokio::sync::mpsc;
 
 use crate::call::CallId;
-use crate::session::{self, Choice, HearSpec, Sign};
+use crate::session::{self, Choice, HearSpec, Recording, Sign};
 
 /// The longest line that is read, bytes; a longer one is refused and skipped.
 const LONGEST: u64 = 64 * 1024;
@@ -99,6 +99,12 @@ pub(super) enum Input {
         /// Its digits.
         code: String,
     },
+    /// Record the call.
+    Record {
+        /// `off`, or the file; a new one in the usual folder unless said otherwise.
+        #[serde(default)]
+        path: Option<String>,
+    },
     /// Follow the presence of names.
     Watch {
         /// Which.
@@ -118,7 +124,7 @@ pub(super) enum Input {
 
 /// The words that can be typed, for whoever typed another one.
 pub(super) const WORDS: &str = "accept, decline, busy, call NAME, hangup, mute, unmute, camera off, camera on, \
-                                camera SOURCE, microphone SOURCE, speaker SINK, chat TEXT, \
+                                camera SOURCE, microphone SOURCE, speaker SINK, record, record PATH, record off, chat TEXT, \
                                 react WORD, hand up, hand down, away, back, compare CODE, users, users TEXT, watch NAME, help, quit";
 
 /// What a line asks for.
@@ -175,6 +181,7 @@ impl Input {
                 "compare" => return Ok(Self::Compare { code: source.to_owned() }),
                 "microphone" => return Ok(Self::Microphone { source: source.to_owned() }),
                 "speaker" => return Ok(Self::Speaker { source: source.to_owned() }),
+                "record" => return Ok(Self::Record { path: Some(source.to_owned()) }),
                 _ => {}
             }
         }
@@ -194,6 +201,7 @@ impl Input {
             (Some("hand"), Some("down")) => Self::Hand { raised: false },
             (Some("away"), None) => Self::Away {},
             (Some("back"), None) => Self::Back {},
+            (Some("record"), None) => Self::Record { path: None },
             (Some("watch"), Some(name)) => Self::Watch { names: vec![name.to_owned()] },
             (Some("users"), query) => Self::Users { query: query.map(str::to_owned) },
             (Some("help"), None) => Self::Help {},
@@ -225,6 +233,7 @@ impl Input {
             Self::Away {} => "away",
             Self::Back {} => "back",
             Self::Compare { .. } => "compare",
+            Self::Record { .. } => "record",
             Self::Watch { .. } => "watch",
             Self::Users { .. } => "users",
             Self::Help {} => "help",
@@ -266,6 +275,11 @@ impl Input {
             Self::Away {} => Command::Sign(Sign::Away(true)),
             Self::Back {} => Command::Sign(Sign::Away(false)),
             Self::Compare { code } => Command::Compare { code },
+            Self::Record { path } => Command::Record(match path.as_deref() {
+                None => Recording::Anywhere,
+                Some("off") => Recording::Off,
+                Some(path) => Recording::Into(path.into()),
+            }),
             Self::Watch { names } => Command::Watch { names },
             Self::Quit {} => Command::Quit,
         }))
@@ -326,6 +340,9 @@ mod tests {
             (r#"{"command":"camera","source":"file:my film.y4m"}"#, "camera file:my film.y4m"),
             (r#"{"command":"microphone","source":"off"}"#, "microphone off"),
             (r#"{"command":"speaker","source":"speaker:USB"}"#, "speaker  speaker:USB "),
+            (r#"{"command":"record"}"#, "record"),
+            (r#"{"command":"record","path":"off"}"#, "record off"),
+            (r#"{"command":"record","path":"my call.webm"}"#, "record  my call.webm"),
             (r#"{"command":"call","to":"bob"}"#, "call bob"),
             (r#"{"command":"chat","text":"see you  there"}"#, "chat see you  there"),
             (r#"{"command":"react","reaction":"clap"}"#, "react clap"),

@@ -197,6 +197,8 @@ fn config(server: &str, name: &str, args: &Selftest) -> Result<Config> {
             forgiving: false,
             push_to_talk: false,
             voice: Voice::default(),
+            record: None,
+            recordings: std::path::PathBuf::new(),
             monitor: None,
         },
         ice_servers: Vec::new(),

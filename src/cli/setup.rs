@@ -15,6 +15,7 @@ use crate::call::Timing;
 use crate::config::{DEFAULT_SERVER, Folders, Settings};
 use crate::identity::Identity;
 use crate::media::device::Kind;
+use crate::media::record;
 use crate::media::spec::{self, AudioSpec, HearSpec, ShowSpec, VideoSpec};
 use crate::media::{VideoFormat, device};
 use crate::rtc::IceServer;
@@ -140,6 +141,9 @@ impl Ground {
             fs::File::open(path)
                 .map_err(|error| Device::new(format!("cannot open {}: {error}", path.display())))?;
         }
+        if let Some(path) = &flags.record {
+            recordable(path, [as_file_video(&video), as_file_audio(&audio)])?;
+        }
         let otherwise = if face == Face::Screen { ShowSpec::Terminal } else { ShowSpec::Null };
         let show = pick(&flags.show, &file.show, || otherwise)?;
         let hear = pick(&flags.hear, &file.hear, || match headless {
@@ -173,6 +177,8 @@ impl Ground {
                 noise_suppression: voice.noise_suppression && !flags.no_noise_suppression,
                 gain: voice.gain && !flags.no_gain,
             },
+            record: flags.record.clone(),
+            recordings: self.folders.recordings.clone(),
             monitor: None,
         })
     }
@@ -257,6 +263,21 @@ fn as_file_video(spec: &VideoSpec) -> Option<&Path> {
 
 fn as_file_audio(spec: &AudioSpec) -> Option<&Path> {
     if let AudioSpec::File(path) = spec { Some(path) } else { None }
+}
+
+/// Whether a call can be recorded there, said before anybody's phone rings.
+///
+/// # Errors
+/// The name is none of a recording, the file can't be written, or it is one that is sent.
+fn recordable(path: &Path, sent: [Option<&Path>; 2]) -> Result<()> {
+    record::check(path)?;
+    let same = |sent: &Path| {
+        fs::canonicalize(sent).is_ok_and(|sent| fs::canonicalize(path).is_ok_and(|to| to == sent))
+    };
+    if sent.into_iter().flatten().any(same) {
+        return Err(Usage::new(format!("--record {}: this file is sent in the call", path.display())).into());
+    }
+    Ok(())
 }
 
 /// Whether the system knows of any device of this kind. One that can't be listed can't be used either.

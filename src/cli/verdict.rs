@@ -83,6 +83,7 @@ mod tests {
             remote_sends: report::RemoteSends::default(),
             path: None,
             media: Some(media),
+            record: None,
         }
     }
 

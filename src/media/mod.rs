@@ -14,6 +14,7 @@ pub mod frame;
 pub mod measure;
 pub mod monitor;
 pub mod pipeline;
+pub mod record;
 pub mod resample;
 pub mod rtp;
 pub mod scale;

@@ -7,6 +7,7 @@
 
 mod effects;
 mod media;
+mod recording;
 mod server;
 mod talk;
 
@@ -56,6 +57,8 @@ pub(super) struct Actor {
     ice_servers: Vec<IceServer>,
     /// What carrying out effects brought up, fed to the machine next.
     pending: VecDeque<CallEvent>,
+    /// Calls that were recorded into the file of the settings.
+    takes: usize,
     /// The front end has gone or wants to.
     quitting: bool,
     /// The client has stopped for good.
@@ -91,6 +94,7 @@ impl Actor {
             records: HashMap::new(),
             ice_servers: Vec::new(),
             pending: VecDeque::new(),
+            takes: 0,
             quitting: false,
             server_gone: false,
             away: false,
@@ -132,6 +136,9 @@ impl Actor {
             }
             Input::Command(Some(Order { command: Command::Next(slot), reply })) => {
                 self.switch(Switch::Next(slot), reply).await;
+            }
+            Input::Command(Some(Order { command: Command::Record(recording), reply })) => {
+                self.record(recording, reply).await;
             }
             Input::Command(Some(Order { command, reply })) => {
                 let outcome = self.command(command).await;
@@ -185,7 +192,7 @@ impl Actor {
             Command::HangUp { .. } => self.pending.push_back(CallEvent::HangUp),
             Command::Mute { kind, muted } => return self.mute(kind, muted).await,
             // Answered when it is done, by the leg.
-            Command::Use(_) | Command::Next(_) => {}
+            Command::Use(_) | Command::Next(_) | Command::Record(_) => {}
             Command::PushToTalk(on) => self.push_to_talk(on).await,
             Command::Window(limit) => {
                 if let Some(call) = live {
@@ -240,6 +247,7 @@ impl Actor {
                 self.remote_picture(call, picture, changed).await;
             }
             LegEvent::Using { choice, off, missing } => self.using(call, choice, off, missing).await,
+            LegEvent::Recording { remote, on, path } => self.recording(call, remote, on, path).await,
             LegEvent::Rejected(reason) => self.tell(Event::Rejected { reason }).await,
             LegEvent::Chat { remote, text, number } => self.written(call, remote, text, number).await,
             LegEvent::Delivered(number) => self.delivered(call, number).await,
@@ -259,11 +267,12 @@ impl Actor {
                 // Figures are for watching: a front end that lags behind misses some.
                 let _ = self.events.try_send(Event::Stats { call, media, path });
             }
-            LegEvent::Closed(media, path) => {
+            LegEvent::Closed(figures) => {
                 if let Some(record) = self.records.get_mut(&call) {
                     record.leg = None;
-                    record.media = media.map(|media| *media);
-                    record.path = path.map(|path| *path);
+                    record.media = figures.media.map(|media| *media);
+                    record.path = figures.path.map(|path| *path);
+                    record.recorded = figures.recorded;
                 }
                 self.finish(call).await;
             }

@@ -3,6 +3,7 @@
 use tokio::sync::oneshot;
 
 use super::choice::{Choice, Slot};
+use super::recording::Recording;
 use super::sign::Sign;
 use crate::call::CallId;
 use crate::media::pipeline::{Kind, Limit};
@@ -45,6 +46,9 @@ pub enum Command {
     Use(Choice),
     /// The same with the device after the present one.
     Next(Slot),
+    /// Record the present call, or no longer. The other side is told before anything is recorded. Answered when it is so; what can't be
+    /// recorded into changes nothing.
+    Record(Recording),
     /// The microphone is off unless somebody talks (true), or on unless it is muted; in this call and those that follow.
     PushToTalk(bool),
     /// What can be shown of the other side's picture, which is told it. Does nothing without a call.

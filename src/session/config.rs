@@ -112,6 +112,10 @@ pub struct Media {
     pub push_to_talk: bool,
     /// What is done to the sound of a microphone.
     pub voice: Voice,
+    /// Record each call into this file; the second one into the same name with a 2, and so on.
+    pub record: Option<PathBuf>,
+    /// Where recordings go whose file nobody named.
+    pub recordings: PathBuf,
     /// The screen that shows both sides' pictures and levels, if there is one.
     pub monitor: Option<Arc<Monitor>>,
 }

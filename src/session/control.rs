@@ -27,6 +27,8 @@ pub enum Message {
     Delivered(u64),
     /// It shows this of itself.
     Sign(Sign),
+    /// It records the call from here on (true), or no longer.
+    Recording(bool),
 }
 
 /// Where a picture comes from, in so many words as the other side needs.
@@ -85,6 +87,7 @@ impl Message {
             Self::Sign(Sign::Hand(up)) => format!("hand {}", if up { "up" } else { "down" }),
             Self::Sign(Sign::Away(away)) => format!("away {}", if away { "on" } else { "off" }),
             Self::Sign(Sign::Reaction(reaction)) => format!("reaction {}", reaction.name()),
+            Self::Recording(on) => format!("recording {}", if on { "on" } else { "off" }),
         }
     }
 
@@ -117,6 +120,7 @@ impl Message {
             ["delivered", count] => Self::Delivered(number(count)?),
             ["hand", state] => Self::Sign(Sign::Hand(either(state, "up", "down")?)),
             ["away", state] => Self::Sign(Sign::Away(either(state, "on", "off")?)),
+            ["recording", state] => Self::Recording(either(state, "on", "off")?),
             ["reaction", reaction] => Self::Sign(Sign::Reaction(reaction.parse::<Reaction>().ok()?)),
             _ => return None,
         })
@@ -165,6 +169,7 @@ mod tests {
             all.extend([Sign::Hand(on), Sign::Away(on)].map(Message::Sign));
         }
         all.extend(Reaction::ALL.map(|reaction| Message::Sign(Sign::Reaction(reaction))));
+        all.extend([true, false].map(Message::Recording));
         for message in all {
             assert_eq!(Message::parse(message.text().as_bytes()), Some(message));
         }
@@ -203,6 +208,9 @@ mod tests {
             "reaction \u{1b}[2J",
             "reaction clap clap",
             "hand up down left right",
+            "recording",
+            "recording On",
+            "recording on now",
         ] {
             assert_eq!(Message::parse(other.as_bytes()), None, "{other:?}");
         }

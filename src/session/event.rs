@@ -1,5 +1,6 @@
 //! What a session tells its front end.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::choice::Slot;
@@ -107,6 +108,17 @@ pub enum Event {
         off: bool,
         /// False for what the other side sent from the start.
         changed: bool,
+    },
+    /// The call is recorded from here on, here or on the other side, or no longer.
+    Recording {
+        /// The call.
+        call: CallId,
+        /// True when the other side records.
+        remote: bool,
+        /// False when it is over.
+        on: bool,
+        /// The file, when it is ours.
+        path: Option<PathBuf>,
     },
     /// A written message of this call.
     Chat {

@@ -7,8 +7,10 @@
 
 mod media;
 mod talk;
+mod tape;
 mod window;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,15 +21,18 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 use self::media::{Known, Tried};
 pub(super) use self::media::{Opened, Reply, Switch};
 use self::talk::Talk;
+use self::tape::Tape;
 use self::window::Window;
 use super::choice::Choice;
 use super::config::{Media, Missing};
 use super::control::{Message, Picture};
+use super::recording::Take;
 use super::sign::Sign;
 use super::{chat, notices};
 use crate::call::{CallId, JsepRole};
 use crate::media::device::{Notice, Notices};
 use crate::media::pipeline::{Engine, Kind, Limit, Stats};
+use crate::media::record::Recorded;
 use crate::media::{Error, Monitor};
 use crate::rtc::{self, Candidate, PathStats, Peer};
 
@@ -63,6 +68,8 @@ pub(super) enum LegCommand {
     Mute(Kind, bool),
     /// Send or play something else from now on.
     Switch(Switch, Reply),
+    /// Record into this file, or no longer.
+    Record(Option<Take>, Reply),
     /// What the screen can draw of the other side's picture.
     Window(Limit),
     /// Send a message of [`chat`].
@@ -116,6 +123,15 @@ pub(super) enum LegEvent {
         /// It is what is left, because what was wished could not be had.
         missing: bool,
     },
+    /// Somebody records from here on, or no longer.
+    Recording {
+        /// True when it is the other side.
+        remote: bool,
+        /// False when it is over.
+        on: bool,
+        /// The file, when it is ours.
+        path: Option<PathBuf>,
+    },
     /// What was asked for can't be had, and nobody waits for the answer.
     Rejected(String),
     /// Something was written.
@@ -140,7 +156,7 @@ pub(super) enum LegEvent {
     /// Figures, once a second while media flows.
     Stats(Box<Stats>, Box<PathStats>),
     /// The leg is gone; nothing follows.
-    Closed(Option<Box<Stats>>, Option<Box<PathStats>>),
+    Closed(Figures),
 }
 
 /// Everything a leg needs to begin.
@@ -151,6 +167,8 @@ pub(super) struct LegSetup {
     pub(super) rtc: rtc::Config,
     /// Nobody sits here.
     pub(super) away: bool,
+    /// Record the call from its beginning.
+    pub(super) record: Option<Take>,
 }
 
 /// The actor's end of a leg. Dropping it closes the leg without a goodbye.
@@ -169,15 +187,15 @@ impl Leg {
             async move { run(setup, inbox, &out).await }
         });
         tokio::spawn(async move {
-            let (media, path) = match body.await {
+            let figures = match body.await {
                 Ok(figures) => figures,
                 Err(_) => {
                     out.send(LegEvent::MediaFailed("the call's own task failed".into())).await;
-                    (None, None)
+                    Figures::default()
                 }
             };
             // Comes in any case: the actor waits for it.
-            out.send(LegEvent::Closed(media, path)).await;
+            out.send(LegEvent::Closed(figures)).await;
         });
         Self { commands: Some(commands) }
     }
@@ -213,13 +231,22 @@ impl Out {
     }
 }
 
-type Figures = (Option<Box<Stats>>, Option<Box<PathStats>>);
+/// What a leg leaves behind.
+#[derive(Debug, Default)]
+pub(super) struct Figures {
+    /// The media of both directions.
+    pub(super) media: Option<Box<Stats>>,
+    /// The path.
+    pub(super) path: Option<Box<PathStats>>,
+    /// The last recording.
+    pub(super) recorded: Option<Recorded>,
+}
 
 async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) -> Figures {
     // Who is called opens nothing, neither files nor devices nor sockets, before it has accepted.
     let mut early = Vec::new();
     if setup.role == JsepRole::Answerer && !accepted(&mut inbox, &mut early).await {
-        return (None, None);
+        return Figures::default();
     }
     let (notices, noticed) = notices::channel();
     let (media, tell) = (setup.media.clone(), notices.clone());
@@ -231,11 +258,11 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
         Ok(Ok(((engine, inlet), missing))) => (Arc::new(engine), inlet, missing),
         Ok(Err(error)) => {
             out.send(LegEvent::MediaFailed(error.to_string())).await;
-            return (None, None);
+            return Figures::default();
         }
         Err(_) => {
             out.send(LegEvent::MediaFailed("the media engine could not be started".into())).await;
-            return (None, None);
+            return Figures::default();
         }
     };
     engine.set_voice(setup.media.voice);
@@ -259,6 +286,7 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
                 failures_told: 0,
                 data_open: false,
                 talk: Talk::new(setup.away),
+                tape: Tape::new(setup.record),
                 monitor: setup.media.monitor.clone(),
                 known: Known::new(setup.media),
                 opening: JoinSet::new(),
@@ -272,7 +300,7 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
         }
         Err(error) => {
             out.send(LegEvent::MediaFailed(format!("no peer connection: {error}"))).await;
-            (stop(engine).await, None)
+            Figures { media: stop(engine).await, ..Figures::default() }
         }
     }
 }
@@ -286,6 +314,7 @@ async fn accepted(inbox: &mut mpsc::Receiver<LegCommand>, early: &mut Vec<LegCom
             Some(
                 command @ (LegCommand::Mute(..)
                 | LegCommand::Switch(..)
+                | LegCommand::Record(..)
                 | LegCommand::Window(_)
                 | LegCommand::Chat(_)
                 | LegCommand::Sign(_)),
@@ -338,6 +367,7 @@ struct Running<'a> {
     data_open: bool,
     /// What is written and shown over it.
     talk: Talk,
+    tape: Tape,
     /// The screen, if there is one.
     monitor: Option<Arc<Monitor>>,
     /// What is known of both sides' media.
@@ -384,6 +414,7 @@ impl Running<'_> {
                     Ok(tried) => self.switched(tried).await,
                     Err(_) => self.out.send(LegEvent::Rejected("the source could not be opened".into())).await,
                 },
+                step = self.tape.next() => self.recording(step).await,
                 Some(notice) = self.noticed.recv() => {
                     self.out.send(LegEvent::Notice(notice.to_string())).await;
                 }
@@ -396,6 +427,9 @@ impl Running<'_> {
             }
         };
         let path = Some(Box::new(self.peer.stats()));
+        // What comes during the goodbyes is no part of the call.
+        self.engine.set_record(None);
+        let recorded = tokio::spawn(self.tape.close());
         // The goodbye leaves before the sinks are flushed, so that the other side is not kept waiting.
         self.peer.close(goodbye).await;
         let monitor = self.monitor.take();
@@ -403,7 +437,7 @@ impl Running<'_> {
         if let Some(monitor) = monitor {
             monitor.clear();
         }
-        (figures, path)
+        Figures { media: figures, path, recorded: recorded.await.ok().flatten() }
     }
 
     /// Takes pictures off the screen that nobody sends any more.
@@ -430,6 +464,7 @@ impl Running<'_> {
             LegCommand::StartMedia => {
                 self.wanted = true;
                 self.start_if_ready().await;
+                self.begin_recording();
             }
             LegCommand::RestartIce => match self.peer.offer(true).await {
                 Ok(sdp) => self.out.send(LegEvent::Described { offer: true, sdp }).await,
@@ -437,6 +472,7 @@ impl Running<'_> {
             },
             LegCommand::Mute(kind, muted) => self.mute(kind, muted).await,
             LegCommand::Switch(switch, reply) => self.switch(switch, reply).await,
+            LegCommand::Record(take, reply) => self.record(take, reply).await,
             LegCommand::Window(limit) => self.window.is(limit),
             LegCommand::Chat(text) => self.chat(text).await,
             LegCommand::Sign(sign) => self.show(sign).await,
@@ -472,6 +508,7 @@ impl Running<'_> {
             rtc::Event::DataOpen => {
                 self.data_open = true;
                 self.say_everything().await;
+                self.begin_recording();
                 return self.speak().await;
             }
             rtc::Event::GatheringDone => return,

@@ -22,6 +22,7 @@ mod event;
 mod leg;
 mod notices;
 mod record;
+mod recording;
 pub mod report;
 mod sign;
 mod trust;
@@ -37,6 +38,7 @@ pub use choice::{Choice, Slot};
 pub use command::Command;
 pub use config::{Config, ExpectedKey, Media, Trust, Voice};
 pub use event::Event;
+pub use recording::Recording;
 pub use sign::{Reaction, Sign};
 
 pub use crate::media::measure::Distribution as Spread;

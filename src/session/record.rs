@@ -9,6 +9,7 @@ use super::report::{Chat, Direction, RemoteSends, Report, Setup};
 use crate::call::{CallId, EndReason};
 use crate::identity::{PublicKey, verification_code};
 use crate::media::pipeline::Stats;
+use crate::media::record::Recorded;
 use crate::rtc::{Candidate, PathStats};
 use crate::signaling::protocol::SessionId;
 
@@ -50,6 +51,7 @@ pub(super) struct Record {
     pub(super) end: Option<(EndReason, Duration)>,
     pub(super) detail: Option<String>,
     pub(super) media: Option<Stats>,
+    pub(super) recorded: Option<Recorded>,
     pub(super) path: Option<PathStats>,
 }
 
@@ -78,6 +80,7 @@ impl Record {
             end: None,
             detail: None,
             media: None,
+            recorded: None,
             path: None,
         }
     }
@@ -158,6 +161,7 @@ impl Record {
             chat: self.chat,
             path: self.path,
             media: self.media,
+            record: self.recorded,
         };
         Some((reason, report))
     }

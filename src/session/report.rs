@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::call::{CallId, EndReason};
 use crate::media::pipeline::Stats;
+pub use crate::media::record::Recorded;
 use crate::rtc::PathStats;
 
 /// Which side dialed.
@@ -87,4 +88,6 @@ pub struct Report {
     pub path: Option<PathStats>,
     /// The media of both directions, if an engine was made.
     pub media: Option<Stats>,
+    /// The recording, if one was made; of several the last.
+    pub record: Option<Recorded>,
 }

@@ -34,6 +34,7 @@ shapes! {
         send: Sent,
         receive: Received,
         chat: Chat,
+        record: Record,
         process: Process,
         expectations: Vec<Expectation>,
         failures: Vec<String>,
@@ -164,6 +165,13 @@ shapes! {
         jitter_ms: Option<f64>,
         buffer_ms: Option<f64>,
         behind_picture_ms: Option<f64>,
+    }
+    /// A recording; nulls when none was made.
+    struct Record {
+        path: Option<String>,
+        bytes: Option<u64>,
+        duration_ms: Option<u64>,
+        dropped: Option<u64>,
     }
     /// What the process cost.
     struct Process {

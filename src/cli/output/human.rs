@@ -58,6 +58,16 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
         Event::Source { remote, slot, source, off, changed, .. } => {
             return changed_source(*remote, *slot, source, *off, *changed);
         }
+        Event::Recording { remote: true, on: true, .. } => "The other side records this call.".into(),
+        Event::Recording { remote: true, on: false, .. } => "The other side no longer records.".into(),
+        Event::Recording { on, path, .. } => {
+            let path = path.as_deref().map_or_else(String::new, |path| path.display().to_string());
+            let path = clean(&path);
+            match on {
+                true => format!("You record this call into {path}; the other side is told."),
+                false => format!("You no longer record; the recording is {path}."),
+            }
+        }
         Event::Chat { remote: true, text, .. } => format!("They write: {}", clean_lines(text)),
         Event::Chat { remote: false, text, .. } => format!("You wrote: {}", clean_lines(text)),
         Event::Sign { remote, sign, .. } => signed(*remote, *sign),
@@ -193,6 +203,11 @@ fn figures(out: &mut String, report: &Report) -> std::fmt::Result {
         )?;
     } else {
         writeln!(out, "  sound    none received")?;
+    }
+    if let (Some(path), Some(bytes), Some(ms)) =
+        (&report.record.path, report.record.bytes, report.record.duration_ms)
+    {
+        writeln!(out, "  record   {}, {} s, {bytes} bytes", clean(path), ms as f64 / 1e3)?;
     }
     if let (Some(local), Some(remote)) = (&report.path.local, &report.path.remote) {
         writeln!(

@@ -72,6 +72,13 @@ pub enum Line {
         #[serde(skip_serializing_if = "Option::is_none")]
         source: Option<String>,
     },
+    Recording {
+        call: String,
+        side: &'static str,
+        on: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        path: Option<String>,
+    },
     Chat {
         call: String,
         side: &'static str,
@@ -192,6 +199,12 @@ impl Line {
                 },
                 muted: *off,
                 source: Some(source.clone()),
+            },
+            Event::Recording { call, remote, on, path } => Self::Recording {
+                call: call.to_string(),
+                side: side(*remote),
+                on: *on,
+                path: path.as_ref().map(|path| path.display().to_string()),
             },
             Event::Chat { call, remote, text, number } => Self::Chat {
                 call: call.to_string(),

@@ -41,11 +41,13 @@ pub struct Report {
     pub receive: Received,
     /// What was written.
     pub chat: Chat,
+    /// The recording, if one was made; of several the last.
+    pub record: Record,
     /// What it cost.
     pub process: Process,
     /// The expectations, as they came out.
     pub expectations: Vec<Outcome>,
-    /// Sources, sinks and codecs of this side that failed during the call, a sentence each.
+    /// Sources, sinks, codecs and recordings of this side that failed during the call, a sentence each.
     pub failures: Vec<String>,
 }
 
@@ -304,6 +306,20 @@ pub struct Chat {
     pub received: u64,
 }
 
+/// A recording of this side.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// The file; null when nothing was recorded.
+    pub path: Option<String>,
+    /// Its length.
+    pub bytes: Option<u64>,
+    /// How long it plays.
+    pub duration_ms: Option<u64>,
+    /// Pictures and blocks of sound that are missing in it because the disk was too slow.
+    pub dropped: Option<u64>,
+}
+
 /// What the process cost so far.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -330,6 +346,7 @@ impl Report {
             send: Sent::default(),
             receive: Received::default(),
             chat: Chat::default(),
+            record: Record::default(),
             process: Process {
                 cpu_s: rounded(usage.cpu.as_secs_f64(), 100.0),
                 rss_peak_mb: rounded(usage.rss_peak as f64 / 1e6, 10.0),
@@ -369,6 +386,15 @@ impl Report {
         report.chat =
             Chat { sent: call.chat.sent, delivered: call.chat.delivered, received: call.chat.received };
         super::figures::fill(&mut report, call.media.as_ref(), call.path.as_ref());
+        if let Some(recorded) = &call.record {
+            report.record = Record {
+                path: Some(recorded.path.display().to_string()),
+                bytes: Some(recorded.bytes),
+                duration_ms: u64::try_from(recorded.duration.as_millis()).ok(),
+                dropped: Some(recorded.dropped),
+            };
+            report.failures.extend(recorded.failure.iter().map(|why| format!("recording: {why}")));
+        }
         report
     }
 

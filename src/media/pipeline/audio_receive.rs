@@ -11,6 +11,7 @@ use super::stats::{AudioReceived, kbps};
 use super::{Incoming, Kind, Shared, lock};
 use crate::media::codec::opus;
 use crate::media::measure::AudioMeter;
+use crate::media::record::Side;
 use crate::media::rtp::jitter::{Counts, JitterBuffer, What};
 use crate::media::rtp::packet::HEADER_LENGTH;
 use crate::media::rtp::stretch::stretch;
@@ -160,6 +161,7 @@ impl Receiver {
         }
         let played = WallTime::now();
         self.reference.played(&self.block);
+        self.shared.record(|tap| tap.sound(Side::Remote, due, &self.block));
         let speaking = self.activity.hear(&self.block);
         if let Some(monitor) = &self.shared.monitor {
             monitor.remote.heard(&self.block, speaking);

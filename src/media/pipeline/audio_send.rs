@@ -8,6 +8,7 @@ use super::pace::Pacer;
 use super::stats::kbps;
 use super::{Kind, OPUS_PAYLOAD_TYPE, Outlet, Shared, lock};
 use crate::media::codec::opus;
+use crate::media::record::Side;
 use crate::media::rtp::packet::{HEADER_LENGTH, RtpPacket};
 use crate::media::voice::{self, Activity, Capture, Fade};
 use crate::media::{AudioSource, Error, WallTime};
@@ -94,6 +95,11 @@ impl Sender {
             };
             let captured = clock.block(index, WallTime::now());
             let encoded = self.encode(captured, &mut block, orders.muted, shared);
+            if encoded.is_ok() {
+                // Counted in the blocks' own beat, so that they join without a step.
+                let spoken = start + BLOCK_TIME * u32::try_from(index).unwrap_or(u32::MAX);
+                shared.record(|tap| tap.sound(Side::Own, spoken, &block));
+            }
             match encoded {
                 Ok(payload) => self.send(payload, index, self.skipped + pacer.skipped(), shared, outlet),
                 Err(error) => {

@@ -30,6 +30,7 @@ pub use stats::{AudioReceived, AudioSent, Failure, Stats, VideoReceived, VideoSe
 
 use self::control::Control;
 use self::mailbox::Mailbox;
+use super::record::{Side, Tap};
 use super::rtp::packet::RtpPacket;
 use super::rtp::sync::Sync;
 use super::voice::{self, Capture};
@@ -113,6 +114,8 @@ struct Shared {
     audio_received: Mutex<audio_receive::Measured>,
     failures: Mutex<Vec<Failure>>,
     monitor: Option<Arc<Monitor>>,
+    /// Where everything is recorded, while it is.
+    record: Mutex<Option<Arc<Tap>>>,
 }
 
 impl Shared {
@@ -120,6 +123,18 @@ impl Shared {
     fn fail(&self, kind: Kind, sending: bool, error: &Error) {
         tracing::warn!(?kind, sending, %error, "media failed");
         lock(&self.failures).push(Failure { kind, sending, message: error.to_string() });
+    }
+
+    /// Hands something to the recording, if there is one; never waits for it.
+    fn record(&self, give: impl FnOnce(&Tap)) {
+        if let Some(tap) = &*lock(&self.record) {
+            give(tap);
+        }
+    }
+
+    /// Whether the recording needs a key frame of this side now. Says so once for each wish.
+    fn recording_wants_keyframe(&self, side: Side) -> bool {
+        lock(&self.record).as_ref().is_some_and(|tap| tap.wants_keyframe(side))
     }
 
     fn micros(&self, at: Instant) -> i64 {
@@ -219,6 +234,7 @@ impl Engine {
             audio_received: Mutex::default(),
             failures: Mutex::default(),
             monitor: sinks.monitor,
+            record: Mutex::default(),
         });
         let (capture, reference) = voice::pair(voice::Settings::OFF);
         let engine = Self {
@@ -317,6 +333,13 @@ impl Engine {
     /// holds for later sources as well. Follows within a second or so; only another size costs a key frame.
     pub fn set_picture_limit(&self, limit: Option<Limit>) {
         self.shared.video_out.set_limit(limit);
+    }
+
+    /// Hands both sides' encoded pictures and sound to this recording from now on, or to none. Pictures begin with a key frame, which
+    /// is asked for.
+    pub fn set_record(&self, tap: Option<Arc<Tap>>) {
+        *lock(&self.shared.record) = tap;
+        self.shared.video_in.nudge();
     }
 
     /// The other side says that it sends no pictures, or does again: what is not there meanwhile does not count as frozen.

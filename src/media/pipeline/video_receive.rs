@@ -10,6 +10,7 @@ use super::stats::{VideoReceived, kbps};
 use super::{Incoming, Kind, Shared, lock};
 use crate::media::codec::vp8;
 use crate::media::measure::VideoMeter;
+use crate::media::record::Side;
 use crate::media::rtp::assembly::{AssembledFrame, Assembly, Counts};
 use crate::media::rtp::packet::HEADER_LENGTH;
 use crate::media::{Error, VideoFrame, VideoSink, WallTime};
@@ -140,9 +141,12 @@ impl Receiver {
             match self.decoder.decode(&frame.data, WallTime::default()) {
                 Ok(decoded) => {
                     lock(&self.shared.video_received).decoded += 1;
-                    if let Some(decoded) = decoded {
-                        self.schedule(&frame, decoded.frame);
-                    }
+                    let at = match decoded {
+                        Some(decoded) => self.schedule(&frame, decoded.frame),
+                        None => Instant::now(),
+                    };
+                    // Only what the decoder took, so that a recording can be decoded as well.
+                    self.shared.record(|tap| tap.picture(Side::Remote, at, frame.keyframe, &frame.data));
                 }
                 Err(error) => {
                     tracing::debug!(%error, "frame refused");
@@ -153,7 +157,8 @@ impl Receiver {
         }
     }
 
-    fn schedule(&mut self, frame: &AssembledFrame, mut picture: VideoFrame) {
+    /// Lets a picture wait for its time, and says when that is.
+    fn schedule(&mut self, frame: &AssembledFrame, mut picture: VideoFrame) -> Instant {
         let now = self.shared.micros(Instant::now());
         let completed = self.shared.micros(frame.completed);
         let at = self.playout.beat(frame.timestamp, completed, now);
@@ -165,13 +170,14 @@ impl Receiver {
         drop(sync);
         let hold = i64::try_from(hold.as_micros()).unwrap_or(0);
         self.playout.put(at + hold, picture);
+        self.shared.instant(at + hold)
     }
 
     fn ask_for_keyframe(&mut self) {
         // Without an outlet the wish stays until there is one.
         let outlet = lock(&self.shared.outlet).clone();
         if let Some(outlet) = outlet
-            && self.assembly.take_wish(Instant::now())
+            && (self.assembly.take_wish(Instant::now()) | self.shared.recording_wants_keyframe(Side::Remote))
         {
             outlet.request_keyframe();
             lock(&self.shared.video_received).requested += 1;

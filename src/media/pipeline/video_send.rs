@@ -9,6 +9,7 @@ use super::pace::Pacer;
 use super::stats::kbps;
 use super::{Kind, Outlet, Shared, VP8_PAYLOAD_TYPE, lock};
 use crate::media::codec::{EncodedFrame, vp8};
+use crate::media::record::Side;
 use crate::media::rtp::packet::HEADER_LENGTH;
 use crate::media::rtp::vp8::Packetiser;
 use crate::media::scale::Scaler;
@@ -188,8 +189,10 @@ impl Sender {
         let timestamp = self.timestamp.wrapping_add(ticks as u32);
         let now = Instant::now();
         let too_soon = self.last_forced.is_some_and(|last| now - last < KEYFRAME_INTERVAL);
+        orders.keyframe |= shared.recording_wants_keyframe(Side::Own);
         let keyframe = orders.keyframe && !too_soon;
         let frame = running.encode(&picture, timestamp, keyframe)?;
+        shared.record(|tap| tap.picture(Side::Own, now, frame.keyframe, &frame.data));
         if let Some(monitor) = &shared.monitor {
             // Whoever sits there expects a looking-glass.
             let mirrored = running.source.content() == Content::Camera;

@@ -20,13 +20,8 @@ impl Actor {
             Effect::SendRejoin { call, with } => self.wire.rejoin(call, &with),
             Effect::RepeatDescription { call } => self.repeat_unanswered(call),
             Effect::PreparePeer { call, role } => {
-                let setup = LegSetup {
-                    call,
-                    role,
-                    media: self.config.media.clone(),
-                    rtc: self.rtc_config(),
-                    away: self.away,
-                };
+                let (media, rtc, record) = (self.config.media.clone(), self.rtc_config(), self.take());
+                let setup = LegSetup { call, role, media, rtc, record, away: self.away };
                 let leg = Leg::spawn(setup, self.leg_sender.clone());
                 if let Some(record) = self.records.get_mut(&call) {
                     record.leg = Some(leg);

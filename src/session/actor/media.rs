@@ -55,14 +55,7 @@ impl Actor {
     pub(super) async fn switch(&mut self, switch: Switch, reply: Reply) {
         match self.machine.state().live().filter(|call| self.has_leg(*call)) {
             Some(call) => self.command_leg(call, LegCommand::Switch(switch, reply)),
-            None => {
-                let none = "there is no call".to_owned();
-                match reply {
-                    // Whoever asked may have gone.
-                    Some(reply) => drop(reply.send(Err(none))),
-                    None => self.tell(Event::Rejected { reason: none }).await,
-                }
-            }
+            None => self.refuse(reply, "there is no call".to_owned()).await,
         }
     }
 

@@ -54,6 +54,8 @@ pub(super) struct Known {
     pub(super) muted: [bool; 2],
     /// What the other side does not send now, by kind.
     pub(super) remote_off: [bool; 2],
+    /// The other side records.
+    pub(super) remote_records: bool,
     /// Where its picture comes from, once it said so.
     pub(super) remote_picture: Option<Picture>,
     /// How many switches each slot has seen.
@@ -64,7 +66,14 @@ impl Known {
     pub(super) fn new(media: Media) -> Self {
         let mut muted = [false; 2];
         muted[Kind::Audio as usize] = media.push_to_talk;
-        Self { media, muted, remote_off: [false; 2], remote_picture: None, turns: [0; 3] }
+        Self {
+            media,
+            muted,
+            remote_off: [false; 2],
+            remote_records: false,
+            remote_picture: None,
+            turns: [0; 3],
+        }
     }
 
     /// Whether nothing of this kind is sent now.
@@ -167,7 +176,7 @@ impl Running<'_> {
         }
     }
 
-    async fn decline(&self, reply: Reply, why: String) {
+    pub(super) async fn decline(&self, reply: Reply, why: String) {
         match reply {
             // Whoever asked may have gone.
             Some(reply) => drop(reply.send(Err(why))),
@@ -221,6 +230,11 @@ impl Running<'_> {
             Message::Window(limit) => self.engine.set_picture_limit(Some(limit)),
             Message::Delivered(number) => self.delivered(number).await,
             Message::Sign(sign) => self.shown(sign).await,
+            Message::Recording(on) => {
+                if std::mem::replace(&mut self.known.remote_records, on) != on {
+                    self.out.send(LegEvent::Recording { remote: true, on, path: None }).await;
+                }
+            }
         }
     }
 }

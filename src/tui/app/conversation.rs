@@ -129,6 +129,10 @@ pub(super) struct Call {
     pub(super) own_shows: Shows,
     /// What the other side shows of itself.
     pub(super) remote_shows: Shows,
+    /// We record.
+    pub(super) own_records: bool,
+    /// The other side records.
+    pub(super) remote_records: bool,
     /// Nothing is heard from the other side.
     pub(super) recovering: bool,
     /// We asked for its end.
@@ -157,6 +161,8 @@ impl Call {
             remote_picture: Shown::new("camera"),
             own_shows: Shows::default(),
             remote_shows: Shows::default(),
+            own_records: false,
+            remote_records: false,
             recovering: false,
             hanging_up: false,
             level_own: None,

@@ -2,6 +2,7 @@
 
 mod keys;
 mod properties;
+mod recording;
 mod screens;
 mod steps;
 
@@ -192,6 +193,7 @@ pub(super) fn ended(reason: EndReason, direction: report::Direction, connected: 
         remote_sends: report::RemoteSends::default(),
         path: None,
         media: None,
+        record: None,
     };
     Event::Ended { reason, report: Box::new(report) }
 }

@@ -63,6 +63,9 @@ fn event() -> impl Strategy<Value = Event> {
             text,
             number: 1
         }),
+        (call(), any::<bool>(), any::<bool>(), hostile()).prop_map(|(call, remote, on, path)| {
+            Event::Recording { call, remote, on, path: (!remote).then(|| path.into()) }
+        }),
         (call(), any::<bool>()).prop_map(|(call, up)| Event::Link { call, up }),
         (0u64..1000).prop_map(figures),
         hostile().prop_map(|from| Event::Missed { from }),
@@ -96,7 +99,7 @@ fn key() -> impl Strategy<Value = KeyEvent> {
     ]);
     let code = prop_oneof![
         prop::sample::select(codes),
-        prop::sample::select("acdfhijklmnpqrsvxyz/?GOé田".chars().collect::<Vec<_>>())
+        prop::sample::select("acdfhijklmnpqrsvxyz/?GORé田".chars().collect::<Vec<_>>())
             .prop_map(KeyCode::Char),
     ];
     (code, modifiers).prop_map(|(code, modifiers)| KeyEvent::new(code, modifiers))

@@ -73,6 +73,7 @@ impl Model {
             Command::Corner => self.corner = next_corner(self.corner),
             Command::FullScreen => self.full = !self.full,
             Command::RenderMode => self.out.push(Action::NextMode),
+            Command::Record => self.record(),
             Command::Figures => self.read(Reading::Figures),
             Command::Messages => self.read(Reading::Log),
             Command::Help if self.reading == Some(Reading::Help) => self.reading = None,

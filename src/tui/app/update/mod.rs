@@ -5,6 +5,7 @@
 mod commands;
 mod events;
 mod mouse;
+mod recording;
 mod sources;
 
 use crossterm::event::{KeyEvent, KeyEventKind};

@@ -95,6 +95,9 @@ fn status(model: &Model, call: &Call, now: Now, area: Rect, canvas: &mut Canvas)
     let code = call.code.as_ref().map(|code| format!("code {code} ")).unwrap_or_default();
     let room = area.width.saturating_sub(2);
     let mut items: Vec<Vec<Piece>> = vec![vec![(since, Style::new())]];
+    if let Some(who) = records(call) {
+        items.push(vec![(who.to_owned(), theme.alarm)]);
+    }
     if call.recovering {
         // The figures are of a time when there was something to measure.
         items.push(vec![("no signal".to_owned(), theme.bad)]);
@@ -102,6 +105,8 @@ fn status(model: &Model, call: &Call, now: Now, area: Rect, canvas: &mut Canvas)
         let (bars, word, style) = verdict(known, theme);
         items.push(vec![(format!("{bars} {word}"), style)]);
     }
+    // What has its place before everything else: how long, who records, how good.
+    let first = 2 + usize::from(records(call).is_some());
     let plain = |text: String| vec![(text, Style::new())];
     let figures = if call.recovering { &Default::default() } else { figures };
     items.extend(figures.rtt.map(|rtt| plain(format!("{} ms", rtt.as_millis()))));
@@ -112,22 +117,32 @@ fn status(model: &Model, call: &Call, now: Now, area: Rect, canvas: &mut Canvas)
     items.extend(figures.fps_in.map(|fps| plain(format!("{fps:.0} fps"))));
     let wide = |pieces: &[Piece]| pieces.iter().map(|(text, _)| columns(text)).sum::<u16>();
     // Until it was compared the code is worth more than figures; the name is always worth more than both.
-    let must: u16 = items.iter().take(2).map(|item| wide(item) + 2).sum();
+    let must: u16 = items.iter().take(first).map(|item| wide(item) + 2).sum();
     let name = call.peer.truncate(usize::from(room.saturating_sub(must).max(8).min(room / 2)));
     let mut left = room.saturating_sub(columns(name.as_str()) + must);
     let compared = now.since_start >= call.since + COMPARE;
-    let figures: u16 = if compared { items.iter().skip(2).map(|item| wide(item) + 2).sum() } else { 0 };
+    let figures: u16 = if compared { items.iter().skip(first).map(|item| wide(item) + 2).sum() } else { 0 };
     let code = if columns(&code) + 2 + figures <= left { code } else { String::new() };
     left = left.saturating_sub(if code.is_empty() { 0 } else { columns(&code) + 1 });
     let mut x = canvas.put(area.x + 1, area.y, room, name.as_str(), theme.strong);
     for (index, item) in items.iter().enumerate() {
-        if index >= 2 {
+        if index >= first {
             let Some(rest) = left.checked_sub(wide(item) + 2) else { break };
             left = rest;
         }
         x = canvas.pieces(x + 2, area.y, area.right().saturating_sub(x + 2), item);
     }
     canvas.right(area, &code, theme.quiet);
+}
+
+/// Who records, in as few columns as will do; the sentence stood at the foot when it began.
+fn records(call: &Call) -> Option<&'static str> {
+    match (call.own_records, call.remote_records) {
+        (true, true) => Some(" REC both "),
+        (true, false) => Some(" REC "),
+        (false, true) => Some(" REC by them "),
+        (false, false) => None,
+    }
 }
 
 /// Microphone, level and camera of both sides.

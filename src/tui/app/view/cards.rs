@@ -43,6 +43,11 @@ pub(super) fn card(model: &Model, call: &Call, now: Now, area: Rect, canvas: &mu
         if let Some(lasted) = lasted {
             said.push((String::new(), Style::new()));
             said.push((format!("{} in the call", clock(*lasted)), Style::new()));
+            let recorded = model.report.as_ref().and_then(|report| report.record.as_ref());
+            if let Some(recorded) = recorded.filter(|recorded| recorded.bytes > 0) {
+                let path = Shown::new(&recorded.path.display().to_string());
+                said.push((format!("recorded into {path}"), Style::new()));
+            }
             said.extend(call.facts.iter().map(|(name, fact)| (format!("{name}: {fact}"), theme.quiet)));
         }
         said.push((String::new(), Style::new()));
