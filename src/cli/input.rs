@@ -4,6 +4,7 @@
 //! the end of stdin ends nothing, because scripts often have none.
 
 use std::io::{self, BufRead, Read};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::Deserialize;
@@ -80,6 +81,28 @@ pub(super) enum Input {
         /// What.
         text: String,
     },
+    /// Offer a file.
+    SendFile {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// Take a file that is offered.
+    AcceptFile {
+        /// Which; the oldest offer when absent.
+        #[serde(default)]
+        file: Option<u32>,
+    },
+    /// Do not take it.
+    DeclineFile {
+        /// Which; the oldest offer when absent.
+        #[serde(default)]
+        file: Option<u32>,
+    },
+    /// End a transfer.
+    CancelFile {
+        /// Which.
+        file: u32,
+    },
     /// Follow the presence of names.
     Watch {
         /// Which.
@@ -100,6 +123,7 @@ pub(super) enum Input {
 /// The words that can be typed, for whoever typed another one.
 pub(super) const WORDS: &str = "accept, decline, busy, call NAME, hangup, mute, unmute, camera off, camera on, \
                                 camera SOURCE, microphone SOURCE, speaker SINK, chat TEXT, \
+                                send PATH, accept file, decline file, cancel file N, \
                                 users, users TEXT, watch NAME, help, quit";
 
 /// What a line asks for.
@@ -153,10 +177,14 @@ impl Input {
                 "camera" if !matches!(source, "on" | "off") => {
                     return Ok(Self::Camera { source: source.to_owned() });
                 }
+                "send" => return Ok(Self::SendFile { path: PathBuf::from(source) }),
                 "microphone" => return Ok(Self::Microphone { source: source.to_owned() }),
                 "speaker" => return Ok(Self::Speaker { source: source.to_owned() }),
                 _ => {}
             }
+        }
+        if let Some(command) = file(line) {
+            return command;
         }
         let mut words = line.split_whitespace();
         let command = match (words.next(), words.next()) {
@@ -195,6 +223,10 @@ impl Input {
             Self::Speaker { .. } => "speaker",
             Self::Call { .. } => "call",
             Self::Chat { .. } => "chat",
+            Self::SendFile { .. } => "send-file",
+            Self::AcceptFile { .. } => "accept-file",
+            Self::DeclineFile { .. } => "decline-file",
+            Self::CancelFile { .. } => "cancel-file",
             Self::Watch { .. } => "watch",
             Self::Users { .. } => "users",
             Self::Help {} => "help",
@@ -231,10 +263,35 @@ impl Input {
             })),
             Self::Call { to } => Command::Dial { to },
             Self::Chat { text } => Command::Chat { text },
+            Self::SendFile { path } => Command::SendFile { path },
+            Self::AcceptFile { file } => Command::AcceptFile { number: file },
+            Self::DeclineFile { file } => Command::DeclineFile { number: file },
+            Self::CancelFile { file } => Command::CancelFile { number: file },
             Self::Watch { names } => Command::Watch { names },
             Self::Quit {} => Command::Quit,
         }))
     }
+}
+
+/// `accept file`, `accept file 2` and their like; `None` for other words.
+fn file(line: &str) -> Option<Result<Input, String>> {
+    let mut words = line.split_whitespace();
+    let word = words.next().filter(|word| matches!(*word, "accept" | "decline" | "cancel"))?;
+    words.next().filter(|word| *word == "file")?;
+    let number = match (words.next(), words.next()) {
+        (None, _) => None,
+        (Some(text), None) => match text.parse() {
+            Ok(number) => Some(number),
+            Err(_) => return Some(Err(format!("\"{text}\" is no number of a file"))),
+        },
+        (Some(_), Some(extra)) => return Some(Err(format!("\"{extra}\" is one word too many"))),
+    };
+    Some(match (word, number) {
+        ("accept", file) => Ok(Input::AcceptFile { file }),
+        ("decline", file) => Ok(Input::DeclineFile { file }),
+        (_, Some(file)) => Ok(Input::CancelFile { file }),
+        (_, None) => Err("say which: cancel file N".to_owned()),
+    })
 }
 
 fn spec<T: FromStr>(text: &str) -> Result<T, String>
@@ -293,6 +350,10 @@ mod tests {
             (r#"{"command":"speaker","source":"speaker:USB"}"#, "speaker  speaker:USB "),
             (r#"{"command":"call","to":"bob"}"#, "call bob"),
             (r#"{"command":"chat","text":"see you  there"}"#, "chat see you  there"),
+            (r#"{"command":"send-file","path":"my photo.jpg"}"#, "send  my photo.jpg"),
+            (r#"{"command":"accept-file"}"#, "accept file"),
+            (r#"{"command":"decline-file","file":2}"#, "decline file 2"),
+            (r#"{"command":"cancel-file","file":3}"#, "cancel file 3"),
             (r#"{"command":"quit"}"#, " quit \n"),
         ] {
             assert_eq!(Input::parse(json).unwrap(), Input::parse(words).unwrap());
@@ -311,9 +372,18 @@ mod tests {
 
     #[test]
     fn nonsense_is_answered_not_guessed() {
-        for wrong in
-            ["", "acept", "mute all", "call", "{", r#"{"command":"accept","now":1}"#, r#"{"command":"x"}"#]
-        {
+        for wrong in [
+            "",
+            "acept",
+            "mute all",
+            "cancel file",
+            "accept file x",
+            "accept file 1 2",
+            "call",
+            "{",
+            r#"{"command":"accept","now":1}"#,
+            r#"{"command":"x"}"#,
+        ] {
             assert!(Input::parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -6,6 +6,7 @@
 //! out as text. The session drives a [`Peer`] and reads its [`Event`]s.
 
 mod build;
+mod bulk;
 mod candidate;
 mod checks;
 mod config;
@@ -25,10 +26,12 @@ mod sampler;
 mod sdp;
 mod shared;
 
+pub use bulk::{Bulk, BulkMessage};
 pub use config::{
-    CLOSE_WITHIN, CONTROL_LABEL, CONTROL_STREAM, Candidate, Config, DISCONNECTED_AFTER, EVENT_CAPACITY,
-    Event, IcePolicy, IceServer, MAX_CANDIDATE, MAX_CONTROL_MESSAGE, MAX_DESCRIPTION, MAX_EARLY_CANDIDATES,
-    MAX_REMOTE_CANDIDATES, OPUS_PAYLOAD_TYPE, VP8_PAYLOAD_TYPE,
+    BULK_LABEL, BULK_STREAM, CLOSE_WITHIN, CONTROL_LABEL, CONTROL_STREAM, Candidate, Config,
+    DISCONNECTED_AFTER, EVENT_CAPACITY, Event, IcePolicy, IceServer, MAX_BULK_MESSAGE, MAX_CANDIDATE,
+    MAX_CONTROL_MESSAGE, MAX_DESCRIPTION, MAX_EARLY_CANDIDATES, MAX_REMOTE_CANDIDATES, OPUS_PAYLOAD_TYPE,
+    VP8_PAYLOAD_TYPE,
 };
 pub use error::Error;
 pub use inbound::Inbound;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::choice::Slot;
+use super::files::File;
 use super::report::Report;
 use crate::call::{CallId, EndReason};
 use crate::media::pipeline::{Kind, Stats};
@@ -108,6 +109,13 @@ pub enum Event {
         remote: bool,
         /// The text, as it came: remote text. It may hold line breaks.
         text: String,
+    },
+    /// Something happened to a file of this call.
+    File {
+        /// The call.
+        call: CallId,
+        /// Which file, and what happened.
+        file: File,
     },
     /// The path went silent or came back.
     Link {

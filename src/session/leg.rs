@@ -5,6 +5,7 @@
 //! The actor stays free of everything that takes time: files are opened, keys are made and pictures
 //! are flushed in here.
 
+mod files;
 mod media;
 mod window;
 
@@ -15,12 +16,15 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
+pub(super) use self::files::FileOrder;
+use self::files::Files;
 use self::media::{Known, Tried};
 pub(super) use self::media::{Opened, Reply, Switch};
 use self::window::Window;
 use super::choice::Choice;
 use super::config::{Media, Missing};
 use super::control::{Message, Picture};
+use super::files::{File, Settings as FileSettings};
 use super::{chat, notices};
 use crate::call::{CallId, JsepRole};
 use crate::media::device::{Notice, Notices};
@@ -67,6 +71,8 @@ pub(super) enum LegCommand {
     Window(Limit),
     /// Send a message of [`chat`].
     Chat(String),
+    /// Offer, accept, decline or end a transfer.
+    File(FileOrder, Reply),
     /// Say goodbye if asked, stop everything, flush the sinks, report.
     Close {
         /// Tell the other side over the data channel first.
@@ -118,6 +124,8 @@ pub(super) enum LegEvent {
     Rejected(String),
     /// Something was written; true for the other side's.
     Chat(bool, String),
+    /// Something happened to a file.
+    File(File),
     /// A description or candidate of the other side made no sense; the call goes on without it.
     Refused(String),
     /// Worth a line; the call goes on.
@@ -136,6 +144,9 @@ pub(super) struct LegSetup {
     pub(super) role: JsepRole,
     pub(super) media: Media,
     pub(super) rtc: rtc::Config,
+    pub(super) files: FileSettings,
+    /// The other side's name.
+    pub(super) peer: String,
 }
 
 /// The actor's end of a leg. Dropping it closes the leg without a goodbye.
@@ -230,6 +241,7 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
         let (sources, missing) = media.open_sources(&tell)?;
         attached.attach(sources).map(|()| missing)
     });
+    let sections = setup.rtc.audio || setup.rtc.video;
     match Peer::new(setup.rtc, Arc::new(inlet)).await {
         Ok((peer, events)) => {
             let mut running = Running {
@@ -250,6 +262,8 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
                 window: Window::default(),
                 notices,
                 noticed,
+                files: Files::new(setup.files, setup.peer),
+                sections,
             };
             running.engine.set_muted(Kind::Audio, running.known.muted[Kind::Audio as usize]);
             running.do_without(missing.into_iter().collect()).await;
@@ -272,6 +286,7 @@ async fn accepted(inbox: &mut mpsc::Receiver<LegCommand>, early: &mut Vec<LegCom
                 command @ (LegCommand::Mute(..)
                 | LegCommand::Switch(..)
                 | LegCommand::Window(_)
+                | LegCommand::File(..)
                 | LegCommand::Chat(_)),
             ) if early.len() < COMMANDS => early.push(command),
             Some(_) => {}
@@ -334,6 +349,10 @@ struct Running<'a> {
     notices: Notices,
     /// What they told.
     noticed: mpsc::Receiver<Notice>,
+    /// What is sent and received besides.
+    files: Files,
+    /// Media is negotiated at all.
+    sections: bool,
 }
 
 impl Running<'_> {
@@ -350,6 +369,7 @@ impl Running<'_> {
         let mut tick = interval_at(Instant::now() + TICK, TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let goodbye = loop {
+            self.files.set_media(self.sections && self.known.is_anything_on());
             tokio::select! {
                 command = inbox.recv() => match command {
                     Some(LegCommand::Close { goodbye }) => break goodbye,
@@ -380,6 +400,7 @@ impl Running<'_> {
             }
         };
         let path = Some(Box::new(self.peer.stats()));
+        self.files.close().await;
         // The goodbye leaves before the sinks are flushed, so that the other side is not kept waiting.
         self.peer.close(goodbye).await;
         let monitor = self.monitor.take();
@@ -423,6 +444,11 @@ impl Running<'_> {
             LegCommand::Switch(switch, reply) => self.switch(switch, reply).await,
             LegCommand::Window(limit) => self.window.is(limit),
             LegCommand::Chat(text) => self.chat(text).await,
+            LegCommand::File(order, reply) => {
+                if let Err(reply) = self.files.order(order, reply) {
+                    self.decline(reply, "too much is asked about files at once".to_owned()).await;
+                }
+            }
             LegCommand::Close { .. } => {}
         }
     }
@@ -471,6 +497,7 @@ impl Running<'_> {
             },
             rtc::Event::DataOpen => {
                 self.data_open = true;
+                self.files.open(self.peer.bulk(), self.peer.take_bulk_messages(), self.out);
                 self.say_everything().await;
                 for text in std::mem::take(&mut self.unsent) {
                     self.chat(text).await;

@@ -67,6 +67,13 @@ impl Known {
         Self { media, muted, remote_off: [false; 2], remote_picture: None, turns: [0; 3] }
     }
 
+    /// Whether either side sends sound or picture now.
+    pub(super) fn is_anything_on(&self) -> bool {
+        [Kind::Audio, Kind::Video]
+            .into_iter()
+            .any(|kind| !self.is_off(kind) || !self.remote_off[kind as usize])
+    }
+
     /// Whether nothing of this kind is sent now.
     pub(super) fn is_off(&self, kind: Kind) -> bool {
         self.muted[kind as usize] || self.media.sourceless()[kind as usize]
@@ -167,7 +174,7 @@ impl Running<'_> {
         }
     }
 
-    async fn decline(&self, reply: Reply, why: String) {
+    pub(super) async fn decline(&self, reply: Reply, why: String) {
         match reply {
             // Whoever asked may have gone.
             Some(reply) => drop(reply.send(Err(why))),

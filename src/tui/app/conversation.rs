@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::editor::Editor;
+use super::files::Files;
 use super::quality::Meter;
 use crate::call::CallId;
 use crate::session::{Kind, MAX_CHAT};
@@ -130,6 +131,7 @@ pub(super) struct Call {
     /// The path and codecs, for the panel of figures.
     pub(super) facts: Vec<(&'static str, Shown)>,
     pub(super) chat: Chat,
+    pub(super) files: Files,
 }
 
 impl Call {
@@ -152,6 +154,7 @@ impl Call {
             level_remote: None,
             meter: Meter::default(),
             facts: Vec::new(),
+            files: Files::default(),
             chat: Chat {
                 said: VecDeque::new(),
                 editor: Editor::lines(MAX_CHAT),
