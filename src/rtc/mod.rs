@@ -38,7 +38,7 @@ pub use inbound::Inbound;
 pub use interfaces::local_addresses;
 pub use path::{Distribution, MediumStats, PathEnd, PathStats, RemoteReport};
 pub use peer::Peer;
-pub use sdp::fingerprint;
+pub use sdp::{fingerprint, has_media};
 
 #[cfg(test)]
 mod tests;

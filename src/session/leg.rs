@@ -235,12 +235,12 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
         }
     };
     engine.set_voice(setup.media.voice);
-    // A film takes long to open next to finding a path, so both go on at once.
-    let (media, attached, tell) = (setup.media.clone(), Arc::clone(&engine), notices.clone());
-    let opening = tokio::task::spawn_blocking(move || {
-        let (sources, missing) = media.open_sources(&tell)?;
-        attached.attach(sources).map(|()| missing)
-    });
+    // A film takes long to open next to finding a path, so both go on at once. Who is called learns from the offer whether there is
+    // to be media at all: no camera goes on for a file.
+    let sources = match setup.role {
+        JsepRole::Offerer => Sources::open(&setup.media, &engine, &notices),
+        JsepRole::Answerer => Sources::Unasked,
+    };
     let sections = setup.rtc.audio || setup.rtc.video;
     match Peer::new(setup.rtc, Arc::new(inlet)).await {
         Ok((peer, events)) => {
@@ -251,7 +251,7 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
                 out,
                 role: setup.role,
                 offered: None,
-                sources: Sources::Opening(opening),
+                sources,
                 wanted: false,
                 failures_told: 0,
                 data_open: false,
@@ -301,12 +301,23 @@ async fn stop(engine: Arc<Engine>) -> Option<Box<Stats>> {
 
 /// What will be sent.
 enum Sources {
+    /// The offer is not there yet.
+    Unasked,
     Opening(JoinHandle<Result<Vec<Missing>, Error>>),
     Ready,
     Failed,
 }
 
 impl Sources {
+    /// Begins to open them.
+    fn open(media: &Media, engine: &Arc<Engine>, notices: &Notices) -> Self {
+        let (media, engine, tell) = (media.clone(), Arc::clone(engine), notices.clone());
+        Self::Opening(tokio::task::spawn_blocking(move || {
+            let (sources, missing) = media.open_sources(&tell)?;
+            engine.attach(sources).map(|()| missing)
+        }))
+    }
+
     /// The outcome of opening them, once, with what is done without; pending at any other time.
     async fn opened(&mut self) -> Result<Vec<Missing>, String> {
         let Self::Opening(task) = self else {
@@ -426,10 +437,13 @@ impl Running<'_> {
                 }
             }
             LegCommand::Described => self.check(self.peer.apply_local().await).await,
-            LegCommand::Remote { offer: true, sdp } => match self.peer.answer(&sdp).await {
-                Ok(sdp) => self.out.send(LegEvent::Described { offer: false, sdp }).await,
-                Err(error) => self.refused(&error).await,
-            },
+            LegCommand::Remote { offer: true, sdp } => {
+                self.offered_media(&sdp).await;
+                match self.peer.answer(&sdp).await {
+                    Ok(sdp) => self.out.send(LegEvent::Described { offer: false, sdp }).await,
+                    Err(error) => self.refused(&error).await,
+                }
+            }
             LegCommand::Remote { offer: false, sdp } => self.check(self.peer.accept_answer(&sdp).await).await,
             LegCommand::Candidate(candidate) => self.check(self.peer.add_candidate(candidate).await).await,
             LegCommand::StartMedia => {
