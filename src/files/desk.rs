@@ -283,20 +283,16 @@ impl Desk {
         let Some(id) = self.id_of_incoming(number) else {
             return Vec::new();
         };
-        let path = match outcome {
-            Ok(path) => path,
-            Err(why) => return self.refuse(id, why, false),
-        };
-        let Some(incoming) = self.incoming.remove(&id) else {
-            return Vec::new();
-        };
-        match incoming.state {
-            In::Keeping(hash) => vec![
-                Effect::Close(number, false),
-                Effect::Say(Message::Done(id)),
-                incoming.tell(Moment::Done(hash, Some(path))),
-            ],
-            _ => Vec::new(),
+        let state = self.incoming.get(&id).map(|incoming| &incoming.state);
+        match (outcome, state) {
+            (Err(why), _) => self.refuse(id, why, false),
+            (Ok(path), Some(In::Keeping(hash))) => {
+                let done = Moment::Done(*hash, Some(path));
+                let told = self.incoming.remove(&id).map(|incoming| incoming.tell(done));
+                let said = [Effect::Close(number, false), Effect::Say(Message::Done(id))];
+                said.into_iter().chain(told).collect()
+            }
+            (Ok(_), _) => Vec::new(),
         }
     }
 

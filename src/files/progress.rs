@@ -66,7 +66,7 @@ mod tests {
         }
         assert_eq!(told, 67);
         assert!((900_000..=1_100_000).contains(&progress.rate()), "{}", progress.rate());
-        assert_eq!(progress.left(31_000_000).map(|left| left.as_secs()), Some(20));
+        assert!(progress.left(31_000_000).is_some_and(|left| (19..=22).contains(&left.as_secs())));
     }
 
     #[test]
