@@ -31,6 +31,9 @@ pub struct Settings {
     /// STUN and TURN servers.
     #[serde(default)]
     pub ice: Ice,
+    /// What becomes of files that others send.
+    #[serde(default)]
+    pub files: Files,
     /// What is done to the microphone's sound.
     #[serde(default)]
     pub voice: Voice,
@@ -62,6 +65,18 @@ pub struct Media {
     pub microphone: Option<String>,
     /// The speaker that was used last, taken when `hear` says nothing.
     pub speaker: Option<String>,
+}
+
+/// `[files]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Files {
+    /// `--files`: `ask`, `accept` or `decline`.
+    pub receive: Option<String>,
+    /// `--download`.
+    pub download: Option<PathBuf>,
+    /// `--max-file-size`, bytes.
+    pub max_size: Option<u64>,
 }
 
 /// `[voice]`: what is done to the microphone's sound; everything, unless said otherwise.
@@ -142,6 +157,19 @@ pub struct Folders {
 }
 
 impl Folders {
+    /// Where files of others arrive: the platform's download folder; a folder of our own where there is none, and under
+    /// `LETSMEET_HOME`.
+    #[must_use]
+    pub fn download(&self) -> PathBuf {
+        let named = std::env::var_os("LETSMEET_HOME").is_some_and(|home| !home.is_empty());
+        let users = if named { None } else { directories::UserDirs::new() };
+        let usual = users.as_ref().and_then(|dirs| {
+            dirs.download_dir()
+                .map_or_else(|| Some(dirs.home_dir().join("Downloads")), |dir| Some(dir.to_owned()))
+        });
+        usual.unwrap_or_else(|| self.data.join("downloads"))
+    }
+
     /// `LETSMEET_HOME` for everything, or else the platform's own places.
     ///
     /// # Errors

@@ -14,6 +14,7 @@
 //!    │   signaling ─────► protocol, client, server
 //!    │      │
 //!   call ◄──┘             pure call control: std only, no clock
+//!   files                 transfers of a call: what may happen when, and files on disk
 //!   text                  the one gate for remote text, and how wide text is
 //!   history               the calls of a profile, on disk
 //!   identity              keys, known peers, verification code
@@ -24,6 +25,7 @@
 pub mod call;
 pub mod cli;
 pub mod config;
+pub mod files;
 pub mod history;
 pub mod identity;
 pub mod logging;

@@ -26,6 +26,8 @@ mod crossings;
 mod echo;
 #[path = "integration/exit_codes.rs"]
 mod exit_codes;
+#[path = "integration/files.rs"]
+mod files;
 #[path = "integration/fuzz_seeds.rs"]
 mod fuzz_seeds;
 #[path = "fuzz/targets.rs"]

@@ -79,6 +79,8 @@ pub enum Command {
     Login(Login),
     /// Call somebody
     Call(Call),
+    /// Send files to somebody, without a call
+    Send(Send),
     /// Who is online
     Users(Users),
     /// A server and both ends of a call in one process: does media flow on this machine?
@@ -201,6 +203,35 @@ pub struct Media {
     pub audio_bitrate: Option<u32>,
 }
 
+/// What becomes of files.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Files")]
+pub struct Files {
+    /// What to do with a file that the other side offers [default: ask]
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub files: Option<Receive>,
+    /// Accept every file: the same as --files accept
+    #[arg(long, conflicts_with = "files")]
+    pub accept_files: bool,
+    /// Where files arrive; nothing is ever written elsewhere or overwritten [default: the platform's download folder]
+    #[arg(long, value_name = "DIR", env = "LETSMEET_DOWNLOAD")]
+    pub download: Option<PathBuf>,
+    /// The largest file that is accepted (500M, 2G) [default: 10G]
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub max_file_size: Option<u64>,
+}
+
+/// `--files`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Receive {
+    /// Wait for the person or the script to say
+    Ask,
+    /// Accept every file
+    Accept,
+    /// Refuse every file
+    Decline,
+}
+
 /// How the path is found.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Path")]
@@ -313,6 +344,9 @@ pub struct Login {
     /// Messages.
     #[command(flatten)]
     pub messages: Messages,
+    /// Files.
+    #[command(flatten)]
+    pub files: Files,
     /// Path.
     #[command(flatten)]
     pub path: Path,
@@ -364,6 +398,35 @@ pub struct Call {
     /// Messages.
     #[command(flatten)]
     pub messages: Messages,
+    /// Files.
+    #[command(flatten)]
+    pub files: Files,
+    /// Path.
+    #[command(flatten)]
+    pub path: Path,
+    /// Trust.
+    #[command(flatten)]
+    pub trust: Trust,
+}
+
+/// `send`.
+#[derive(Debug, Args)]
+pub struct Send {
+    /// Whom to send to
+    #[arg(value_name = "NAME")]
+    pub to: String,
+    /// The files
+    #[arg(value_name = "FILE", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// JSON lines on stdout, commands as JSON lines on stdin
+    #[arg(long)]
+    pub headless: bool,
+    /// Wait until the other side is online, at most this long
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub wait: Option<Duration>,
+    /// Give up when nobody has answered after this long
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "45s")]
+    pub ring_timeout: Duration,
     /// Path.
     #[command(flatten)]
     pub path: Path,
@@ -490,6 +553,23 @@ impl FromStr for Size {
     }
 }
 
+/// `500M`, `2G`, `10k`; a bare number is bytes. In thousands.
+fn bytes(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let value: u64 = number.parse().map_err(|_| format!("\"{text}\" is not a size (write 500M or 2G)"))?;
+    let scale = match unit.trim_end_matches(['B', 'b']) {
+        "" => 1,
+        "k" | "K" => 1_000,
+        "M" | "m" => 1_000_000,
+        "G" | "g" => 1_000_000_000,
+        "T" | "t" => 1_000_000_000_000,
+        _ => return Err(format!("\"{unit}\" is no unit of size (k, M, G, T)")),
+    };
+    value.checked_mul(scale).ok_or_else(|| "larger than any disk".to_owned())
+}
+
 /// The longest time any option takes: a day and a bit would be a mistake, a year surely is.
 const LONGEST: Duration = Duration::from_secs(31 * 24 * 3600);
 
@@ -529,6 +609,17 @@ mod tests {
         assert_eq!(duration("7"), Ok(Duration::from_secs(7)));
         for wrong in ["", "s", "10 parsecs", "-1s", "1e400h", "99999h", "..s"] {
             assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn amounts_are_read_with_their_units() {
+        assert_eq!(
+            (bytes("17"), bytes("2G"), bytes("500 kB")),
+            (Ok(17), Ok(2_000_000_000), Err("\" kB\" is no unit of size (k, M, G, T)".into()))
+        );
+        for wrong in ["", "G", "-1", "1.5G", "99999999999T", "1 parsec"] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! `login` and `call` differ in what starts a call and what ends the command; everything between is here.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -10,9 +11,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::exit::Exit;
 use super::input::{self, Input, WORDS, Wish};
-use super::output::{Line, Output, Style, User, human};
+use super::output::{self, Line, Output, Style, User, human};
 use super::signals::Signals;
 use crate::media::spec::{AudioSpec, VideoSpec};
+use crate::session::files::{self, File, FileState};
 use crate::session::{Attendant, Command, Config, Event, Interruption, Page, Session};
 
 /// Outcomes waiting to be written. When full, the tasks that bring them wait.
@@ -53,6 +55,10 @@ pub(super) struct Front {
     answered: mpsc::Sender<Answer>,
     /// Who is online is listed at first, and changes of those who were listed last are told.
     follows: bool,
+    /// Progress of files as a line that is written over; otherwise as a sentence for each tenth.
+    bar: bool,
+    /// Tenths of files that a person was told.
+    tenths: HashMap<u32, u64>,
     /// The server was lost, and a person was told.
     down: bool,
     signalled: bool,
@@ -65,7 +71,10 @@ impl Front {
     /// The signals can't be taken over.
     pub(super) fn start(config: Config, output: Output, follows: bool) -> Result<Self> {
         let signals = Signals::listen()?;
-        if config.media.video == VideoSpec::None && config.media.audio == AudioSpec::None {
+        if !config.files.only
+            && config.media.video == VideoSpec::None
+            && config.media.audio == AudioSpec::None
+        {
             output.say("You send neither picture nor sound (see --video and --audio); you see and hear the other side.")?;
         }
         let (answered, replies) = mpsc::channel(REPLIES);
@@ -78,9 +87,16 @@ impl Front {
             replies,
             answered,
             follows,
+            bar: false,
+            tenths: HashMap::new(),
             down: false,
             signalled: false,
         })
+    }
+
+    /// With progress of files as one line that is written over, for a terminal that can.
+    pub(super) fn with_bar(self, bar: bool) -> Self {
+        Self { bar, ..self }
     }
 
     /// Runs the session to its end, with an attendant.
@@ -226,13 +242,34 @@ impl Front {
             Event::Registered { .. } => self.down = false,
             _ => {}
         }
-        if !(again && self.output.style() == Style::Human) {
-            self.output.event(event)?;
+        let human = self.output.style() == Style::Human;
+        match event {
+            Event::File { file, .. } if human && self.is_noise(file) => {
+                if let (true, Some(line)) = (self.bar, human::bar(file)) {
+                    output::write_bar(&line)?;
+                }
+            }
+            _ if again && human => {}
+            event => self.output.event(event)?,
         }
         if self.follows && matches!(event, Event::Registered { resumed: false, .. }) {
             self.ask_who_is_online(None, None);
         }
         Ok(())
+    }
+}
+
+impl Front {
+    /// Whether a person need not be told in a sentence: progress goes into the bar, or is told at each tenth.
+    fn is_noise(&mut self, file: &File) -> bool {
+        let FileState::Progress { done, .. } = file.state else {
+            if file.state.is_over() {
+                self.tenths.remove(&file.number);
+            }
+            return false;
+        };
+        let tenth = files::percent(done, file.size) / 10;
+        self.bar || self.tenths.insert(file.number, tenth).unwrap_or(0) == tenth
     }
 }
 

@@ -4,6 +4,7 @@
 //! the end of stdin ends nothing, because scripts often have none.
 
 use std::io::{self, BufRead, Read};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::Deserialize;
@@ -105,6 +106,28 @@ pub(super) enum Input {
         #[serde(default)]
         path: Option<String>,
     },
+    /// Offer a file.
+    SendFile {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// Take a file that is offered.
+    AcceptFile {
+        /// Which; the oldest offer when absent.
+        #[serde(default)]
+        file: Option<u32>,
+    },
+    /// Do not take it.
+    DeclineFile {
+        /// Which; the oldest offer when absent.
+        #[serde(default)]
+        file: Option<u32>,
+    },
+    /// End a transfer.
+    CancelFile {
+        /// Which.
+        file: u32,
+    },
     /// Follow the presence of names.
     Watch {
         /// Which.
@@ -125,7 +148,8 @@ pub(super) enum Input {
 /// The words that can be typed, for whoever typed another one.
 pub(super) const WORDS: &str = "accept, decline, busy, call NAME, hangup, mute, unmute, camera off, camera on, \
                                 camera SOURCE, microphone SOURCE, speaker SINK, record, record PATH, record off, chat TEXT, \
-                                react WORD, hand up, hand down, away, back, compare CODE, users, users TEXT, watch NAME, help, quit";
+                                react WORD, hand up, hand down, away, back, compare CODE, send PATH, accept file, decline file, \
+                                cancel file N, users, users TEXT, watch NAME, help, quit";
 
 /// What a line asks for.
 #[derive(Debug)]
@@ -179,11 +203,15 @@ impl Input {
                     return Ok(Self::Camera { source: source.to_owned() });
                 }
                 "compare" => return Ok(Self::Compare { code: source.to_owned() }),
+                "send" => return Ok(Self::SendFile { path: PathBuf::from(source) }),
                 "microphone" => return Ok(Self::Microphone { source: source.to_owned() }),
                 "speaker" => return Ok(Self::Speaker { source: source.to_owned() }),
                 "record" => return Ok(Self::Record { path: Some(source.to_owned()) }),
                 _ => {}
             }
+        }
+        if let Some(command) = file(line) {
+            return command;
         }
         let mut words = line.split_whitespace();
         let command = match (words.next(), words.next()) {
@@ -234,6 +262,10 @@ impl Input {
             Self::Back {} => "back",
             Self::Compare { .. } => "compare",
             Self::Record { .. } => "record",
+            Self::SendFile { .. } => "send-file",
+            Self::AcceptFile { .. } => "accept-file",
+            Self::DeclineFile { .. } => "decline-file",
+            Self::CancelFile { .. } => "cancel-file",
             Self::Watch { .. } => "watch",
             Self::Users { .. } => "users",
             Self::Help {} => "help",
@@ -280,10 +312,35 @@ impl Input {
                 Some("off") => Recording::Off,
                 Some(path) => Recording::Into(path.into()),
             }),
+            Self::SendFile { path } => Command::SendFile { path },
+            Self::AcceptFile { file } => Command::AcceptFile { number: file },
+            Self::DeclineFile { file } => Command::DeclineFile { number: file },
+            Self::CancelFile { file } => Command::CancelFile { number: file },
             Self::Watch { names } => Command::Watch { names },
             Self::Quit {} => Command::Quit,
         }))
     }
+}
+
+/// `accept file`, `accept file 2` and their like; `None` for other words.
+fn file(line: &str) -> Option<Result<Input, String>> {
+    let mut words = line.split_whitespace();
+    let word = words.next().filter(|word| matches!(*word, "accept" | "decline" | "cancel"))?;
+    words.next().filter(|word| *word == "file")?;
+    let number = match (words.next(), words.next()) {
+        (None, _) => None,
+        (Some(text), None) => match text.parse() {
+            Ok(number) => Some(number),
+            Err(_) => return Some(Err(format!("\"{text}\" is no number of a file"))),
+        },
+        (Some(_), Some(extra)) => return Some(Err(format!("\"{extra}\" is one word too many"))),
+    };
+    Some(match (word, number) {
+        ("accept", file) => Ok(Input::AcceptFile { file }),
+        ("decline", file) => Ok(Input::DeclineFile { file }),
+        (_, Some(file)) => Ok(Input::CancelFile { file }),
+        (_, None) => Err("say which: cancel file N".to_owned()),
+    })
 }
 
 fn spec<T: FromStr>(text: &str) -> Result<T, String>
@@ -350,6 +407,10 @@ mod tests {
             (r#"{"command":"compare","code":"1111 2222 3333 4444"}"#, "compare 1111 2222 3333 4444"),
             (r#"{"command":"away"}"#, "away"),
             (r#"{"command":"back"}"#, "back"),
+            (r#"{"command":"send-file","path":"my photo.jpg"}"#, "send  my photo.jpg"),
+            (r#"{"command":"accept-file"}"#, "accept file"),
+            (r#"{"command":"decline-file","file":2}"#, "decline file 2"),
+            (r#"{"command":"cancel-file","file":3}"#, "cancel file 3"),
             (r#"{"command":"quit"}"#, " quit \n"),
         ] {
             assert_eq!(Input::parse(json).unwrap(), Input::parse(words).unwrap());
@@ -368,9 +429,18 @@ mod tests {
 
     #[test]
     fn nonsense_is_answered_not_guessed() {
-        for wrong in
-            ["", "acept", "mute all", "call", "{", r#"{"command":"accept","now":1}"#, r#"{"command":"x"}"#]
-        {
+        for wrong in [
+            "",
+            "acept",
+            "mute all",
+            "cancel file",
+            "accept file x",
+            "accept file 1 2",
+            "call",
+            "{",
+            r#"{"command":"accept","now":1}"#,
+            r#"{"command":"x"}"#,
+        ] {
             assert!(Input::parse(wrong).is_err(), "{wrong}");
         }
     }

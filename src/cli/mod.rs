@@ -21,6 +21,7 @@ mod preview;
 mod process;
 mod profile;
 mod selftest;
+mod send;
 mod serve;
 mod setup;
 mod signals;
@@ -83,6 +84,7 @@ fn start(cli: Cli) -> Result<Exit> {
             Command::Serve(args) => serve::run(&global, args).await,
             Command::Login(args) => login::run(&global, args).await,
             Command::Call(args) => call::run(&global, args).await,
+            Command::Send(args) => send::run(&global, args).await,
             Command::Users(args) => users::run(&global, args).await,
             Command::Selftest(args) => selftest::run(&global, args).await,
             Command::Preview(args) => preview::run(&global, args).await,
@@ -119,6 +121,7 @@ impl Command {
             Self::Serve(args) => args.headless,
             Self::Login(args) => args.headless,
             Self::Call(args) => args.headless,
+            Self::Send(args) => args.headless,
             _ => false,
         }
     }
@@ -139,6 +142,7 @@ impl Command {
             Self::Serve(_) => "serve",
             Self::Login(_) => "login",
             Self::Call(_) => "call",
+            Self::Send(_) => "send",
             Self::Users(_) => "users",
             Self::Selftest(_) => "selftest",
             Self::Preview(_) => "preview",

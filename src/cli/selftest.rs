@@ -201,6 +201,12 @@ fn config(server: &str, name: &str, args: &Selftest) -> Result<Config> {
             recordings: std::path::PathBuf::new(),
             monitor: None,
         },
+        files: crate::session::files::Settings {
+            folder: std::env::temp_dir(),
+            policy: crate::session::files::Policy::Decline,
+            max_size: 0,
+            only: false,
+        },
         ice_servers: Vec::new(),
         ice_policy: crate::rtc::IcePolicy::Host,
         timing: crate::call::Timing::default(),

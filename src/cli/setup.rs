@@ -7,7 +7,7 @@ use std::{env, fs};
 
 use anyhow::Result;
 
-use super::args::{Global, IceServers, Media, Trust};
+use super::args::{Files, Global, IceServers, Media, Receive, Trust};
 use super::face::Face;
 use super::failure::{Device, Usage};
 use super::profile::Profile;
@@ -19,6 +19,7 @@ use crate::media::record;
 use crate::media::spec::{self, AudioSpec, HearSpec, ShowSpec, VideoSpec};
 use crate::media::{VideoFormat, device};
 use crate::rtc::IceServer;
+use crate::session::files::Policy;
 use crate::session::{self, Choice};
 use crate::signaling::client;
 use crate::signaling::protocol::Name;
@@ -33,6 +34,9 @@ pub(super) struct Ground {
     /// The settings file, which may not be there.
     pub(super) file: PathBuf,
 }
+
+/// The largest file that is accepted, unless told otherwise, bytes.
+const LARGEST_FILE: u64 = 10_000_000_000;
 
 /// The largest secret file that is read, bytes.
 const LARGEST_SECRET: u64 = 4096;
@@ -100,6 +104,7 @@ impl Ground {
         global: &Global,
         profile: &Profile,
         media: &Media,
+        files: &Files,
         path: &super::args::Path,
         trust: &Trust,
         face: Face,
@@ -113,9 +118,35 @@ impl Ground {
                 expect_key: trust.expect_key.clone(),
             },
             media: self.media(media, face)?,
+            files: self.files(files)?,
             ice_servers: self.ice_servers(&path.servers)?,
             ice_policy: path.ice.into(),
             timing: Timing::default(),
+        })
+    }
+
+    /// What becomes of files, by flag, then file.
+    ///
+    /// # Errors
+    /// A setting that makes no sense.
+    fn files(&self, flags: &Files) -> Result<session::files::Settings> {
+        let file = &self.settings.files;
+        let policy = match (flags.files, file.receive.as_deref()) {
+            _ if flags.accept_files => Policy::Accept,
+            (Some(Receive::Accept), _) | (None, Some("accept")) => Policy::Accept,
+            (Some(Receive::Decline), _) | (None, Some("decline")) => Policy::Decline,
+            (Some(Receive::Ask), _) | (None, None | Some("ask")) => Policy::Ask,
+            (None, Some(other)) => {
+                let why = format!("in the settings file: receive {other:?} is none of ask, accept, decline");
+                return Err(Usage::new(why).into());
+            }
+        };
+        let folder = flags.download.clone().or_else(|| file.download.clone());
+        Ok(session::files::Settings {
+            folder: folder.unwrap_or_else(|| self.folders.download()),
+            policy,
+            max_size: flags.max_file_size.or(file.max_size).unwrap_or(LARGEST_FILE),
+            only: false,
         })
     }
 

@@ -19,11 +19,11 @@ use webrtc::peer_connection::{
     RTCIceTransportPolicy, SettingEngine, SettingEngineBuilder,
 };
 
+use super::bulk::SEND_BUFFER;
 use super::config::{
     CHECK_INTERVAL, Config, DISCONNECTED_AFTER, FAILED_AFTER, IcePolicy, IceServer, KEEPALIVE, MAX_CHECKS,
     OPUS_PAYLOAD_TYPE, RELAY_WAIT, RETRANSMISSION_BUFFER, SRFLX_WAIT, VP8_PAYLOAD_TYPE,
 };
-use super::control::SEND_BUFFER;
 use super::error::Error;
 use super::handler::Handler;
 use super::interfaces::Bind;

@@ -115,6 +115,12 @@ pub const MAX_CONTROL_MESSAGE: usize = 16 * 1024;
 pub const CONTROL_LABEL: &str = "letsmeet";
 /// SCTP stream of the control channel, which both sides open without a handshake (`negotiated`).
 pub const CONTROL_STREAM: u16 = 0;
+/// Longest message of the bulk channel, in bytes: what the library takes in one.
+pub const MAX_BULK_MESSAGE: usize = 64 * 1024;
+/// Label of the bulk channel.
+pub const BULK_LABEL: &str = "letsmeet-files";
+/// SCTP stream of the bulk channel, opened like that of the control channel. Odd and even mean nothing for agreed streams.
+pub const BULK_STREAM: u16 = 2;
 
 /// Events waiting for the session. When full, control messages wait (the other side is throttled)
 /// and candidates are dropped with a warning.

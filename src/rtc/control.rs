@@ -29,7 +29,7 @@ const GOODBYE: &str = "goodbye";
 /// The word that answers it at once: acknowledgements of the channel itself are held back for 200 ms.
 const FAREWELL: &str = "farewell";
 /// Bytes that may wait in the channel; a further message is refused.
-pub(super) const SEND_BUFFER: usize = 256 * 1024;
+const SEND_BUFFER: usize = 256 * 1024;
 
 /// Our end of the control channel.
 pub(super) struct Control {
@@ -76,6 +76,10 @@ impl Control {
             }
             Progress::Closed => return Err(Error::Closed),
             Progress::Open | Progress::Farewell => {}
+        }
+        // The library's own limit is that of the bulk channel.
+        if self.channel.outstanding_bytes().await?.saturating_add(bytes.len()) > SEND_BUFFER {
+            return Err(Error::Control("too much waits already".to_owned()));
         }
         Ok(self.channel.try_send(BytesMut::from(bytes)).await?)
     }

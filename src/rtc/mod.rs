@@ -6,6 +6,7 @@
 //! out as text. The session drives a [`Peer`] and reads its [`Event`]s.
 
 mod build;
+mod bulk;
 mod candidate;
 mod checks;
 mod config;
@@ -25,17 +26,19 @@ mod sampler;
 mod sdp;
 mod shared;
 
+pub use bulk::{Bulk, BulkMessage};
 pub use config::{
-    CLOSE_WITHIN, CONTROL_LABEL, CONTROL_STREAM, Candidate, Config, DISCONNECTED_AFTER, EVENT_CAPACITY,
-    Event, IcePolicy, IceServer, MAX_CANDIDATE, MAX_CONTROL_MESSAGE, MAX_DESCRIPTION, MAX_EARLY_CANDIDATES,
-    MAX_REMOTE_CANDIDATES, OPUS_PAYLOAD_TYPE, VP8_PAYLOAD_TYPE,
+    BULK_LABEL, BULK_STREAM, CLOSE_WITHIN, CONTROL_LABEL, CONTROL_STREAM, Candidate, Config,
+    DISCONNECTED_AFTER, EVENT_CAPACITY, Event, IcePolicy, IceServer, MAX_BULK_MESSAGE, MAX_CANDIDATE,
+    MAX_CONTROL_MESSAGE, MAX_DESCRIPTION, MAX_EARLY_CANDIDATES, MAX_REMOTE_CANDIDATES, OPUS_PAYLOAD_TYPE,
+    VP8_PAYLOAD_TYPE,
 };
 pub use error::Error;
 pub use inbound::Inbound;
 pub use interfaces::local_addresses;
 pub use path::{Distribution, MediumStats, PathEnd, PathStats, RemoteReport};
 pub use peer::Peer;
-pub use sdp::fingerprint;
+pub use sdp::{fingerprint, has_media};
 
 #[cfg(test)]
 mod tests;

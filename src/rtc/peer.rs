@@ -16,6 +16,7 @@ use webrtc::peer_connection::{PeerConnection, RTCIceCandidateInit, RTCSessionDes
 use ::rtc::peer_connection::configuration::RTCOfferOptions;
 
 use super::build;
+use super::bulk::{self, Bulk, BulkMessage};
 use super::candidate::{self, Verdict};
 use super::config::{
     CLOSE_WITHIN, Candidate, Config, EVENT_CAPACITY, Event, MAX_EARLY_CANDIDATES, MAX_REMOTE_CANDIDATES,
@@ -41,6 +42,9 @@ pub struct Peer {
     connection: Arc<dyn PeerConnection>,
     shared: Arc<Shared>,
     control: Control,
+    bulk: Bulk,
+    /// Until somebody takes it.
+    bulk_messages: Option<mpsc::Receiver<BulkMessage>>,
     negotiation: Arc<Mutex<Negotiation>>,
     outlet: Arc<PacketOutlet>,
     sampler: JoinHandle<()>,
@@ -96,6 +100,7 @@ impl Peer {
             false => None,
         };
         let control = Control::open(&connection, &shared).await?;
+        let (bulk, bulk_messages) = bulk::open(&connection).await?;
         let sampler =
             tokio::spawn(sampler::run(Arc::downgrade(&connection), Arc::clone(&shared), path_changed));
         let outlet = Arc::new(PacketOutlet { shared: Arc::clone(&shared), audio, video });
@@ -103,6 +108,8 @@ impl Peer {
             connection,
             shared,
             control,
+            bulk,
+            bulk_messages: Some(bulk_messages),
             negotiation: Arc::default(),
             outlet,
             sampler,
@@ -270,6 +277,18 @@ impl Peer {
     /// [`Error::Control`] before [`Event::DataOpen`] or when too much waits; [`Error::Closed`].
     pub async fn send_data(&self, bytes: Bytes) -> Result<(), Error> {
         self.control.send(&bytes).await
+    }
+
+    /// The sending end of the bulk channel, which may outlive the peer and then only fails. Nothing should be said there before
+    /// [`Event::DataOpen`]: it would be lost on the way.
+    pub fn bulk(&self) -> Bulk {
+        self.bulk.clone()
+    }
+
+    /// The receiving end of the bulk channel, once; it ends with the connection. While nobody reads it the other side is
+    /// throttled, on the control channel too.
+    pub fn take_bulk_messages(&mut self) -> Option<mpsc::Receiver<BulkMessage>> {
+        self.bulk_messages.take()
     }
 
     /// What is known of the path now.

@@ -85,7 +85,9 @@ pub(super) fn check(sdp: &str) -> Result<Description, Error> {
     }
     let ufrag = credentials(&session, &sections)?;
     let mids = mids(&sections)?;
-    if !sections.iter().any(|s| s.codec && s.port != "0") {
+    // A call for files has nothing but data channels.
+    let data = sections.iter().all(|s| s.kind == "application") && sections.iter().any(|s| s.port != "0");
+    if !data && !sections.iter().any(|s| s.codec && s.port != "0") {
         return Err(wrong("it offers neither Opus audio nor VP8 video"));
     }
     let candidates = candidates
@@ -97,6 +99,14 @@ pub(super) fn check(sdp: &str) -> Result<Description, Error> {
         .collect();
     let video = sections.iter().find(|s| s.kind == "video" && s.codec);
     Ok(Description { text, candidates, ufrag, video_ssrc: video.and_then(|s| s.ssrc), mids })
+}
+
+/// Whether a description speaks of sound or picture at all: one that does not is of a call for files.
+pub fn has_media(sdp: &str) -> bool {
+    sdp.lines().any(|line| {
+        let line = line.trim_start();
+        line.starts_with("m=audio ") || line.starts_with("m=video ")
+    })
 }
 
 /// The DTLS fingerprint of a description as `algorithm HEX`: what identities sign and the verification

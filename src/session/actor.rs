@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use super::command::{Command, Order};
 use super::config::Config;
 use super::event::Event;
-use super::leg::{LegCommand, LegEvent, Switch};
+use super::leg::{FileOrder, LegCommand, LegEvent, Switch};
 use super::record::Record;
 use super::report::Direction;
 use super::trust::Judge;
@@ -140,6 +140,18 @@ impl Actor {
             Input::Command(Some(Order { command: Command::Record(recording), reply })) => {
                 self.record(recording, reply).await;
             }
+            Input::Command(Some(Order { command: Command::SendFile { path }, reply })) => {
+                self.file(FileOrder::Send(path), reply).await;
+            }
+            Input::Command(Some(Order { command: Command::AcceptFile { number }, reply })) => {
+                self.file(FileOrder::Accept(number), reply).await;
+            }
+            Input::Command(Some(Order { command: Command::DeclineFile { number }, reply })) => {
+                self.file(FileOrder::Decline(number), reply).await;
+            }
+            Input::Command(Some(Order { command: Command::CancelFile { number }, reply })) => {
+                self.file(FileOrder::Cancel(number), reply).await;
+            }
             Input::Command(Some(Order { command, reply })) => {
                 let outcome = self.command(command).await;
                 match (reply, outcome) {
@@ -192,7 +204,13 @@ impl Actor {
             Command::HangUp { .. } => self.pending.push_back(CallEvent::HangUp),
             Command::Mute { kind, muted } => return self.mute(kind, muted).await,
             // Answered when it is done, by the leg.
-            Command::Use(_) | Command::Next(_) | Command::Record(_) => {}
+            Command::Use(_)
+            | Command::Next(_)
+            | Command::Record(_)
+            | Command::SendFile { .. }
+            | Command::AcceptFile { .. }
+            | Command::DeclineFile { .. }
+            | Command::CancelFile { .. } => {}
             Command::PushToTalk(on) => self.push_to_talk(on).await,
             Command::Window(limit) => {
                 if let Some(call) = live {
@@ -252,6 +270,7 @@ impl Actor {
             LegEvent::Chat { remote, text, number } => self.written(call, remote, text, number).await,
             LegEvent::Delivered(number) => self.delivered(call, number).await,
             LegEvent::Sign(remote, sign) => self.tell(Event::Sign { call: Some(call), remote, sign }).await,
+            LegEvent::File(file) => self.tell(Event::File { call, file }).await,
             LegEvent::Refused(why) => {
                 tracing::warn!(%call, "the other side's message was refused: {why}");
                 self.tell(Event::Notice { text: why }).await;
@@ -333,7 +352,9 @@ impl Actor {
 
     fn rtc_config(&self) -> rtc::Config {
         let ice_servers = self.config.ice_servers.iter().chain(&self.ice_servers).cloned().collect();
-        rtc::Config { ice_servers, policy: self.config.ice_policy, ..rtc::Config::default() }
+        let media = !self.config.files.only;
+        let policy = self.config.ice_policy;
+        rtc::Config { ice_servers, policy, audio: media, video: media, ..rtc::Config::default() }
     }
 
     fn rings_from(&self, name: &Name) -> bool {

@@ -1,5 +1,7 @@
 //! What a front end may ask of a session.
 
+use std::path::PathBuf;
+
 use tokio::sync::oneshot;
 
 use super::choice::{Choice, Slot};
@@ -66,6 +68,26 @@ pub enum Command {
     Compare {
         /// Its digits; what stands between them is ignored.
         code: String,
+    },
+    /// Offer a file to the other side of the present call. What becomes of it comes as [`Event::File`](super::Event::File).
+    SendFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Take a file that the other side offers.
+    AcceptFile {
+        /// Its number; the oldest offer when there is none.
+        number: Option<u32>,
+    },
+    /// Do not take it.
+    DeclineFile {
+        /// Its number; the oldest offer when there is none.
+        number: Option<u32>,
+    },
+    /// End a transfer of either direction; what has arrived of it is removed.
+    CancelFile {
+        /// Its number.
+        number: u32,
     },
     /// Follow the presence of these names from now on.
     Watch {

@@ -29,6 +29,8 @@ pub struct Config {
     pub trust: Trust,
     /// What is sent and where the received goes.
     pub media: Media,
+    /// What becomes of files.
+    pub files: super::files::Settings,
     /// STUN and TURN servers beside those that the signaling server names.
     pub ice_servers: Vec<IceServer>,
     /// Which candidates may be used.

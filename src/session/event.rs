@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::choice::Slot;
+use super::files::File;
 use super::report::Report;
 use super::sign::Sign;
 use crate::call::{CallId, EndReason};
@@ -146,6 +147,13 @@ pub enum Event {
         remote: bool,
         /// What it shows.
         sign: Sign,
+    },
+    /// Something happened to a file of this call.
+    File {
+        /// The call.
+        call: CallId,
+        /// Which file, and what happened.
+        file: File,
     },
     /// The path went silent or came back.
     Link {

@@ -5,6 +5,7 @@
 //! The actor stays free of everything that takes time: files are opened, keys are made and pictures
 //! are flushed in here.
 
+mod files;
 mod media;
 mod talk;
 mod tape;
@@ -18,6 +19,8 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
+pub(super) use self::files::FileOrder;
+use self::files::Files;
 use self::media::{Known, Tried};
 pub(super) use self::media::{Opened, Reply, Switch};
 use self::talk::Talk;
@@ -26,6 +29,7 @@ use self::window::Window;
 use super::choice::Choice;
 use super::config::{Media, Missing};
 use super::control::{Message, Picture};
+use super::files::{File, Settings as FileSettings};
 use super::recording::Take;
 use super::sign::Sign;
 use super::{chat, notices};
@@ -76,6 +80,8 @@ pub(super) enum LegCommand {
     Chat(String),
     /// Show this to the other side.
     Sign(Sign),
+    /// Offer, accept, decline or end a transfer.
+    File(FileOrder, Reply),
     /// Say goodbye if asked, stop everything, flush the sinks, report.
     Close {
         /// Tell the other side over the data channel first.
@@ -147,6 +153,8 @@ pub(super) enum LegEvent {
     Delivered(u64),
     /// A side shows something of itself; true for the other one.
     Sign(bool, Sign),
+    /// Something happened to a file.
+    File(File),
     /// A description or candidate of the other side made no sense; the call goes on without it.
     Refused(String),
     /// Worth a line; the call goes on.
@@ -169,6 +177,9 @@ pub(super) struct LegSetup {
     pub(super) away: bool,
     /// Record the call from its beginning.
     pub(super) record: Option<Take>,
+    pub(super) files: FileSettings,
+    /// The other side's name.
+    pub(super) peer: String,
 }
 
 /// The actor's end of a leg. Dropping it closes the leg without a goodbye.
@@ -266,12 +277,13 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
         }
     };
     engine.set_voice(setup.media.voice);
-    // A film takes long to open next to finding a path, so both go on at once.
-    let (media, attached, tell) = (setup.media.clone(), Arc::clone(&engine), notices.clone());
-    let opening = tokio::task::spawn_blocking(move || {
-        let (sources, missing) = media.open_sources(&tell)?;
-        attached.attach(sources).map(|()| missing)
-    });
+    // A film takes long to open next to finding a path, so both go on at once. Who is called learns from the offer whether there is
+    // to be media at all: no camera goes on for a file.
+    let sources = match setup.role {
+        JsepRole::Offerer => Sources::open(&setup.media, &engine, &notices),
+        JsepRole::Answerer => Sources::Unasked,
+    };
+    let sections = setup.rtc.audio || setup.rtc.video;
     match Peer::new(setup.rtc, Arc::new(inlet)).await {
         Ok((peer, events)) => {
             let mut running = Running {
@@ -281,7 +293,7 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
                 out,
                 role: setup.role,
                 offered: None,
-                sources: Sources::Opening(opening),
+                sources,
                 wanted: false,
                 failures_told: 0,
                 data_open: false,
@@ -293,6 +305,8 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
                 window: Window::default(),
                 notices,
                 noticed,
+                files: Files::new(setup.files, setup.peer),
+                sections,
             };
             running.engine.set_muted(Kind::Audio, running.known.muted[Kind::Audio as usize]);
             running.do_without(missing.into_iter().collect()).await;
@@ -316,6 +330,7 @@ async fn accepted(inbox: &mut mpsc::Receiver<LegCommand>, early: &mut Vec<LegCom
                 | LegCommand::Switch(..)
                 | LegCommand::Record(..)
                 | LegCommand::Window(_)
+                | LegCommand::File(..)
                 | LegCommand::Chat(_)
                 | LegCommand::Sign(_)),
             ) if early.len() < COMMANDS => early.push(command),
@@ -331,12 +346,23 @@ async fn stop(engine: Arc<Engine>) -> Option<Box<Stats>> {
 
 /// What will be sent.
 enum Sources {
+    /// The offer is not there yet.
+    Unasked,
     Opening(JoinHandle<Result<Vec<Missing>, Error>>),
     Ready,
     Failed,
 }
 
 impl Sources {
+    /// Begins to open them.
+    fn open(media: &Media, engine: &Arc<Engine>, notices: &Notices) -> Self {
+        let (media, engine, tell) = (media.clone(), Arc::clone(engine), notices.clone());
+        Self::Opening(tokio::task::spawn_blocking(move || {
+            let (sources, missing) = media.open_sources(&tell)?;
+            engine.attach(sources).map(|()| missing)
+        }))
+    }
+
     /// The outcome of opening them, once, with what is done without; pending at any other time.
     async fn opened(&mut self) -> Result<Vec<Missing>, String> {
         let Self::Opening(task) = self else {
@@ -380,6 +406,10 @@ struct Running<'a> {
     notices: Notices,
     /// What they told.
     noticed: mpsc::Receiver<Notice>,
+    /// What is sent and received besides.
+    files: Files,
+    /// Media is negotiated at all.
+    sections: bool,
 }
 
 impl Running<'_> {
@@ -396,6 +426,7 @@ impl Running<'_> {
         let mut tick = interval_at(Instant::now() + TICK, TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let goodbye = loop {
+            self.files.set_media(self.sections && self.known.is_anything_on());
             tokio::select! {
                 command = inbox.recv() => match command {
                     Some(LegCommand::Close { goodbye }) => break goodbye,
@@ -430,6 +461,7 @@ impl Running<'_> {
         // What comes during the goodbyes is no part of the call.
         self.engine.set_record(None);
         let recorded = tokio::spawn(self.tape.close());
+        self.files.close().await;
         // The goodbye leaves before the sinks are flushed, so that the other side is not kept waiting.
         self.peer.close(goodbye).await;
         let monitor = self.monitor.take();
@@ -455,10 +487,13 @@ impl Running<'_> {
                 }
             }
             LegCommand::Described => self.check(self.peer.apply_local().await).await,
-            LegCommand::Remote { offer: true, sdp } => match self.peer.answer(&sdp).await {
-                Ok(sdp) => self.out.send(LegEvent::Described { offer: false, sdp }).await,
-                Err(error) => self.refused(&error).await,
-            },
+            LegCommand::Remote { offer: true, sdp } => {
+                self.offered_media(&sdp).await;
+                match self.peer.answer(&sdp).await {
+                    Ok(sdp) => self.out.send(LegEvent::Described { offer: false, sdp }).await,
+                    Err(error) => self.refused(&error).await,
+                }
+            }
             LegCommand::Remote { offer: false, sdp } => self.check(self.peer.accept_answer(&sdp).await).await,
             LegCommand::Candidate(candidate) => self.check(self.peer.add_candidate(candidate).await).await,
             LegCommand::StartMedia => {
@@ -476,6 +511,11 @@ impl Running<'_> {
             LegCommand::Window(limit) => self.window.is(limit),
             LegCommand::Chat(text) => self.chat(text).await,
             LegCommand::Sign(sign) => self.show(sign).await,
+            LegCommand::File(order, reply) => {
+                if let Err(reply) = self.files.order(order, reply) {
+                    self.decline(reply, "too much is asked about files at once".to_owned()).await;
+                }
+            }
             LegCommand::Close { .. } => {}
         }
     }
@@ -507,6 +547,7 @@ impl Running<'_> {
             },
             rtc::Event::DataOpen => {
                 self.data_open = true;
+                self.files.open(self.peer.bulk(), self.peer.take_bulk_messages(), self.out);
                 self.say_everything().await;
                 self.begin_recording();
                 return self.speak().await;

@@ -19,6 +19,7 @@ mod command;
 mod config;
 pub mod control;
 mod event;
+pub mod files;
 mod leg;
 mod notices;
 mod record;

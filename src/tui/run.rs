@@ -362,6 +362,9 @@ impl Screen {
                     let _ = self.answered.try_send(Message::Trouble(why));
                 }
             }
+            Action::SendFile(path) => {
+                self.session.command(Command::SendFile { path: at_home(&path) }).await;
+            }
             Action::Seen => self.kept(self.history.mark_seen()).await,
             Action::NextMode => {
                 self.stage.next_mode();
@@ -456,4 +459,13 @@ async fn at(time: Option<tokio::time::Instant>) {
 
 fn now(began: Instant) -> Now {
     Now { since_start: began.elapsed(), wall: SystemTime::now() }
+}
+/// A path as a shell would read it: `~` is the home folder.
+fn at_home(path: &str) -> PathBuf {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    match (path.strip_prefix('~'), home) {
+        (Some(""), Some(home)) => home,
+        (Some(rest), Some(home)) if rest.starts_with('/') => home.join(&rest[1..]),
+        _ => PathBuf::from(path),
+    }
 }

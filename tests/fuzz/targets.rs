@@ -6,6 +6,7 @@ use std::io::Cursor;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use letsmeet::files;
 use letsmeet::media::file::{wav, y4m};
 use letsmeet::media::rtp::{Assembly, JitterBuffer, RtpPacket, opus, vp8};
 use letsmeet::session::control::{Message, window};
@@ -41,6 +42,40 @@ pub(crate) fn protocol(data: &[u8]) {
         assert_eq!(again.as_str(), name.as_str());
         assert_eq!(again.fold().as_str(), name.fold().as_str());
     }
+}
+
+/// A message about files, a chunk of one and a name: what parses is written back, a name is one entry of a folder.
+pub(crate) fn transfer(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if let Some(message) = files::wire::Message::parse(&text) {
+        assert_eq!(files::wire::Message::parse(&message.text()), Some(message));
+    }
+    if let Some(chunk) = files::wire::Chunk::parse(Bytes::copy_from_slice(data)) {
+        assert!(!chunk.data.is_empty() && chunk.data.len() <= files::wire::MAX_DATA);
+    }
+    let name = files::name::safe(&text);
+    assert!(!name.is_empty() && name.len() <= files::name::MAX_NAME);
+    assert!(!name.contains(['/', '\\', '\0']) && !name.starts_with('.'));
+    assert_eq!(files::name::safe(&name), name);
+    // Whatever comes in whatever order: nothing is kept but what was agreed on.
+    let limits = files::Limits { policy: files::Policy::Accept, max_size: 1 << 20 };
+    let mut desk = files::Desk::new(limits);
+    for (turn, line) in text.split('\n').enumerate().take(200) {
+        let now = Duration::from_secs(turn as u64);
+        match files::wire::Message::parse(line) {
+            Some(message) => drop(desk.message(message, now)),
+            None => {
+                let chunk = files::wire::Chunk::parse(Bytes::copy_from_slice(line.as_bytes()));
+                chunk.into_iter().for_each(|chunk| drop(desk.chunk(chunk, now)));
+            }
+        }
+        drop(desk.prepared(turn as u32 + 1, Ok((0, blake3_of_nothing()))));
+    }
+    drop(desk.close());
+}
+
+fn blake3_of_nothing() -> files::Hash {
+    files::Hash::from_bytes([0; 32])
 }
 
 /// A session description, and each of its lines as a candidate.

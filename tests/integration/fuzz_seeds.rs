@@ -45,6 +45,11 @@ fn files() {
 }
 
 #[test]
+fn transfer() {
+    seeds("transfer", fuzz_targets::transfer);
+}
+
+#[test]
 fn control() {
     seeds("control", fuzz_targets::control);
 }

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use super::lines::{User, state_name};
 use super::report::{Report, Spread};
+use crate::session::files::{self, File, FileState};
 use crate::session::{Event, Kind, Sign, Slot};
 use crate::text::{self, Shown};
 
@@ -71,6 +72,7 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
         Event::Chat { remote: true, text, .. } => format!("They write: {}", clean_lines(text)),
         Event::Chat { remote: false, text, .. } => format!("You wrote: {}", clean_lines(text)),
         Event::Sign { remote, sign, .. } => signed(*remote, *sign),
+        Event::File { file, .. } => about_file(file),
         Event::Link { up: true, .. } => "The connection is back.".into(),
         Event::Link { up: false, .. } => "Nothing is heard from the other side; trying to recover …".into(),
         Event::Missed { from } => format!("Missed call from {}.", clean(from)),
@@ -133,6 +135,53 @@ fn changed_source(remote: bool, slot: Slot, source: &str, off: bool, changed: bo
         (Slot::Audio, source) => format!("Your sound is {} now.", clean(source)),
         (Slot::Hear, source) => format!("You hear through {} now.", clean(source)),
     })
+}
+
+/// What happened to a file. Progress is for whoever asked for it: see [`bar`].
+fn about_file(file: &File) -> String {
+    let (name, number, size) = (clean(&file.name), file.number, files::amount(file.size));
+    let way = if file.remote { "received" } else { "sent" };
+    match &file.state {
+        FileState::Offered if file.remote => format!(
+            "The other side offers a file: {name} ({size}, {}). Type accept file {number} or decline file {number}.",
+            clean(&file.kind)
+        ),
+        FileState::Offered => format!("{name} ({size}) is offered."),
+        FileState::Started { from: 0 } => format!("{name} is being {way}."),
+        FileState::Started { from } => {
+            format!("{name} is being {way}, from {} % on.", files::percent(*from, file.size))
+        }
+        FileState::Progress { done, rate, left } => {
+            let left = left.map_or(String::new(), |left| format!(", {} left", files::clock(left)));
+            format!("{name}: {} %, {}/s{left}.", files::percent(*done, file.size), files::amount(*rate))
+        }
+        FileState::Done { path: Some(path), .. } => {
+            format!("{name} is received whole: {}.", clean(&path.to_string_lossy()))
+        }
+        FileState::Done { path: None, .. } => format!("{name} is sent and was checked by the other side."),
+        FileState::Failed { why } => format!("{name} was not {way}: {}.", why.sentence()),
+    }
+}
+
+/// The progress of a file in one line of a terminal, at most 79 columns; `None` when there is none.
+pub(in crate::cli) fn bar(file: &File) -> Option<String> {
+    const NAME: usize = 24;
+    const CELLS: u64 = 20;
+    let FileState::Progress { done, rate, left } = file.state else {
+        return None;
+    };
+    let name = clean(&file.name).truncate(NAME);
+    let (share, padding) = (files::percent(done, file.size), NAME.saturating_sub(name.width()));
+    let full = usize::try_from(share * CELLS / 100).unwrap_or_default();
+    let empty = usize::try_from(CELLS).unwrap_or_default().saturating_sub(full);
+    let left = left.map_or("-:--".to_owned(), files::clock);
+    Some(format!(
+        "{name}{:padding$} [{}{}] {share:>3} % {:>9}/s {left:>7}",
+        "",
+        "#".repeat(full),
+        ".".repeat(empty),
+        files::amount(rate)
+    ))
 }
 
 /// Who is online, in one sentence.

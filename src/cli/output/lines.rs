@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::report::{Path, Received, Report, Sent};
 use crate::call::CallId;
+use crate::session::files::{self, FileState};
 use crate::session::{self, Event, Kind, PresenceState, Sign, Slot};
 
 /// A line with the time since the command began.
@@ -105,6 +106,7 @@ pub enum Line {
         side: &'static str,
         away: bool,
     },
+    File(Box<File>),
     Link {
         call: String,
         state: &'static str,
@@ -137,6 +139,73 @@ pub enum Line {
         message: String,
     },
     Report(Box<Report>),
+}
+
+/// What happened to a file. What does not belong to its state is left out.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "docs/scripting.md describes every field; the names say the rest")]
+pub struct File {
+    pub call: String,
+    pub file: u32,
+    pub side: &'static str,
+    pub name: String,
+    pub size: u64,
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_per_s: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_ms: Option<u128>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blake3: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<&'static str>,
+}
+
+impl File {
+    /// The line for a file of a call.
+    #[must_use]
+    pub fn of(call: &str, file: &files::File) -> Self {
+        let mut line = Self {
+            call: call.to_owned(),
+            file: file.number,
+            side: if file.remote { "remote" } else { "local" },
+            name: file.name.clone(),
+            size: file.size,
+            kind: file.kind.clone(),
+            state: file.state.word(),
+            bytes: None,
+            bytes_per_s: None,
+            left_ms: None,
+            blake3: None,
+            path: None,
+            reason: None,
+            message: None,
+        };
+        match &file.state {
+            FileState::Offered => {}
+            FileState::Started { from } => line.bytes = Some(*from),
+            FileState::Progress { done, rate, left } => {
+                (line.bytes, line.bytes_per_s) = (Some(*done), Some(*rate));
+                line.left_ms = left.map(|left| left.as_millis());
+            }
+            FileState::Done { hash, path } => {
+                line.blake3 = Some(hash.clone());
+                line.path = path.as_ref().map(|path| path.to_string_lossy().into_owned());
+            }
+            FileState::Failed { why } => {
+                (line.reason, line.message) = (Some(why.word()), Some(why.sentence()));
+            }
+        }
+        line
+    }
 }
 
 /// A name and its state.
@@ -214,6 +283,7 @@ impl Line {
             },
             Event::Delivered { call, number } => Self::Delivered { call: call.to_string(), number: *number },
             Event::Sign { call, remote, sign } => Self::sign(*call, side(*remote), *sign),
+            Event::File { call, file } => Self::File(Box::new(File::of(&call.to_string(), file))),
             Event::Link { call, up } => {
                 Self::Link { call: call.to_string(), state: if *up { "up" } else { "recovering" } }
             }

@@ -9,9 +9,10 @@ mod lines;
 pub mod report;
 
 use std::io::{self, IsTerminal as _, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-pub use lines::{Line, User};
+pub use lines::{File, Line, User};
 
 use crate::session::Event;
 use crate::text;
@@ -123,6 +124,23 @@ impl Output {
     }
 }
 
+/// A line of progress stands on the terminal, to be replaced by whatever is written next.
+static BAR: AtomicBool = AtomicBool::new(false);
+
+/// To the start of the line, which is emptied.
+const CLEAR: &str = "\r\u{1b}[K";
+
+/// Writes a line of progress over the one before. Only for a terminal that is no dumb one.
+///
+/// # Errors
+/// Stdout is closed or broken.
+pub(in crate::cli) fn write_bar(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    BAR.store(true, Ordering::Relaxed);
+    stdout.write_all(format!("{CLEAR}{text}").as_bytes())?;
+    stdout.flush()
+}
+
 /// One JSON document, readable.
 ///
 /// # Errors
@@ -140,7 +158,10 @@ fn write_json(value: &impl serde::Serialize) -> io::Result<()> {
 /// One write for a line, flushed: a reader at the other end of a pipe sees whole lines at once.
 pub(in crate::cli) fn write_line(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    let mut line = String::with_capacity(text.len() + 1);
+    let mut line = String::with_capacity(text.len() + 8);
+    if BAR.swap(false, Ordering::Relaxed) {
+        line.push_str(CLEAR);
+    }
     line.push_str(text);
     line.push('\n');
     stdout.write_all(line.as_bytes())?;

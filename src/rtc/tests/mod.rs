@@ -1,5 +1,6 @@
 //! Two peers in one process, over loopback.
 
+mod bulk;
 mod descriptions;
 mod pair;
 mod restart;

@@ -20,8 +20,21 @@ impl Actor {
             Effect::SendRejoin { call, with } => self.wire.rejoin(call, &with),
             Effect::RepeatDescription { call } => self.repeat_unanswered(call),
             Effect::PreparePeer { call, role } => {
-                let (media, rtc, record) = (self.config.media.clone(), self.rtc_config(), self.take());
-                let setup = LegSetup { call, role, media, rtc, record, away: self.away };
+                let setup = LegSetup {
+                    call,
+                    role,
+                    media: self.config.media.clone(),
+                    rtc: self.rtc_config(),
+                    record: self.take(),
+                    files: self.config.files.clone(),
+                    // Names are compared without their case.
+                    peer: self
+                        .records
+                        .get(&call)
+                        .map(|record| record.peer.to_lowercase())
+                        .unwrap_or_default(),
+                    away: self.away,
+                };
                 let leg = Leg::spawn(setup, self.leg_sender.clone());
                 if let Some(record) = self.records.get_mut(&call) {
                     record.leg = Some(leg);

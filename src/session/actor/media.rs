@@ -3,7 +3,7 @@
 use super::super::choice::{Choice, Slot};
 use super::super::control::Picture;
 use super::super::event::Event;
-use super::super::leg::{LegCommand, Reply, Switch};
+use super::super::leg::{FileOrder, LegCommand, Reply, Switch};
 use super::Actor;
 use crate::call::CallId;
 use crate::media::pipeline::Kind;
@@ -55,6 +55,14 @@ impl Actor {
     pub(super) async fn switch(&mut self, switch: Switch, reply: Reply) {
         match self.machine.state().live().filter(|call| self.has_leg(*call)) {
             Some(call) => self.command_leg(call, LegCommand::Switch(switch, reply)),
+            None => self.refuse(reply, "there is no call".to_owned()).await,
+        }
+    }
+
+    /// The same for files, which need consent to the call first.
+    pub(super) async fn file(&mut self, order: FileOrder, reply: Reply) {
+        match self.machine.state().live().filter(|call| self.has_leg(*call)) {
+            Some(call) => self.command_leg(call, LegCommand::File(order, reply)),
             None => self.refuse(reply, "there is no call".to_owned()).await,
         }
     }

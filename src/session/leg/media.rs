@@ -8,10 +8,11 @@ use tokio::sync::oneshot;
 use super::super::choice::{self, Choice, Slot};
 use super::super::config::{Media, Missing};
 use super::super::control::{Message, Picture};
-use super::{LegEvent, Running};
+use super::{LegEvent, Running, Sources};
 use crate::media::device::{self, Notices};
 use crate::media::pipeline::Kind;
 use crate::media::{AudioSink, AudioSource, VideoSource};
+use crate::rtc;
 
 /// Sources that may be opening at once. One more is refused: whoever asks does not wait for what was asked before.
 const OPENING: usize = 4;
@@ -76,6 +77,13 @@ impl Known {
         }
     }
 
+    /// Whether either side sends sound or picture now.
+    pub(super) fn is_anything_on(&self) -> bool {
+        [Kind::Audio, Kind::Video]
+            .into_iter()
+            .any(|kind| !self.is_off(kind) || !self.remote_off[kind as usize])
+    }
+
     /// Whether nothing of this kind is sent now.
     pub(super) fn is_off(&self, kind: Kind) -> bool {
         self.muted[kind as usize] || self.media.sourceless()[kind as usize]
@@ -108,6 +116,22 @@ impl Running<'_> {
             }
         }
         self.say(Message::Picture(Picture::from(&self.known.media.video))).await;
+    }
+
+    /// The first offer of the other side says whether there is to be media: what is sent is opened, or left alone.
+    pub(super) async fn offered_media(&mut self, sdp: &str) {
+        if !matches!(self.sources, Sources::Unasked) {
+            return;
+        }
+        let media = rtc::has_media(sdp);
+        self.sections &= media;
+        let wished = [self.known.media.choice(Slot::Video), self.known.media.choice(Slot::Audio)];
+        for choice in wished.into_iter().filter(|choice| !media && choice.is_something()) {
+            let nothing = choice.nothing();
+            self.known.media.put(nothing.clone());
+            self.out.send(LegEvent::Using { choice: nothing, off: true, missing: true }).await;
+        }
+        self.sources = Sources::open(&self.known.media, &self.engine, &self.notices);
     }
 
     /// Begins to open what is asked for.

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::editor::Editor;
+use super::files::Files;
 use super::quality::Meter;
 use super::signs::Shows;
 use crate::call::CallId;
@@ -143,6 +144,7 @@ pub(super) struct Call {
     /// The path and codecs, for the panel of figures.
     pub(super) facts: Vec<(&'static str, Shown)>,
     pub(super) chat: Chat,
+    pub(super) files: Files,
 }
 
 impl Call {
@@ -169,6 +171,7 @@ impl Call {
             level_remote: None,
             meter: Meter::default(),
             facts: Vec::new(),
+            files: Files::default(),
             chat: Chat {
                 said: VecDeque::new(),
                 editor: Editor::lines(MAX_CHAT),

@@ -19,6 +19,8 @@ pub enum Context {
     Typing,
     /// Somebody calls.
     Incoming,
+    /// The other side of a call offers a file.
+    Offer,
     /// We call and nobody has answered.
     Dialing,
     /// In a call.
@@ -33,9 +35,10 @@ pub enum Context {
 
 impl Context {
     /// Every context, in the order of help.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Dashboard,
         Self::Incoming,
+        Self::Offer,
         Self::Dialing,
         Self::Call,
         Self::Chat,
@@ -51,8 +54,9 @@ impl Context {
         match self {
             Self::Everywhere => "Everywhere",
             Self::Dashboard => "People and calls",
-            Self::Typing => "Typing a name",
+            Self::Typing => "Typing a name or a path",
             Self::Incoming => "Somebody calls",
+            Self::Offer => "A file is offered",
             Self::Dialing => "Calling",
             Self::Call => "In a call",
             Self::Chat => "Writing a message",
@@ -102,6 +106,8 @@ pub enum Command {
     React(Reaction),
     Away,
     Chat,
+    SendFile,
+    StopFile,
     SelfView,
     Corner,
     FullScreen,
@@ -159,6 +165,8 @@ pub const TABLE: &[Row] = &[
     row(Command::Accept,     &[In::Incoming],  "accept",      &["a", "y"],        "accept",  "take the call"),
     row(Command::Decline,    &[In::Incoming],  "decline",     &["d", "n"],        "decline", "refuse the call"),
     row(Command::Busy,       &[In::Incoming],  "busy",        &["b"],             "busy",    "refuse it and say that you are busy"),
+    row(Command::Accept,     &[In::Offer],     "accept-file", &["a", "y"],        "accept",  "take the file"),
+    row(Command::Decline,    &[In::Offer],     "decline-file", &["d", "n"],       "decline", "do not take the file"),
     row(Command::Select,     &[In::Dashboard], "call",        &["enter"],         "call",    "call the selected name"),
     row(Command::Dial,       &[In::Dashboard], "dial",        &["d", "n"],        "dial",    "call a name that you type"),
     row(Command::Search,     &[In::Dashboard], "search",      &["/"],             "search",  "search for a name"),
@@ -166,7 +174,7 @@ pub const TABLE: &[Row] = &[
     row(Command::Sort,       &[In::Dashboard], "sort",        &["s"],             "sort",    "sort by state or by name"),
     row(Command::OtherPane,  &[In::Dashboard], "pane",        &["tab", "left", "right"], "calls", "go to the list of calls, or back to people"),
     row(Command::Refresh,    &[In::Dashboard], "refresh",     &["r"],             "",        "ask the server who is online"),
-    row(Command::Confirm,    &[In::Typing],    "confirm",     &["enter"],         "done",    "call the typed name, or keep the search"),
+    row(Command::Confirm,    &[In::Typing],    "confirm",     &["enter"],         "done",    "call the typed name, send the file, or keep the search"),
     row(Command::GiveUp,     &[In::Typing],    "give-up",     &["esc"],           "cancel",  "forget what was typed"),
     row(Command::Cancel,     &[In::Dialing],   "cancel",      &["esc", "q", "x"], "cancel",  "stop calling"),
     row(Command::Mute,       &[In::Call],      "mute",        &["m"],             "mute",    "microphone off or on"),
@@ -179,6 +187,8 @@ pub const TABLE: &[Row] = &[
     row(Command::NextSpeaker, &[In::Call],     "next-speaker", &["O"],            "",        "hear through the next speaker"),
     row(Command::Chat,       &[In::Call],      "chat",        &["c", "enter"],    "chat",    "write a message"),
     row(Command::CloseChat,  &[In::Call],      "close-chat",  &["esc"],           "",        "put the messages away; leave the full screen"),
+    row(Command::SendFile,   &[In::Call],      "send-file",   &["u"],             "",        "send a file: its path is asked for"),
+    row(Command::StopFile,   &[In::Call],      "stop-file",   &["U"],             "",        "end the transfer that is shown"),
     row(Command::SelfView,   &[In::Call],      "self-view",   &["s"],             "self",    "own picture away or back"),
     row(Command::Corner,     &[In::Call],      "corner",      &["p"],             "",        "own picture into the next corner"),
     row(Command::FullScreen, &[In::Call],      "full-screen", &["f"],             "full",    "only the picture, or everything again"),
@@ -210,7 +220,7 @@ pub const TABLE: &[Row] = &[
     row(Command::PageDown,   &[In::Dashboard, In::Reading, In::Call, In::Chat], "page-down", &["pgdn"], "", "a page down; in a call, newer messages"),
     row(Command::Messages,   &[In::Dashboard, In::Call, In::Dialing], "messages", &["l"],    "", "what letsmeet has said so far"),
     row(Command::Quit,       &[In::Dashboard], "quit",        &["q"],             "quit",    "sign off and leave"),
-    row(Command::Help,       &[In::Dashboard, In::Call, In::Dialing, In::Incoming, In::Reading], "help", &["?"], "help", "this help, or close it"),
+    row(Command::Help,       &[In::Dashboard, In::Call, In::Dialing, In::Incoming, In::Offer, In::Reading], "help", &["?"], "help", "this help, or close it"),
     row(Command::Help,       &[In::Everywhere], "help-anywhere", &["f1"],         "",        "help, also while typing"),
     row(Command::Interrupt,  &[In::Everywhere], "interrupt",  &["ctrl-c"],        "",        "hang up; without a call, leave"),
     row(Command::Redraw,     &[In::Everywhere], "redraw",     &["ctrl-l"],        "",        "draw the whole screen anew"),

@@ -18,6 +18,7 @@
 
 mod conversation;
 mod editor;
+mod files;
 pub mod keymap;
 mod keys;
 mod model;
@@ -174,6 +175,8 @@ pub enum Action {
         /// In the words of the flags.
         source: String,
     },
+    /// Offer the file of this path, as a person wrote it.
+    SendFile(String),
     /// Note in the history that every missed call was looked at.
     Seen,
     /// Draw pictures in the next way that the terminal has.

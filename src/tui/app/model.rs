@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::conversation::{Call, Phase, Sending, Sent};
 use super::editor::Editor;
+use super::files::Transfer;
 use super::keymap::{Context, Keymap};
 use super::users::Users;
 use super::{Action, Now, Sends, Start, Theme};
@@ -69,6 +70,7 @@ pub(super) struct Prompt {
 pub(super) enum Purpose {
     Search,
     Dial,
+    File,
 }
 
 /// Somebody calls.
@@ -244,9 +246,9 @@ impl Model {
     pub fn beat(&self) -> Option<Duration> {
         let counts = self.call.as_ref().is_some_and(|call| !call.is_over());
         let waits = matches!(self.server, Server::Down { .. });
-        match &self.incoming {
-            Some(_) => Some(BLINK),
-            None => (counts || waits).then_some(Duration::from_secs(1)),
+        match self.incoming.is_some() || self.offer().is_some() {
+            true => Some(BLINK),
+            false => (counts || waits).then_some(Duration::from_secs(1)),
         }
     }
 
@@ -255,17 +257,26 @@ impl Model {
         if self.incoming.is_some() {
             return Context::Incoming;
         }
+        if self.offer().is_some() {
+            return Context::Offer;
+        }
         if self.reading.is_some() {
             return Context::Reading;
         }
         match &self.call {
             Some(call) if call.is_over() => Context::Ended,
             Some(call) if call.is_dialing() => Context::Dialing,
+            Some(_) if self.prompt.is_some() => Context::Typing,
             Some(call) if call.chat.open && call.chat.typing => Context::Chat,
             Some(_) => Context::Call,
             None if self.prompt.is_some() => Context::Typing,
             None => Context::Dashboard,
         }
+    }
+
+    /// The file that a person is asked about.
+    pub(super) fn offer(&self) -> Option<&Transfer> {
+        self.call.as_ref().filter(|call| !call.is_over()).and_then(|call| call.files.offer())
     }
 
     /// True while the list of people is on the screen and can be asked for.

@@ -25,6 +25,7 @@ const fn arrow(place: &'static str, may_use: &'static [&'static str]) -> Arrow {
 
 const ARROWS: &[Arrow] = &[
     arrow("call", &[]),
+    arrow("files", &[]),
     arrow("identity", &[]),
     arrow("logging", &[]),
     arrow("media", &[]),
@@ -33,7 +34,7 @@ const ARROWS: &[Arrow] = &[
     arrow("signaling::protocol", &["call", "identity"]),
     arrow("signaling::client", &["signaling", "call", "identity"]),
     arrow("signaling::server", &["signaling", "call", "identity"]),
-    arrow("session", &["call", "identity", "media", "rtc", "signaling"]),
+    arrow("session", &["call", "files", "identity", "media", "rtc", "signaling"]),
     arrow("config", &["call", "identity", "media", "rtc"]),
     arrow("text", &[]),
     arrow("history", &["text"]),
@@ -43,6 +44,7 @@ const ARROWS: &[Arrow] = &[
         &[
             "call",
             "config",
+            "files",
             "history",
             "identity",
             "logging",
@@ -70,6 +72,7 @@ const APART: &[(&str, &[&str])] = &[
 const HOMES: &[(&str, &[&str])] = &[
     ("webrtc", &["rtc"]),
     ("rtc", &["rtc"]),
+    ("socket2", &["rtc"]),
     ("vpx_sys", &["media"]),
     ("nokhwa", &["media::device::camera::system"]),
     ("alsa", &["media::device::sound::hosts"]),
@@ -94,6 +97,7 @@ const HOMES: &[(&str, &[&str])] = &[
 /// A place and the crates it must not name.
 const WITHOUT: &[(&str, &[&str])] = &[
     ("session", &["serde_json"]),
+    ("files", &["tokio", "serde_json"]),
     (
         "signaling::server::registry",
         &["tokio", "tokio_util", "serde", "serde_json", "axum", "redb", "futures_util"],

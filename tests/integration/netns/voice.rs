@@ -15,6 +15,11 @@ const FAR: [&str; 5] = ["delay", "alice", "40", "10", "keep_order=1"];
 
 /// The scores of all that was heard on both sides of a call of 34 s at `loss` per cent each way, the text again and again.
 fn heard_at(loss: &str) -> Vec<f64> {
+    heard(&["loss", "alice", loss], None)
+}
+
+/// The same over a link that is as told, while alice sends a file if there is one.
+fn heard(link: &[&str], file: Option<&Path>) -> Vec<f64> {
     let network = Network::up(&["alice=none", "bob=none"]);
     network.natlab(&FAR);
     let server = Server::start_in(network.home("srv"), &format!("{SERVER}:0"));
@@ -25,14 +30,25 @@ fn heard_at(loss: &str) -> Vec<f64> {
     let recordings = ["alice.wav", "bob.wav"].map(|name| folder.path().join(name));
     let [hear, bob_hear] = recordings.each_ref().map(|path| format!("file:{}", path.display()));
     let common = ["--server", server.url(), "--headless", "--video", "none", "--audio", &audio];
-    let mut args = vec!["login", "--name", "bob", "--answer", "accept", "--hear", &bob_hear];
+    let mut args =
+        vec!["login", "--name", "bob", "--answer", "accept", "--accept-files", "--hear", &bob_hear];
     args.extend(common);
     let mut bob = bob_home.start(&args);
     bob.wait_for("registered", SOON);
-    network.natlab(&["loss", "alice", loss]);
+    network.natlab(link);
     let mut args = vec!["call", "bob", "--name", "alice", "--duration", "34s", "--hear", &hear];
     args.extend(common);
-    home.start(&args).finish(Duration::from_secs(75)).expect_code(0);
+    let mut alice = home.start(&args);
+    if let Some(file) = file {
+        alice.wait_for("connected", SOON);
+        alice.say(&serde_json::json!({"command": "send-file", "path": file}));
+    }
+    let alice = alice.finish(Duration::from_secs(75)).expect_code(0);
+    if file.is_some() {
+        let sent = alice.events().iter().filter_map(|event| event.number("bytes")).fold(0.0, f64::max);
+        eprintln!("{:.0} kB of the file arrived beside the voice", sent / 1e3);
+        assert!(sent > 0.0, "the file was under way: {alice}");
+    }
     bob.wait_for_report();
     let score = |path: &Path| scores(&talk, path);
     let all: Vec<f64> = recordings.iter().flat_map(|path| score(path)).collect();
@@ -45,6 +61,19 @@ fn a_voice_over_a_link_without_loss_is_as_good_as_new() {
     let all = heard_at("0");
     eprintln!("PESQ-WB at 0 % loss each way: {all:.2?}");
     assert!(median(all.clone()) >= 4.2, "{all:.2?}");
+}
+
+#[test]
+fn a_file_beside_a_voice_does_not_make_it_worse() {
+    let folder = TempDir::with_prefix("letsmeet-beside-").unwrap();
+    let path = folder.path().join("large");
+    std::fs::File::create(&path).and_then(|file| file.set_len(1 << 30)).unwrap();
+    for link in [&["loss", "alice", "0"][..], &["rate", "alice", "2mbit"]] {
+        let without = heard(link, None);
+        let beside = heard(link, Some(&path));
+        eprintln!("PESQ-WB with {link:?}: {without:.2?}, beside a file {beside:.2?}");
+        assert!(median(beside.clone()) >= median(without) - 0.2, "{beside:.2?}");
+    }
 }
 
 #[test]

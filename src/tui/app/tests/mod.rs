@@ -1,5 +1,6 @@
 //! The screen driven by keys and events, and looked at as text.
 
+mod files;
 mod keys;
 mod properties;
 mod recording;

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::session::Kind;
+use crate::session::files::{File, FileState, Why};
 
 /// Remote text of every kind of malice.
 fn hostile() -> impl Strategy<Value = String> {
@@ -26,6 +27,18 @@ fn kind() -> impl Strategy<Value = Kind> {
 
 fn call() -> impl Strategy<Value = CallId> {
     prop::sample::select(vec![CALL, CALL, CALL, CallId::from_bytes([8; 16])])
+}
+
+fn file_state() -> impl Strategy<Value = FileState> {
+    let path = Some("\u{1b}[2J".into());
+    prop::sample::select(vec![
+        FileState::Offered,
+        FileState::Offered,
+        FileState::Started { from: 10 },
+        FileState::Progress { done: 2000, rate: u64::MAX, left: Some(Duration::MAX) },
+        FileState::Done { hash: String::new(), path },
+        FileState::Failed { why: Why::Declined },
+    ])
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -66,6 +79,12 @@ fn event() -> impl Strategy<Value = Event> {
         (call(), any::<bool>(), any::<bool>(), hostile()).prop_map(|(call, remote, on, path)| {
             Event::Recording { call, remote, on, path: (!remote).then(|| path.into()) }
         }),
+        (call(), any::<bool>(), hostile(), file_state(), 0..5_u32).prop_map(
+            |(call, remote, name, state, number)| {
+                let kind = name.clone();
+                Event::File { call, file: File { number, remote, name, size: 1000, kind, state } }
+            }
+        ),
         (call(), any::<bool>()).prop_map(|(call, up)| Event::Link { call, up }),
         (0u64..1000).prop_map(figures),
         hostile().prop_map(|from| Event::Missed { from }),
@@ -99,7 +118,7 @@ fn key() -> impl Strategy<Value = KeyEvent> {
     ]);
     let code = prop_oneof![
         prop::sample::select(codes),
-        prop::sample::select("acdfhijklmnpqrsvxyz/?GORé田".chars().collect::<Vec<_>>())
+        prop::sample::select("acdfhijklmnpqrsuvxyzU/?AGORé田123456".chars().collect::<Vec<_>>())
             .prop_map(KeyCode::Char),
     ];
     (code, modifiers).prop_map(|(code, modifiers)| KeyEvent::new(code, modifiers))

@@ -11,9 +11,18 @@ use crate::session::{self, Kind, Sign, Slot};
 /// Bytes of a name or a search; the server takes no more.
 const NAME: usize = 64;
 
+/// Bytes of a path; no system takes longer ones.
+const PATH: usize = 4096;
+
 impl Model {
     pub(super) fn command(&mut self, context: Context, command: Command, now: Now) {
         match command {
+            Command::Accept if context == Context::Offer => {
+                self.answer_file(|number| session::Command::AcceptFile { number }, now);
+            }
+            Command::Decline if context == Context::Offer => {
+                self.answer_file(|number| session::Command::DeclineFile { number }, now);
+            }
             Command::Accept => self.answer(|call| session::Command::Accept { call }),
             Command::Decline => self.answer(|call| session::Command::Decline { call, busy: false }),
             Command::Busy => self.answer(|call| session::Command::Decline { call, busy: true }),
@@ -62,6 +71,11 @@ impl Model {
                     self.full = false;
                 }
             }
+            Command::SendFile => {
+                self.full = false;
+                self.prompt = Some(Prompt { purpose: Purpose::File, editor: Editor::line(PATH) });
+            }
+            Command::StopFile => self.stop_file(now),
             Command::LeaveChat => self.call.iter_mut().for_each(|call| call.chat.typing = false),
             Command::CloseChat => {
                 self.full = false;
@@ -126,6 +140,24 @@ impl Model {
         }
     }
 
+    fn answer_file(&mut self, command: impl FnOnce(Option<u32>) -> session::Command, now: Now) {
+        if let Some(number) = self.call.as_mut().and_then(|call| call.files.answer()) {
+            self.out.push(Action::Command(command(Some(number))));
+        }
+        if self.offer().is_some() {
+            // The next one: nobody has seen it yet.
+            self.settle(now);
+        }
+    }
+
+    fn stop_file(&mut self, now: Now) {
+        let shown = self.call.as_ref().and_then(|call| call.files.shown());
+        match shown.map(|(transfer, _)| transfer.number) {
+            Some(number) => self.out.push(Action::Command(session::Command::CancelFile { number })),
+            None => self.say("no file is under way", false, now),
+        }
+    }
+
     fn end_search(&mut self) {
         if !self.users.query().is_empty() {
             let ask = self.users.search("");
@@ -156,6 +188,8 @@ impl Model {
         let Some(prompt) = self.prompt.take() else { return };
         match prompt.purpose {
             Purpose::Dial => self.dial(prompt.editor.text(), now),
+            Purpose::File if prompt.editor.text().trim().is_empty() => {}
+            Purpose::File => self.out.push(Action::SendFile(prompt.editor.text().trim().to_owned())),
             Purpose::Search => {}
         }
     }

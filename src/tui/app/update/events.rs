@@ -10,6 +10,7 @@ use super::super::{Action, Now};
 use super::sources::Told;
 use crate::call::{CallId, EndReason};
 use crate::history::{self, Entry};
+use crate::session::files::File;
 use crate::session::report::{Direction, Report};
 use crate::session::{Event, Kind, PathStats, Stats};
 use crate::text::Shown;
@@ -88,6 +89,7 @@ impl Model {
                 }
             }
             Event::Sign { call, remote, sign } => self.signed(call, remote, sign, now),
+            Event::File { call, file } => self.file(call, &file, now),
             Event::Link { call, up } => {
                 if let Some(ours) = self.call.as_mut().filter(|ours| ours.is(call)) {
                     ours.recovering = !up;
@@ -194,6 +196,27 @@ impl Model {
         }
     }
 
+    fn file(&mut self, id: CallId, file: &File, now: Now) {
+        let asked = self.offer().map(|offer| offer.number);
+        let Some(call) = self.call.as_mut().filter(|call| call.is(id)) else { return };
+        if let Some((text, bad)) = call.files.take(file) {
+            self.say(&text, bad, now);
+        }
+        let asks = self.offer().map(|offer| (offer.number, offer.name.clone()));
+        if let Some((number, name)) = asks
+            && asked != Some(number)
+        {
+            // A prompt that nobody has seen yet.
+            self.settle(now);
+            self.note(Shown::new(&format!("a file is offered: {name}")), now);
+            self.out.push(Action::Bell);
+            self.out.push(Action::Notify {
+                title: "letsmeet".into(),
+                body: format!("a file is offered: {name}"),
+            });
+        }
+    }
+
     fn figures(&mut self, id: CallId, media: &Stats, path: &PathStats, now: Now) {
         let Some(call) = self.call.as_mut().filter(|call| call.is(id)) else { return };
         call.meter.take(now.since_start, media, path);
@@ -237,7 +260,10 @@ impl Model {
         if let Some(incoming) = &mut self.incoming {
             incoming.answered = false;
         }
-        self.call.iter_mut().for_each(|call| call.hanging_up = false);
+        self.call.iter_mut().for_each(|call| {
+            call.hanging_up = false;
+            call.files.unanswer();
+        });
         match self.call.as_mut().filter(|call| call.id.is_none() && matches!(call.phase, Phase::Calling)) {
             Some(call) => {
                 let reason = Shown::new(reason);
@@ -272,6 +298,7 @@ impl Model {
             call.enter(Phase::Ended { reason: sentence, detail, lasted }, now.since_start);
             call.recovering = false;
             self.reading = None;
+            self.prompt = None;
             self.report = Some(report);
             // What was said about the call is over with it.
             self.toasts.clear();

@@ -80,7 +80,10 @@ impl Model {
         let command = self.keys.command(context, chord);
         let elsewhere =
             matches!(command, Some(Command::Interrupt | Command::Redraw | Command::Suspend | Command::Help));
-        if matches!(context, Context::Incoming | Context::Ended) && !elsewhere && self.is_settling(now) {
+        if matches!(context, Context::Incoming | Context::Offer | Context::Ended)
+            && !elsewhere
+            && self.is_settling(now)
+        {
             // Nobody consents to a call by a key that was on its way when the prompt appeared.
             return self.settle(now);
         }
@@ -101,7 +104,7 @@ impl Model {
 
     /// A key that is no command: text, or whatever ends the card of a call.
     fn type_key(&mut self, chord: Chord, now: Now) {
-        if self.incoming.is_some() || self.reading.is_some() {
+        if self.incoming.is_some() || self.offer().is_some() || self.reading.is_some() {
             return;
         }
         if let Some(prompt) = &mut self.prompt {
@@ -120,7 +123,7 @@ impl Model {
     }
 
     fn paste(&mut self, text: &str) {
-        if self.incoming.is_some() || self.reading.is_some() {
+        if self.incoming.is_some() || self.offer().is_some() || self.reading.is_some() {
             return;
         }
         if let Some(prompt) = &mut self.prompt {

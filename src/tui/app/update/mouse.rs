@@ -34,7 +34,7 @@ impl Model {
             .is_some_and(|(before, when)| before == at && now.since_start < when + DOUBLE);
         match target(self, Position::from(at)) {
             Some(Target::Button(_) | Target::Card) if self.is_settling(now) => self.settle(now),
-            Some(Target::Button(command)) => self.command(Context::Incoming, command, now),
+            Some(Target::Button(command)) => self.command(self.context(), command, now),
             Some(Target::Person(index)) => {
                 self.to(Pane::People);
                 self.users.select(index);
@@ -61,7 +61,7 @@ impl Model {
             return self.step(context, by);
         }
         match context {
-            Context::Incoming => {}
+            Context::Incoming | Context::Offer => {}
             Context::Dashboard | Context::Typing => self.step(context, by),
             _ => self.step(context, by * NOTCH),
         }

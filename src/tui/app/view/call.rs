@@ -6,11 +6,14 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
 use super::super::conversation::{Call, Phase, Sending, Sent};
+use super::super::files::State;
 use super::super::model::Model;
 use super::super::signs::Shows;
 use super::super::{Now, Panes, Theme};
+use super::dashboard::prompt;
 use super::parts::{Canvas, Piece, clock, columns, footer, meter, phase, row, verdict};
 use super::{cards, chat, layout};
+use crate::session::files;
 use crate::text::Shown;
 
 /// So long two people have to compare the code; then it stands where there is room, and in the panel of figures.
@@ -39,9 +42,15 @@ pub(super) fn draw(
     if let Some(place) = places.sides {
         sides(model, call, now, place, canvas);
     }
-    let cursor = places.chat.and_then(|place| chat::draw(model, call, place, canvas));
+    if let Some(place) = places.files {
+        transfer(model, call, place, canvas);
+    }
+    let mut cursor = places.chat.and_then(|place| chat::draw(model, call, place, canvas));
     if let Some(place) = places.footer {
         bottom(model, call, now, place, canvas);
+        if let Some(typing) = prompt(model, place, canvas) {
+            cursor = Some(typing);
+        }
     }
     (pictures(call, &places, canvas), cursor)
 }
@@ -143,6 +152,36 @@ fn records(call: &Call) -> Option<&'static str> {
         (false, true) => Some(" REC by them "),
         (false, false) => None,
     }
+}
+
+/// A file that is under way: which way, its name, a bar, the rate and the time left.
+fn transfer(model: &Model, call: &Call, area: Rect, canvas: &mut Canvas) {
+    let theme = model.theme;
+    let Some((transfer, more)) = call.files.shown() else { return };
+    let arrow = if transfer.remote { "↓ " } else { "↑ " };
+    let size = files::amount(transfer.size);
+    let (bar, rest) = match transfer.state {
+        State::Offered => (None, format!(" {size}, waits for an answer")),
+        State::Answered => (None, format!(" {size}")),
+        State::Moving { done, rate, left } => {
+            let share = files::percent(done, transfer.size);
+            let left = left.map_or(String::new(), |left| format!(" {} left", files::clock(left)));
+            (Some(share), format!(" {share} % of {size}  {}/s{left}", files::amount(rate)))
+        }
+    };
+    let more = if more > 0 { format!("  and {more} more") } else { String::new() };
+    let rest = format!("{rest}{more}");
+    let cells: u16 = if bar.is_some() && area.width >= 60 { 16 } else { 0 };
+    let fixed = 3 + cells + columns(&rest) + 1;
+    let name = transfer.name.truncate(usize::from(area.width.saturating_sub(fixed).clamp(8, 32)));
+    let mut pieces = vec![(arrow.to_owned(), theme.key), (format!("{name} "), theme.strong)];
+    if let (Some(share), true) = (bar, cells > 0) {
+        let full = usize::try_from(share).unwrap_or_default() * usize::from(cells) / 100;
+        pieces.push(("━".repeat(full), theme.good));
+        pieces.push(("─".repeat(usize::from(cells) - full), theme.quiet));
+    }
+    pieces.push((rest, Style::new()));
+    canvas.pieces(area.x + 1, area.y, area.width.saturating_sub(2), &pieces);
 }
 
 /// Microphone, level and camera of both sides.

@@ -5,9 +5,12 @@ use ratatui::style::Style;
 
 use super::super::Now;
 use super::super::conversation::{Call, Phase};
+use super::super::files::Transfer;
+use super::super::keymap::Context;
 use super::super::model::{BLINK, Incoming, Model};
 use super::layout;
 use super::parts::{Canvas, clock, footer, inside, phase, row};
+use crate::session::files;
 use crate::text::{self, Shown};
 
 /// Lines in the middle of an area, from the top when they don't fit.
@@ -101,7 +104,49 @@ pub(super) fn incoming(model: &Model, incoming: &Incoming, now: Now, area: Rect,
         return;
     }
     for (command, place) in places.buttons {
-        canvas.put(place.x, place.y, place.width, &layout::button(model, command), theme.selected);
+        canvas.put(
+            place.x,
+            place.y,
+            place.width,
+            &layout::button(model, Context::Incoming, command),
+            theme.selected,
+        );
+    }
+}
+
+/// The other side offers a file.
+pub(super) fn offer(model: &Model, offer: &Transfer, now: Now, area: Rect, canvas: &mut Canvas) {
+    let theme = model.theme;
+    let places = layout::offer(model, area);
+    let area = places.area;
+    canvas.clear(area);
+    double(area, canvas);
+    let banner = row(inside(area, 1, 1), 0);
+    let on = (now.since_start.as_millis() / BLINK.as_millis()).is_multiple_of(2);
+    canvas.centre(banner, "▼▼  A FILE IS OFFERED  ▼▼", theme.strong);
+    canvas.tint(banner, if on { theme.alarm } else { theme.strong });
+    let body = inside(area, 3, 3);
+    let body = Rect { height: area.bottom().saturating_sub(2).saturating_sub(body.y), ..body };
+    let from =
+        model.call.as_ref().map(|call| call.peer.truncate(usize::from(body.width))).unwrap_or_default();
+    let said = [
+        (offer.name.truncate(usize::from(body.width) * 2).to_string(), theme.strong),
+        (format!("{}, {}", files::amount(offer.size), offer.kind), Style::new()),
+        (format!("from {from}"), theme.quiet),
+    ];
+    lines(body, &said, canvas);
+    if model.is_settling(now) {
+        let last = row(area, area.height.saturating_sub(2));
+        return canvas.centre(inside(last, 2, 0), "one moment …", theme.quiet);
+    }
+    for (command, place) in places.buttons {
+        canvas.put(
+            place.x,
+            place.y,
+            place.width,
+            &layout::button(model, Context::Offer, command),
+            theme.selected,
+        );
     }
 }
 

@@ -181,11 +181,12 @@ fn outcome(entry: &Entry) -> (&'static str, String) {
 }
 
 /// What is typed, with the cursor; the end of a long line stays in sight.
-fn prompt(model: &Model, area: Rect, canvas: &mut Canvas) -> Option<Position> {
+pub(super) fn prompt(model: &Model, area: Rect, canvas: &mut Canvas) -> Option<Position> {
     let prompt = model.prompt.as_ref()?;
     let label = match prompt.purpose {
         Purpose::Search => "search: ",
         Purpose::Dial => "call: ",
+        Purpose::File => "send the file: ",
     };
     let x = canvas.put(area.x + 1, area.y, area.width.saturating_sub(1), label, model.theme.strong);
     let room = area.right().saturating_sub(x + 1);

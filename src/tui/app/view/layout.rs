@@ -66,6 +66,8 @@ pub(super) struct Calling {
     pub(super) picture: Rect,
     pub(super) own: Option<Rect>,
     pub(super) chat: Option<Rect>,
+    /// A file that is under way.
+    pub(super) files: Option<Rect>,
     /// One row for both sides, or one for each.
     pub(super) sides: Option<Rect>,
     pub(super) footer: Option<Rect>,
@@ -73,17 +75,21 @@ pub(super) struct Calling {
 
 pub(super) fn call(model: &Model, call: &Call, area: Rect) -> Calling {
     let mut picture = area;
-    let mut places = Calling { status: None, picture, own: None, chat: None, sides: None, footer: None };
+    let mut places =
+        Calling { status: None, picture, own: None, chat: None, files: None, sides: None, footer: None };
     let take_bottom = |picture: &mut Rect, rows: u16| {
         picture.height = picture.height.saturating_sub(rows);
         Rect::new(picture.x, picture.bottom(), picture.width, rows)
     };
     // What must be known is shown with the full screen, too.
-    if !model.full || call.recovering || !model.toasts.is_empty() {
+    if !model.full || call.recovering || !model.toasts.is_empty() || model.prompt.is_some() {
         places.footer = Some(take_bottom(&mut picture, 1));
     }
     if !model.full {
         places.sides = Some(take_bottom(&mut picture, if area.width >= WIDE { 1 } else { 2 }));
+        if call.files.shown().is_some() {
+            places.files = Some(take_bottom(&mut picture, 1));
+        }
         places.status = Some(Rect { height: 1, ..picture });
         picture.y += 1;
         picture.height = picture.height.saturating_sub(1);
@@ -141,30 +147,45 @@ pub(super) fn incoming(model: &Model, incoming: &Incoming, area: Rect) -> Ringin
     let height = wanted.min(room.height);
     let place =
         Rect::new(room.x + (room.width - width) / 2, room.y + (room.height - height) / 2, width, height);
+    let commands = [Command::Accept, Command::Decline, Command::Busy];
+    Ringing { area: place, buttons: buttons(model, Context::Incoming, &commands, place) }
+}
+
+/// The prompt of a file.
+pub(super) fn offer(model: &Model, area: Rect) -> Ringing {
+    let room = if area.width < 50 { area } else { inside(area, 1, 0) };
+    let (width, height) = (room.width.min(60), room.height.min(11));
+    let place =
+        Rect::new(room.x + (room.width - width) / 2, room.y + (room.height - height) / 2, width, height);
+    let commands = [Command::Accept, Command::Decline];
+    Ringing { area: place, buttons: buttons(model, Context::Offer, &commands, place) }
+}
+
+/// Buttons in the last row but one of a prompt.
+fn buttons(model: &Model, context: Context, commands: &[Command], place: Rect) -> Vec<(Command, Rect)> {
     let mut buttons = Vec::new();
-    let words: Vec<(Command, u16)> = [Command::Accept, Command::Decline, Command::Busy]
-        .into_iter()
-        .map(|command| (command, columns(&button(model, command))))
-        .collect();
-    let gap = if width >= 50 { 3 } else { 1 };
-    let total: u16 = words.iter().map(|(_, wide)| wide).sum::<u16>() + 2 * gap;
+    let words: Vec<(Command, u16)> =
+        commands.iter().map(|command| (*command, columns(&button(model, context, *command)))).collect();
+    let gap = if place.width >= 50 { 3 } else { 1 };
+    let gaps = gap * u16::try_from(words.len().saturating_sub(1)).unwrap_or_default();
+    let total: u16 = words.iter().map(|(_, wide)| wide).sum::<u16>() + gaps;
     let mut x = place.x + place.width.saturating_sub(total) / 2;
     for (command, wide) in words {
         let button = Rect::new(x, place.bottom().saturating_sub(2), wide, 1);
         buttons.push((command, button.intersection(place)));
         x = x.saturating_add(wide + gap);
     }
-    Ringing { area: place, buttons }
+    buttons
 }
 
 /// A button's words: its key and what it does.
-pub(super) fn button(model: &Model, command: Command) -> String {
+pub(super) fn button(model: &Model, context: Context, command: Command) -> String {
     let word = match command {
         Command::Accept => "Accept",
         Command::Decline => "Decline",
         _ => "Busy",
     };
-    match model.keys.key(Context::Incoming, command) {
+    match model.keys.key(context, command) {
         Some(key) => format!("[{key} {word}]"),
         None => format!("[{word}]"),
     }

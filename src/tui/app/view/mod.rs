@@ -41,6 +41,10 @@ pub fn view(model: &Model, now: Now, frame: &mut Frame) -> Panes {
         reading::draw(model, what, now, area, &mut canvas);
         (panes, cursor) = (Panes::default(), None);
     }
+    if let Some(offer) = model.offer() {
+        cards::offer(model, offer, now, area, &mut canvas);
+        (panes, cursor) = (Panes::default(), None);
+    }
     if let Some(incoming) = &model.incoming {
         cards::incoming(model, incoming, now, area, &mut canvas);
         (panes, cursor) = (Panes::default(), None);
@@ -71,6 +75,13 @@ pub(super) fn target(model: &Model, at: Position) -> Option<Target> {
     }
     if let Some(incoming) = &model.incoming {
         let buttons = layout::incoming(model, incoming, area).buttons;
+        return buttons
+            .into_iter()
+            .find(|(_, place)| place.contains(at))
+            .map(|(command, _)| Target::Button(command));
+    }
+    if model.offer().is_some() {
+        let buttons = layout::offer(model, area).buttons;
         return buttons
             .into_iter()
             .find(|(_, place)| place.contains(at))
@@ -140,6 +151,11 @@ fn small(model: &Model, area: Rect, canvas: &mut Canvas) {
         let key = |command| {
             model.keys.key(Context::Incoming, command).map_or("-".to_owned(), |key| key.to_string())
         };
+        lines.push(format!("{} accept  {} decline", key(Command::Accept), key(Command::Decline)));
+    } else if let Some(offer) = model.offer() {
+        lines.push(format!("FILE {}", offer.name));
+        let key =
+            |command| model.keys.key(Context::Offer, command).map_or("-".to_owned(), |key| key.to_string());
         lines.push(format!("{} accept  {} decline", key(Command::Accept), key(Command::Decline)));
     } else if let Some(call) = &model.call {
         lines.push(format!("{}: {}", call.peer, parts::phase(call)));
