@@ -70,6 +70,11 @@ pub(super) enum Input {
         /// `off`, `on`, or a place in the words of `--hear`.
         source: String,
     },
+    /// Look out for a hand on one's own face.
+    Alert {
+        /// False to stop that.
+        on: bool,
+    },
     /// Call somebody.
     Call {
         /// Whom.
@@ -99,7 +104,7 @@ pub(super) enum Input {
 
 /// The words that can be typed, for whoever typed another one.
 pub(super) const WORDS: &str = "accept, decline, busy, call NAME, hangup, mute, unmute, camera off, camera on, \
-                                camera SOURCE, microphone SOURCE, speaker SINK, chat TEXT, \
+                                camera SOURCE, microphone SOURCE, speaker SINK, alert on, alert off, chat TEXT, \
                                 users, users TEXT, watch NAME, help, quit";
 
 /// What a line asks for.
@@ -168,6 +173,8 @@ impl Input {
             (Some("unmute"), None) => Self::Unmute { kind: Kind::Audio },
             (Some("camera"), Some("off")) => Self::Mute { kind: Kind::Video },
             (Some("camera"), Some("on")) => Self::Unmute { kind: Kind::Video },
+            (Some("alert"), Some("on")) => Self::Alert { on: true },
+            (Some("alert"), Some("off")) => Self::Alert { on: false },
             (Some("call"), Some(to)) => Self::Call { to: to.to_owned() },
             (Some("watch"), Some(name)) => Self::Watch { names: vec![name.to_owned()] },
             (Some("users"), query) => Self::Users { query: query.map(str::to_owned) },
@@ -193,6 +200,7 @@ impl Input {
             Self::Camera { .. } => "camera",
             Self::Microphone { .. } => "microphone",
             Self::Speaker { .. } => "speaker",
+            Self::Alert { .. } => "alert",
             Self::Call { .. } => "call",
             Self::Chat { .. } => "chat",
             Self::Watch { .. } => "watch",
@@ -229,6 +237,7 @@ impl Input {
                 "on" => HearSpec::Speaker(None),
                 source => spec(source)?,
             })),
+            Self::Alert { on } => Command::Alert(on),
             Self::Call { to } => Command::Dial { to },
             Self::Chat { text } => Command::Chat { text },
             Self::Watch { names } => Command::Watch { names },
@@ -291,6 +300,7 @@ mod tests {
             (r#"{"command":"camera","source":"file:my film.y4m"}"#, "camera file:my film.y4m"),
             (r#"{"command":"microphone","source":"off"}"#, "microphone off"),
             (r#"{"command":"speaker","source":"speaker:USB"}"#, "speaker  speaker:USB "),
+            (r#"{"command":"alert","on":true}"#, "alert on"),
             (r#"{"command":"call","to":"bob"}"#, "call bob"),
             (r#"{"command":"chat","text":"see you  there"}"#, "chat see you  there"),
             (r#"{"command":"quit"}"#, " quit \n"),

@@ -2,6 +2,7 @@
 //!
 //! Owns what a command does from its flags to its exit. Everything below is put together here and nowhere else.
 
+mod alert;
 pub mod args;
 mod call;
 mod devices;
@@ -84,6 +85,7 @@ fn start(cli: Cli) -> Result<Exit> {
             Command::Users(args) => users::run(&global, args).await,
             Command::Selftest(args) => selftest::run(&global, args).await,
             Command::Preview(args) => preview::run(&global, args).await,
+            Command::Alert(args) => alert::run(&global, args).await,
             Command::Devices => devices::run(&global).await,
             Command::Doctor(args) => doctor::run(&global, args).await,
             Command::Completions { shell } => man::completions(shell),
@@ -139,6 +141,7 @@ impl Command {
             Self::Users(_) => "users",
             Self::Selftest(_) => "selftest",
             Self::Preview(_) => "preview",
+            Self::Alert(_) => "alert",
             Self::Devices => "devices",
             Self::Doctor(_) => "doctor",
             Self::Completions { .. } => "completions",

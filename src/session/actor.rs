@@ -183,6 +183,12 @@ impl Actor {
             // Answered when it is done, by the leg.
             Command::Use(_) | Command::Next(_) => {}
             Command::PushToTalk(on) => self.push_to_talk(on).await,
+            Command::Alert(on) => {
+                self.config.media.alert.on = on;
+                if let Some(call) = live {
+                    self.command_leg(call, LegCommand::Alert(on));
+                }
+            }
             Command::Window(limit) => {
                 if let Some(call) = live {
                     self.command_leg(call, LegCommand::Window(limit));
@@ -235,6 +241,7 @@ impl Actor {
             }
             LegEvent::Using { choice, off, missing } => self.using(call, choice, off, missing).await,
             LegEvent::Rejected(reason) => self.tell(Event::Rejected { reason }).await,
+            LegEvent::Alert { raised, count } => self.tell(Event::Alert { call, raised, count }).await,
             LegEvent::Chat(remote, text) => self.tell(Event::Chat { call, remote, text }).await,
             LegEvent::Refused(why) => {
                 tracing::warn!(%call, "the other side's message was refused: {why}");

@@ -100,6 +100,15 @@ pub enum Event {
         /// False for what the other side sent from the start.
         changed: bool,
     },
+    /// A hand came to the own face, or is gone from it. The other side hears nothing of it.
+    Alert {
+        /// The call.
+        call: CallId,
+        /// True when a hand is on the face.
+        raised: bool,
+        /// How often that happened so far in this call.
+        count: u64,
+    },
     /// A written message of this call.
     Chat {
         /// The call.

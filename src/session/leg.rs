@@ -5,6 +5,7 @@
 //! The actor stays free of everything that takes time: files are opened, keys are made and pictures
 //! are flushed in here.
 
+mod alert;
 mod media;
 mod window;
 
@@ -23,6 +24,7 @@ use super::config::{Media, Missing};
 use super::control::{Message, Picture};
 use super::{chat, notices};
 use crate::call::{CallId, JsepRole};
+use crate::media::alert::{Change, Tell};
 use crate::media::device::{Notice, Notices};
 use crate::media::pipeline::{Engine, Kind, Limit, Stats};
 use crate::media::{Error, Monitor};
@@ -63,6 +65,8 @@ pub(super) enum LegCommand {
     Mute(Kind, bool),
     /// Send or play something else from now on.
     Switch(Switch, Reply),
+    /// Look out for a hand on the own face, or stop that.
+    Alert(bool),
     /// What the screen can draw of the other side's picture.
     Window(Limit),
     /// Send a message of [`chat`].
@@ -116,6 +120,13 @@ pub(super) enum LegEvent {
     },
     /// What was asked for can't be had, and nobody waits for the answer.
     Rejected(String),
+    /// A hand came to the own face, or is gone.
+    Alert {
+        /// It is there.
+        raised: bool,
+        /// How often it was in this call.
+        count: u64,
+    },
     /// Something was written; true for the other side's.
     Chat(bool, String),
     /// A description or candidate of the other side made no sense; the call goes on without it.
@@ -207,6 +218,7 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
         return (None, None);
     }
     let (notices, noticed) = notices::channel();
+    let (watch, watched) = alert::channel();
     let (media, tell) = (setup.media.clone(), notices.clone());
     let prepared = tokio::task::spawn_blocking(move || {
         let (sinks, missing) = media.open_sinks(&tell)?;
@@ -250,7 +262,14 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
                 window: Window::default(),
                 notices,
                 noticed,
+                watch,
+                watched,
+                alerts: 0,
+                covered: false,
             };
+            if running.known.media.alert.on {
+                running.alert(true).await;
+            }
             running.engine.set_muted(Kind::Audio, running.known.muted[Kind::Audio as usize]);
             running.do_without(missing.into_iter().collect()).await;
             running.run(&mut inbox, early).await
@@ -272,6 +291,7 @@ async fn accepted(inbox: &mut mpsc::Receiver<LegCommand>, early: &mut Vec<LegCom
                 command @ (LegCommand::Mute(..)
                 | LegCommand::Switch(..)
                 | LegCommand::Window(_)
+                | LegCommand::Alert(_)
                 | LegCommand::Chat(_)),
             ) if early.len() < COMMANDS => early.push(command),
             Some(_) => {}
@@ -334,6 +354,14 @@ struct Running<'a> {
     notices: Notices,
     /// What they told.
     noticed: mpsc::Receiver<Notice>,
+    /// Where whoever looks at our face tells what it sees.
+    watch: Tell,
+    /// What it told.
+    watched: mpsc::Receiver<Change>,
+    /// Hands on the face so far.
+    alerts: u64,
+    /// The last that was told is that one is there.
+    covered: bool,
 }
 
 impl Running<'_> {
@@ -371,6 +399,7 @@ impl Running<'_> {
                 Some(notice) = self.noticed.recv() => {
                     self.out.send(LegEvent::Notice(notice.to_string())).await;
                 }
+                Some(change) = self.watched.recv() => self.alerted(change).await,
                 () = at(self.window.deadline(Instant::now())), if self.data_open => {
                     if let Some(limit) = self.window.take(Instant::now()) {
                         self.say(Message::Window(limit)).await;
@@ -421,6 +450,7 @@ impl Running<'_> {
             },
             LegCommand::Mute(kind, muted) => self.mute(kind, muted).await,
             LegCommand::Switch(switch, reply) => self.switch(switch, reply).await,
+            LegCommand::Alert(on) => self.alert(on).await,
             LegCommand::Window(limit) => self.window.is(limit),
             LegCommand::Chat(text) => self.chat(text).await,
             LegCommand::Close { .. } => {}

@@ -34,7 +34,7 @@ pub use attendant::{Attendant, Interruption};
 pub use chat::MAX_CHAT;
 pub use choice::{Choice, Slot};
 pub use command::Command;
-pub use config::{Config, ExpectedKey, Media, Trust, Voice};
+pub use config::{Alert, AlertSettings, Config, ExpectedKey, Media, Trust, Voice};
 pub use event::Event;
 
 pub use crate::media::measure::Distribution as Spread;

@@ -33,6 +33,7 @@ shapes! {
         path: Path,
         send: Sent,
         receive: Received,
+        alert: Alert,
         process: Process,
         expectations: Vec<Expectation>,
         failures: Vec<String>,
@@ -156,6 +157,12 @@ shapes! {
         jitter_ms: Option<f64>,
         buffer_ms: Option<f64>,
         behind_picture_ms: Option<f64>,
+    }
+    /// Hands on the own face; nulls when nobody looked out for them.
+    struct Alert {
+        count: Option<u64>,
+        seconds: Option<f64>,
+        watched_seconds: Option<f64>,
     }
     /// What the process cost.
     struct Process {

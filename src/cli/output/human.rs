@@ -56,6 +56,8 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
         Event::Source { remote, slot, source, off, changed, .. } => {
             return changed_source(*remote, *slot, source, *off, *changed);
         }
+        Event::Alert { raised: true, .. } => "A hand is on your face.".into(),
+        Event::Alert { raised: false, .. } => "Your face is free again.".into(),
         Event::Chat { remote: true, text, .. } => format!("They write: {}", clean_lines(text)),
         Event::Chat { remote: false, text, .. } => format!("You wrote: {}", clean_lines(text)),
         Event::Link { up: true, .. } => "The connection is back.".into(),

@@ -67,6 +67,11 @@ pub enum Line {
         #[serde(skip_serializing_if = "Option::is_none")]
         source: Option<String>,
     },
+    Alert {
+        call: String,
+        state: &'static str,
+        count: u64,
+    },
     Chat {
         call: String,
         side: &'static str,
@@ -165,6 +170,11 @@ impl Line {
                 },
                 muted: *off,
                 source: Some(source.clone()),
+            },
+            Event::Alert { call, raised, count } => Self::Alert {
+                call: call.to_string(),
+                state: if *raised { "raised" } else { "cleared" },
+                count: *count,
             },
             Event::Chat { call, remote, text } => Self::Chat {
                 call: call.to_string(),

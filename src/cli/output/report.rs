@@ -39,6 +39,8 @@ pub struct Report {
     pub send: Sent,
     /// What was received, measured on decoded media.
     pub receive: Received,
+    /// Hands on the own face, if that was looked out for.
+    pub alert: Alert,
     /// What it cost.
     pub process: Process,
     /// The expectations, as they came out.
@@ -288,6 +290,18 @@ pub struct ReceivedAudio {
     pub behind_picture_ms: Option<f64>,
 }
 
+/// Hands on the own face; nulls when nobody looked out for them.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Alert {
+    /// How often the alert was raised.
+    pub count: Option<u64>,
+    /// How long it was on, seconds.
+    pub seconds: Option<f64>,
+    /// How long there was a face to watch, seconds.
+    pub watched_seconds: Option<f64>,
+}
+
 /// What the process cost so far.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -313,6 +327,7 @@ impl Report {
             path: Path::default(),
             send: Sent::default(),
             receive: Received::default(),
+            alert: Alert::default(),
             process: Process {
                 cpu_s: rounded(usage.cpu.as_secs_f64(), 100.0),
                 rss_peak_mb: rounded(usage.rss_peak as f64 / 1e6, 10.0),

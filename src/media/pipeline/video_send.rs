@@ -190,6 +190,12 @@ impl Sender {
         let too_soon = self.last_forced.is_some_and(|last| now - last < KEYFRAME_INTERVAL);
         let keyframe = orders.keyframe && !too_soon;
         let frame = running.encode(&picture, timestamp, keyframe)?;
+        // A shared screen shows no face of ours.
+        if running.source.content() != Content::Screen
+            && let Some(watcher) = &lock(&shared.alert).0
+        {
+            watcher.offer(&picture);
+        }
         if let Some(monitor) = &shared.monitor {
             // Whoever sits there expects a looking-glass.
             let mirrored = running.source.content() == Content::Camera;

@@ -122,6 +122,8 @@ pub(super) struct Call {
     pub(super) remote_picture: Shown,
     /// Nothing is heard from the other side.
     pub(super) recovering: bool,
+    /// A hand is on our face.
+    pub(super) hand_on_face: bool,
     /// We asked for its end.
     pub(super) hanging_up: bool,
     pub(super) level_own: Option<f32>,
@@ -147,6 +149,7 @@ impl Call {
             own_picture: Shown::new("camera"),
             remote_picture: Shown::new("camera"),
             recovering: false,
+            hand_on_face: false,
             hanging_up: false,
             level_own: None,
             level_remote: None,

@@ -69,6 +69,7 @@ impl Model {
             Command::SelfView => self.self_view = !self.self_view,
             Command::Corner => self.corner = next_corner(self.corner),
             Command::FullScreen => self.full = !self.full,
+            Command::Alert => self.switch_alert(now),
             Command::RenderMode => self.out.push(Action::NextMode),
             Command::Figures => self.read(Reading::Figures),
             Command::Messages => self.read(Reading::Log),

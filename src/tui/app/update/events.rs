@@ -59,6 +59,7 @@ impl Model {
             Event::Source { call, remote, slot, source, off, changed } => {
                 self.source(Told { call, remote, slot, source, off, changed }, now);
             }
+            Event::Alert { call, raised, .. } => self.alerted(call, raised, now),
             Event::Chat { call, remote, text } => {
                 if let Some(ours) = self.call.as_mut().filter(|ours| ours.is(call)) {
                     ours.chat.add(remote, &text);
