@@ -37,6 +37,9 @@ pub struct Settings {
     /// What is done to the microphone's sound.
     #[serde(default)]
     pub voice: Voice,
+    /// The hand-on-face alert.
+    #[serde(default)]
+    pub alert: Alert,
     /// `--push-to-talk`.
     #[serde(default)]
     pub push_to_talk: bool,
@@ -96,6 +99,21 @@ impl Default for Voice {
         Self { echo_cancellation: true, noise_suppression: true, gain: true }
     }
 }
+
+/// `[alert]`: the hand-on-face alert.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alert {
+    /// True is `--alert`.
+    #[serde(default)]
+    pub on: bool,
+    /// `low`, `normal` or `high`.
+    pub sensitivity: Option<String>,
+    /// The score from which on a hand counts, 0 to 1; `letsmeet alert calibrate` writes it.
+    pub threshold: Option<f64>,
+}
+
+impl Eq for Alert {}
 
 /// `[ice]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -223,12 +241,17 @@ impl Settings {
     }
 }
 
-/// Sets one text in a table of the settings file and leaves everything else as it stands, comments included. The file is there
+/// Sets one value in a table of the settings file and leaves everything else as it stands, comments included. The file is there
 /// whole, as it was or as it is to be, at any time; it is made when it is not there.
 ///
 /// # Errors
 /// It can't be read or written, or is not valid.
-pub fn remember(path: &Path, table: &str, key: &str, value: &str) -> Result<(), Error> {
+pub fn remember(
+    path: &Path,
+    table: &str,
+    key: &str,
+    value: impl Into<toml_edit::Value>,
+) -> Result<(), Error> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),

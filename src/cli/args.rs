@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::expect::Expectation;
+use crate::media::alert::Sensitivity;
 use crate::media::spec::{AudioSpec, HearSpec, ShowSpec, VideoSpec};
 use crate::rtc::IcePolicy;
 use crate::session::{self, ExpectedKey};
@@ -89,6 +90,8 @@ pub enum Command {
     Preview(Preview),
     /// Whose keys are known, and which of them were compared
     Trust(Keys),
+    /// The hand-on-face alert
+    Alert(Alert),
     /// Cameras, microphones, speakers, screens and windows of this machine
     Devices,
     /// What this machine can do for a call
@@ -186,6 +189,9 @@ pub struct Media {
     /// How pictures are drawn in the terminal [default: the best that the terminal shows]
     #[arg(long, value_name = "MODE", env = "LETSMEET_RENDER")]
     pub render: Option<Mode>,
+    /// Tell you, and nobody else, when a hand is on your face [without a level: normal]
+    #[arg(long, value_name = "LEVEL", num_args = 0..=1, require_equals = true, default_missing_value = "normal")]
+    pub alert: Option<AlertLevel>,
     /// The microphone is off until somebody talks: a key in the screen, unmute in lines
     #[arg(long)]
     pub push_to_talk: bool,
@@ -230,6 +236,32 @@ pub enum Receive {
     Accept,
     /// Refuse every file
     Decline,
+}
+
+/// `--alert`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AlertLevel {
+    /// No alert
+    Off,
+    /// Only by a hand that covers much
+    Low,
+    /// As it was measured
+    Normal,
+    /// Also by fingers
+    High,
+}
+
+impl AlertLevel {
+    /// How easily the alert is raised; `None` when it is off.
+    #[must_use]
+    pub fn sensitivity(self) -> Option<Sensitivity> {
+        match self {
+            Self::Off => None,
+            Self::Low => Some(Sensitivity::Low),
+            Self::Normal => Some(Sensitivity::Normal),
+            Self::High => Some(Sensitivity::High),
+        }
+    }
 }
 
 /// How the path is found.
@@ -505,6 +537,9 @@ pub struct Preview {
     /// Where you hear yourself: speaker[:ID], file:PATH (.wav, overwritten) or null
     #[arg(long, value_name = "SINK", env = "LETSMEET_HEAR", default_value = "speaker")]
     pub hear: HearSpec,
+    /// Tell you when a hand is on your face [without a level: normal]
+    #[arg(long, value_name = "LEVEL", num_args = 0..=1, require_equals = true, default_missing_value = "normal")]
+    pub alert: Option<AlertLevel>,
     /// The way to draw: kitty, iterm2, sixel, octant, sextant, quadrant, half, braille or ascii [default: the best]
     #[arg(long, value_name = "MODE", env = "LETSMEET_RENDER")]
     pub render: Option<Mode>,
@@ -514,6 +549,41 @@ pub struct Preview {
     /// Frames a second [default: 25]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=60))]
     pub fps: Option<u32>,
+}
+
+/// `alert`.
+#[derive(Debug, Args)]
+pub struct Alert {
+    /// What to do
+    #[command(subcommand)]
+    pub command: AlertCommand,
+}
+
+/// The commands of `alert`.
+#[derive(Debug, Subcommand)]
+pub enum AlertCommand {
+    /// Measure your face, your movements and your hand in front of your own camera, and keep what tells them apart
+    Calibrate(Calibrate),
+}
+
+/// `alert calibrate`.
+#[derive(Debug, Args)]
+pub struct Calibrate {
+    /// The picture: camera[:ID] or file:PATH
+    #[arg(long, value_name = "SOURCE", env = "LETSMEET_VIDEO", default_value = "camera")]
+    pub video: VideoSpec,
+    /// How long you sit still
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "3s")]
+    pub still: Duration,
+    /// How long you turn and talk
+    #[arg(long = "move", value_name = "TIME", value_parser = duration, default_value = "5s")]
+    pub moving: Duration,
+    /// How long your hand is on your face
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5s")]
+    pub hand: Duration,
+    /// Say what was measured and keep nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `doctor`.

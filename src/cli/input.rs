@@ -71,6 +71,11 @@ pub(super) enum Input {
         /// `off`, `on`, or a place in the words of `--hear`.
         source: String,
     },
+    /// Look out for a hand on one's own face.
+    Alert {
+        /// False to stop that.
+        on: bool,
+    },
     /// Call somebody.
     Call {
         /// Whom.
@@ -147,9 +152,9 @@ pub(super) enum Input {
 
 /// The words that can be typed, for whoever typed another one.
 pub(super) const WORDS: &str = "accept, decline, busy, call NAME, hangup, mute, unmute, camera off, camera on, \
-                                camera SOURCE, microphone SOURCE, speaker SINK, record, record PATH, record off, chat TEXT, \
-                                react WORD, hand up, hand down, away, back, compare CODE, send PATH, accept file, decline file, \
-                                cancel file N, users, users TEXT, watch NAME, help, quit";
+                                camera SOURCE, microphone SOURCE, speaker SINK, alert on, alert off, record, record PATH, record off, \
+                                chat TEXT, react WORD, hand up, hand down, away, back, compare CODE, send PATH, accept file, \
+                                decline file, cancel file N, users, users TEXT, watch NAME, help, quit";
 
 /// What a line asks for.
 #[derive(Debug)]
@@ -223,6 +228,8 @@ impl Input {
             (Some("unmute"), None) => Self::Unmute { kind: Kind::Audio },
             (Some("camera"), Some("off")) => Self::Mute { kind: Kind::Video },
             (Some("camera"), Some("on")) => Self::Unmute { kind: Kind::Video },
+            (Some("alert"), Some("on")) => Self::Alert { on: true },
+            (Some("alert"), Some("off")) => Self::Alert { on: false },
             (Some("call"), Some(to)) => Self::Call { to: to.to_owned() },
             (Some("react"), Some(reaction)) => Self::React { reaction: reaction.to_owned() },
             (Some("hand"), Some("up")) => Self::Hand { raised: true },
@@ -254,6 +261,7 @@ impl Input {
             Self::Camera { .. } => "camera",
             Self::Microphone { .. } => "microphone",
             Self::Speaker { .. } => "speaker",
+            Self::Alert { .. } => "alert",
             Self::Call { .. } => "call",
             Self::Chat { .. } => "chat",
             Self::React { .. } => "react",
@@ -300,6 +308,7 @@ impl Input {
                 "on" => HearSpec::Speaker(None),
                 source => spec(source)?,
             })),
+            Self::Alert { on } => Command::Alert(on),
             Self::Call { to } => Command::Dial { to },
             Self::Chat { text } => Command::Chat { text },
             Self::React { reaction } => Command::Sign(Sign::Reaction(spec(&reaction)?)),
@@ -400,6 +409,7 @@ mod tests {
             (r#"{"command":"record"}"#, "record"),
             (r#"{"command":"record","path":"off"}"#, "record off"),
             (r#"{"command":"record","path":"my call.webm"}"#, "record  my call.webm"),
+            (r#"{"command":"alert","on":true}"#, "alert on"),
             (r#"{"command":"call","to":"bob"}"#, "call bob"),
             (r#"{"command":"chat","text":"see you  there"}"#, "chat see you  there"),
             (r#"{"command":"react","reaction":"clap"}"#, "react clap"),

@@ -2,6 +2,7 @@
 //!
 //! Owns what a command does from its flags to its exit. Everything below is put together here and nowhere else.
 
+mod alert;
 pub mod args;
 mod call;
 mod devices;
@@ -89,6 +90,7 @@ fn start(cli: Cli) -> Result<Exit> {
             Command::Selftest(args) => selftest::run(&global, args).await,
             Command::Preview(args) => preview::run(&global, args).await,
             Command::Trust(args) => trust::run(&global, &args),
+            Command::Alert(args) => alert::run(&global, args).await,
             Command::Devices => devices::run(&global).await,
             Command::Doctor(args) => doctor::run(&global, args).await,
             Command::Completions { shell } => man::completions(shell),
@@ -147,6 +149,7 @@ impl Command {
             Self::Selftest(_) => "selftest",
             Self::Preview(_) => "preview",
             Self::Trust(_) => "trust",
+            Self::Alert(_) => "alert",
             Self::Devices => "devices",
             Self::Doctor(_) => "doctor",
             Self::Completions { .. } => "completions",

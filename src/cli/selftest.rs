@@ -23,7 +23,7 @@ use super::verdict;
 use crate::identity::Identity;
 use crate::media::VideoFormat;
 use crate::media::spec::{AudioSpec, HearSpec, ShowSpec, VideoSpec};
-use crate::session::{Command, Config, Event, Media, Session, Trust, Voice, report};
+use crate::session::{Alert, Command, Config, Event, Media, Session, Trust, Voice, report};
 use crate::signaling::protocol::Name;
 use crate::signaling::{client, server};
 
@@ -196,6 +196,7 @@ fn config(server: &str, name: &str, args: &Selftest) -> Result<Config> {
             audio_bitrate: 48_000,
             forgiving: false,
             push_to_talk: false,
+            alert: Alert::default(),
             voice: Voice::default(),
             record: None,
             recordings: std::path::PathBuf::new(),

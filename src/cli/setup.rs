@@ -7,12 +7,12 @@ use std::{env, fs};
 
 use anyhow::Result;
 
-use super::args::{Files, Global, IceServers, Media, Receive, Trust};
+use super::args::{AlertLevel, Files, Global, IceServers, Media, Receive, Trust};
 use super::face::Face;
 use super::failure::{Device, Usage};
 use super::profile::Profile;
 use crate::call::Timing;
-use crate::config::{DEFAULT_SERVER, Folders, Settings};
+use crate::config::{self, DEFAULT_SERVER, Folders, Settings};
 use crate::identity::Identity;
 use crate::media::device::Kind;
 use crate::media::record;
@@ -210,6 +210,7 @@ impl Ground {
             },
             record: flags.record.clone(),
             recordings: self.folders.recordings.clone(),
+            alert: alert(flags.alert, &self.settings.alert)?,
             monitor: None,
         })
     }
@@ -251,6 +252,24 @@ impl Ground {
         }
         Ok(servers)
     }
+}
+
+/// The hand-on-face alert by flag, then file; off unless somebody wants it.
+///
+/// # Errors
+/// The settings file names no sensitivity, or a threshold that is none.
+pub(super) fn alert(flag: Option<AlertLevel>, file: &config::Alert) -> Result<session::Alert> {
+    let usage = |error: String| Usage::new(format!("in the settings file: alert: {error}"));
+    let usual = session::AlertSettings::default();
+    let threshold = file.threshold.unwrap_or(f64::from(usual.threshold));
+    if !(0.0..=1.0).contains(&threshold) {
+        return Err(usage(format!("threshold {threshold} is not between 0 and 1")).into());
+    }
+    let of_file = file.sensitivity.as_deref().map(str::parse).transpose().map_err(usage)?;
+    let of_flag = flag.and_then(AlertLevel::sensitivity);
+    let on = flag.map_or(file.on, |level| level != AlertLevel::Off);
+    let sensitivity = of_flag.or(of_file).unwrap_or_default();
+    Ok(session::Alert { on, settings: session::AlertSettings { sensitivity, threshold: threshold as f32 } })
 }
 
 struct ProfileSigner(Arc<Identity>);

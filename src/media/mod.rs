@@ -5,6 +5,7 @@
 //! seams of the pipeline. Driven by the pipeline's own threads; nothing in here sleeps, reads a clock
 //! (but [`clock`]) or touches the async runtime.
 
+pub mod alert;
 pub mod clock;
 pub mod codec;
 pub mod device;

@@ -212,6 +212,12 @@ impl Actor {
             | Command::DeclineFile { .. }
             | Command::CancelFile { .. } => {}
             Command::PushToTalk(on) => self.push_to_talk(on).await,
+            Command::Alert(on) => {
+                self.config.media.alert.on = on;
+                if let Some(call) = live {
+                    self.command_leg(call, LegCommand::Alert(on));
+                }
+            }
             Command::Window(limit) => {
                 if let Some(call) = live {
                     self.command_leg(call, LegCommand::Window(limit));
@@ -267,6 +273,7 @@ impl Actor {
             LegEvent::Using { choice, off, missing } => self.using(call, choice, off, missing).await,
             LegEvent::Recording { remote, on, path } => self.recording(call, remote, on, path).await,
             LegEvent::Rejected(reason) => self.tell(Event::Rejected { reason }).await,
+            LegEvent::Alert { raised, count } => self.tell(Event::Alert { call, raised, count }).await,
             LegEvent::Chat { remote, text, number } => self.written(call, remote, text, number).await,
             LegEvent::Delivered(number) => self.delivered(call, number).await,
             LegEvent::Sign(remote, sign) => self.tell(Event::Sign { call: Some(call), remote, sign }).await,

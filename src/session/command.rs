@@ -53,6 +53,8 @@ pub enum Command {
     Record(Recording),
     /// The microphone is off unless somebody talks (true), or on unless it is muted; in this call and those that follow.
     PushToTalk(bool),
+    /// The hand-on-face alert is on (true) or off from now on, in this call and those that follow. The other side is not told.
+    Alert(bool),
     /// What can be shown of the other side's picture, which is told it. Does nothing without a call.
     Window(Limit),
     /// Say something to the other side of the present call, in writing. It comes back as

@@ -10,6 +10,7 @@ use super::choice::{Choice, Slot};
 use super::leg::Opened;
 use crate::call::Timing;
 use crate::identity::{Identity, PublicKey};
+pub use crate::media::alert::Settings as AlertSettings;
 use crate::media::device::Notices;
 use crate::media::pipeline::{Kind, Sinks, Sources};
 use crate::media::spec::{self, AudioSpec, HearSpec, ShowSpec, VideoSpec};
@@ -118,8 +119,19 @@ pub struct Media {
     pub record: Option<PathBuf>,
     /// Where recordings go whose file nobody named.
     pub recordings: PathBuf,
+    /// The hand-on-face alert, which nobody but this side learns of.
+    pub alert: Alert,
     /// The screen that shows both sides' pictures and levels, if there is one.
     pub monitor: Option<Arc<Monitor>>,
+}
+
+/// The hand-on-face alert.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Alert {
+    /// A call begins with it.
+    pub on: bool,
+    /// How easily it is raised.
+    pub settings: AlertSettings,
 }
 
 /// How long an ended session waits for the server to take its goodbye.

@@ -121,6 +121,15 @@ pub enum Event {
         /// The file, when it is ours.
         path: Option<PathBuf>,
     },
+    /// A hand came to the own face, or is gone from it. The other side hears nothing of it.
+    Alert {
+        /// The call.
+        call: CallId,
+        /// True when a hand is on the face.
+        raised: bool,
+        /// How often that happened so far in this call.
+        count: u64,
+    },
     /// A written message of this call.
     Chat {
         /// The call.

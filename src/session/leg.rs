@@ -5,6 +5,7 @@
 //! The actor stays free of everything that takes time: files are opened, keys are made and pictures
 //! are flushed in here.
 
+mod alert;
 mod files;
 mod media;
 mod talk;
@@ -34,6 +35,7 @@ use super::recording::Take;
 use super::sign::Sign;
 use super::{chat, notices};
 use crate::call::{CallId, JsepRole};
+use crate::media::alert::{Change, Tell};
 use crate::media::device::{Notice, Notices};
 use crate::media::pipeline::{Engine, Kind, Limit, Stats};
 use crate::media::record::Recorded;
@@ -74,6 +76,8 @@ pub(super) enum LegCommand {
     Switch(Switch, Reply),
     /// Record into this file, or no longer.
     Record(Option<Take>, Reply),
+    /// Look out for a hand on the own face, or stop that.
+    Alert(bool),
     /// What the screen can draw of the other side's picture.
     Window(Limit),
     /// Send a message of [`chat`].
@@ -140,6 +144,13 @@ pub(super) enum LegEvent {
     },
     /// What was asked for can't be had, and nobody waits for the answer.
     Rejected(String),
+    /// A hand came to the own face, or is gone.
+    Alert {
+        /// It is there.
+        raised: bool,
+        /// How often it was in this call.
+        count: u64,
+    },
     /// Something was written.
     Chat {
         /// By the other side.
@@ -260,6 +271,7 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
         return Figures::default();
     }
     let (notices, noticed) = notices::channel();
+    let (watch, watched) = alert::channel();
     let (media, tell) = (setup.media.clone(), notices.clone());
     let prepared = tokio::task::spawn_blocking(move || {
         let (sinks, missing) = media.open_sinks(&tell)?;
@@ -307,7 +319,14 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
                 noticed,
                 files: Files::new(setup.files, setup.peer),
                 sections,
+                watch,
+                watched,
+                alerts: 0,
+                covered: false,
             };
+            if running.known.media.alert.on {
+                running.alert(true).await;
+            }
             running.engine.set_muted(Kind::Audio, running.known.muted[Kind::Audio as usize]);
             running.do_without(missing.into_iter().collect()).await;
             running.run(&mut inbox, early).await
@@ -330,6 +349,7 @@ async fn accepted(inbox: &mut mpsc::Receiver<LegCommand>, early: &mut Vec<LegCom
                 | LegCommand::Switch(..)
                 | LegCommand::Record(..)
                 | LegCommand::Window(_)
+                | LegCommand::Alert(_)
                 | LegCommand::File(..)
                 | LegCommand::Chat(_)
                 | LegCommand::Sign(_)),
@@ -410,6 +430,14 @@ struct Running<'a> {
     files: Files,
     /// Media is negotiated at all.
     sections: bool,
+    /// Where whoever looks at our face tells what it sees.
+    watch: Tell,
+    /// What it told.
+    watched: mpsc::Receiver<Change>,
+    /// Hands on the face so far.
+    alerts: u64,
+    /// The last that was told is that one is there.
+    covered: bool,
 }
 
 impl Running<'_> {
@@ -449,6 +477,7 @@ impl Running<'_> {
                 Some(notice) = self.noticed.recv() => {
                     self.out.send(LegEvent::Notice(notice.to_string())).await;
                 }
+                Some(change) = self.watched.recv() => self.alerted(change).await,
                 () = at(self.window.deadline(Instant::now())), if self.data_open => {
                     if let Some(limit) = self.window.take(Instant::now()) {
                         self.say(Message::Window(limit)).await;
@@ -508,6 +537,7 @@ impl Running<'_> {
             LegCommand::Mute(kind, muted) => self.mute(kind, muted).await,
             LegCommand::Switch(switch, reply) => self.switch(switch, reply).await,
             LegCommand::Record(take, reply) => self.record(take, reply).await,
+            LegCommand::Alert(on) => self.alert(on).await,
             LegCommand::Window(limit) => self.window.is(limit),
             LegCommand::Chat(text) => self.chat(text).await,
             LegCommand::Sign(sign) => self.show(sign).await,

@@ -37,7 +37,7 @@ pub use attendant::{Attendant, Interruption};
 pub use chat::{MAX_CHAT, check as check_chat, parse as parse_chat};
 pub use choice::{Choice, Slot};
 pub use command::Command;
-pub use config::{Config, ExpectedKey, Media, Trust, Voice};
+pub use config::{Alert, AlertSettings, Config, ExpectedKey, Media, Trust, Voice};
 pub use event::Event;
 pub use recording::Recording;
 pub use sign::{Reaction, Sign};

@@ -24,6 +24,9 @@ const WINDOW: Duration = Duration::from_secs(1);
 /// Parts of the level's line.
 const STEPS: usize = 8;
 
+/// The bell sounds for a hand on the face no oftener than this.
+const ALARM: Duration = Duration::from_secs(5);
+
 /// What is left to write at the end has this long.
 const PATIENCE: Duration = Duration::from_millis(200);
 
@@ -32,6 +35,9 @@ pub type Pictures<E> = Box<dyn FnMut(u64) -> Result<Option<VideoFrame>, E> + Sen
 
 /// How loud it is now; told that one's own voice shall come back, or no more.
 pub type Sound = Box<dyn FnMut(bool) -> Meter + Send>;
+
+/// Whether a hand is on the face by now.
+pub type Hand = Box<dyn Fn() -> bool + Send>;
 
 /// What is known of the sound.
 #[derive(Debug, Clone, Default)]
@@ -54,6 +60,8 @@ pub struct Preview<E> {
     pub pictures: Pictures<E>,
     /// The level of the sound, if there is to be one.
     pub sound: Option<Sound>,
+    /// The hand-on-face alert, if it is on.
+    pub alert: Option<Hand>,
     /// Pictures a second, at least 1.
     pub fps: u32,
     /// The way to draw, or the best.
@@ -92,6 +100,9 @@ pub async fn run<E: Send + 'static>(terminal: &mut Terminal, preview: Preview<E>
         name: preview.name,
         pictures: preview.pictures,
         sound: preview.sound,
+        alert: preview.alert,
+        hand: false,
+        rang: None,
         failure: None,
         figures: Figures::new(Instant::now()),
         last: None,
@@ -170,6 +181,11 @@ struct Stage<E> {
     name: String,
     pictures: Pictures<E>,
     sound: Option<Sound>,
+    alert: Option<Hand>,
+    /// A hand was on the face at the last picture.
+    hand: bool,
+    /// When the bell last sounded for one.
+    rang: Option<Instant>,
     /// What last went wrong with the sound.
     failure: Option<String>,
     figures: Figures,
@@ -252,17 +268,30 @@ impl<E> Stage<E> {
         format!("{}{} {echo}  ", heavy.repeat(full), light.repeat(STEPS - full))
     }
 
+    /// What is said of a hand on the face; the bell sounds when one comes.
+    fn hand(&mut self, out: &mut Vec<u8>) -> &'static str {
+        let hand = self.alert.as_ref().is_some_and(|alert| alert());
+        let now = Instant::now();
+        if hand && !self.hand && self.rang.is_none_or(|rang| now - rang > ALARM) {
+            self.rang = Some(now);
+            out.push(0x07);
+        }
+        self.hand = hand;
+        if hand { "HAND ON YOUR FACE  " } else { "" }
+    }
+
     fn draw(&mut self, number: u64, quality: Quality, out: &mut Vec<u8>) -> Result<(), E> {
         if let Some(frame) = (self.pictures)(number)? {
             self.last = Some(frame);
         }
         let meter = self.meter();
+        let hand = self.hand(out);
         let failure = self.failure.as_deref().unwrap_or_default();
         let Some(frame) = &self.last else {
             return Ok(());
         };
         let line = format!(
-            "{}  {}x{}  {}  {:.0} fps {:.0} kbit/s  {meter}r: mode  q: leave  {failure}",
+            "{hand}{}  {}x{}  {}  {:.0} fps {:.0} kbit/s  {meter}r: mode  q: leave  {failure}",
             self.name,
             frame.width(),
             frame.height(),

@@ -117,6 +117,7 @@ pub async fn run(setup: Setup, attendant: &mut dyn Attendant) -> Result<(), Erro
         theme,
         sends,
         push_to_talk: session.media.push_to_talk,
+        alert: session.media.alert.on,
         releases: capabilities.keyboard,
     };
     let began = Instant::now();

@@ -35,6 +35,7 @@ shapes! {
         receive: Received,
         chat: Chat,
         record: Record,
+        alert: Alert,
         process: Process,
         expectations: Vec<Expectation>,
         failures: Vec<String>,
@@ -172,6 +173,12 @@ shapes! {
         bytes: Option<u64>,
         duration_ms: Option<u64>,
         dropped: Option<u64>,
+    }
+    /// Hands on the own face; nulls when nobody looked out for them.
+    struct Alert {
+        count: Option<u64>,
+        seconds: Option<f64>,
+        watched_seconds: Option<f64>,
     }
     /// What the process cost.
     struct Process {

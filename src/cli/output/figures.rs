@@ -2,8 +2,8 @@
 
 use super::lines::kind_name;
 use super::report::{
-    Candidate, Path, Received, ReceivedAudio, ReceivedVideo, Report, Sent, SentAudio, SentVideo, Spread, ms,
-    rounded,
+    Alert, Candidate, Path, Received, ReceivedAudio, ReceivedVideo, Report, Sent, SentAudio, SentVideo,
+    Spread, ms, rounded,
 };
 use crate::media::pipeline::Failure;
 use crate::session::{PathDistribution, PathEnd, PathStats, Spread as Plain, Stats};
@@ -13,6 +13,7 @@ pub fn fill(report: &mut Report, media: Option<&Stats>, path: Option<&PathStats>
     if let Some(media) = media {
         report.send = sent(media);
         report.receive = received(media);
+        report.alert = alert(media);
         report.failures = media.failures.iter().map(failure).collect();
     }
     let Some(path) = path else { return };
@@ -38,6 +39,15 @@ pub fn fill(report: &mut Report, media: Option<&Stats>, path: Option<&PathStats>
 fn failure(failure: &Failure) -> String {
     let way = if failure.sending { "sending" } else { "receiving" };
     format!("{way} {}: {}", kind_name(failure.kind), failure.message)
+}
+
+fn alert(media: &Stats) -> Alert {
+    let seconds = |time: std::time::Duration| rounded(time.as_secs_f64(), 10.0);
+    Alert {
+        count: media.alert.map(|alert| alert.count),
+        seconds: media.alert.map(|alert| seconds(alert.raised)),
+        watched_seconds: media.alert.map(|alert| seconds(alert.watched)),
+    }
 }
 
 fn sent(media: &Stats) -> Sent {

@@ -69,6 +69,8 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
                 false => format!("You no longer record; the recording is {path}."),
             }
         }
+        Event::Alert { raised: true, .. } => "A hand is on your face.".into(),
+        Event::Alert { raised: false, .. } => "Your face is free again.".into(),
         Event::Chat { remote: true, text, .. } => format!("They write: {}", clean_lines(text)),
         Event::Chat { remote: false, text, .. } => format!("You wrote: {}", clean_lines(text)),
         Event::Sign { remote, sign, .. } => signed(*remote, *sign),

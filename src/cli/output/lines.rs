@@ -80,6 +80,11 @@ pub enum Line {
         #[serde(skip_serializing_if = "Option::is_none")]
         path: Option<String>,
     },
+    Alert {
+        call: String,
+        state: &'static str,
+        count: u64,
+    },
     Chat {
         call: String,
         side: &'static str,
@@ -268,6 +273,11 @@ impl Line {
                 },
                 muted: *off,
                 source: Some(source.clone()),
+            },
+            Event::Alert { call, raised, count } => Self::Alert {
+                call: call.to_string(),
+                state: if *raised { "raised" } else { "cleared" },
+                count: *count,
             },
             Event::Recording { call, remote, on, path } => Self::Recording {
                 call: call.to_string(),

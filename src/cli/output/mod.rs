@@ -69,7 +69,10 @@ impl Output {
         match self.style {
             Style::Human => match human::sentence(event) {
                 // A call must be noticed by whoever looks elsewhere.
-                Some(text) if matches!(event, Event::Incoming { .. }) && io::stdout().is_terminal() => {
+                Some(text)
+                    if matches!(event, Event::Incoming { .. } | Event::Alert { raised: true, .. })
+                        && io::stdout().is_terminal() =>
+                {
                     write_line(&format!("\u{7}{text}"))
                 }
                 Some(text) => write_line(&text),

@@ -43,6 +43,8 @@ pub struct Report {
     pub chat: Chat,
     /// The recording, if one was made; of several the last.
     pub record: Record,
+    /// Hands on the own face, if that was looked out for.
+    pub alert: Alert,
     /// What it cost.
     pub process: Process,
     /// The expectations, as they came out.
@@ -320,6 +322,18 @@ pub struct Record {
     pub dropped: Option<u64>,
 }
 
+/// Hands on the own face; nulls when nobody looked out for them.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Alert {
+    /// How often the alert was raised.
+    pub count: Option<u64>,
+    /// How long it was on, seconds.
+    pub seconds: Option<f64>,
+    /// How long there was a face to watch, seconds.
+    pub watched_seconds: Option<f64>,
+}
+
 /// What the process cost so far.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -347,6 +361,7 @@ impl Report {
             receive: Received::default(),
             chat: Chat::default(),
             record: Record::default(),
+            alert: Alert::default(),
             process: Process {
                 cpu_s: rounded(usage.cpu.as_secs_f64(), 100.0),
                 rss_peak_mb: rounded(usage.rss_peak as f64 / 1e6, 10.0),

@@ -9,9 +9,11 @@ use super::doctor::unusable;
 use super::exit::Exit;
 use super::failure::Usage;
 use super::output::{self, human};
+use super::setup::{self, Ground};
 use crate::media::soundcheck::SoundCheck;
 use crate::media::spec::{self, AudioSpec, HearSpec, VideoSpec};
 use crate::media::{Error, VideoFormat, VideoSource, device, voice};
+use crate::session::Alert;
 use crate::tui::render::Mode;
 
 mod plain;
@@ -33,6 +35,7 @@ pub(super) async fn run(global: &Global, args: Preview) -> Result<Exit> {
         return Err(Usage::new("preview draws pictures, which lines of text can't hold").into());
     }
     let echo = args.echo;
+    let alert = setup::alert(args.alert, &Ground::read(global)?.settings.alert)?;
     if plain {
         let sound = tokio::task::spawn_blocking(move || listen(&args.audio, args.hear)).await??;
         return plain::run(&sound, echo).await;
@@ -64,7 +67,7 @@ pub(super) async fn run(global: &Global, args: Preview) -> Result<Exit> {
         sound.set_echo(true);
     }
     match (picture, sound) {
-        (Ok(source), sound) => show(name.to_string(), source, sound, args.render).await,
+        (Ok(source), sound) => show(name.to_string(), source, sound, args.render, alert).await,
         (Err(error), Some(Ok(sound))) => {
             output::write_line(&format!("No picture: {}.", human::clean(&error.to_string())))?;
             plain::run(&sound, echo).await
@@ -86,15 +89,31 @@ async fn show(
     mut source: Box<dyn VideoSource>,
     sound: Option<Result<SoundCheck, Error>>,
     mode: Option<Mode>,
+    alert: Alert,
 ) -> Result<Exit> {
     use super::failure::Device;
     use crate::media::WallTime;
-    use crate::tui::preview::{self, End, Meter};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use crate::media::alert::{Change, Watcher};
+    use crate::tui::preview::{self, End, Hand, Meter};
     use crate::tui::terminal::{Options, Signal, Terminal};
 
     let fps = source.format().fps;
     let mut terminal = Terminal::open(Options::SCREEN).await.map_err(unusable)?;
-    let pictures = Box::new(move |number| source.frame(number, WallTime::now()));
+    let hand = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&hand);
+    let tell = Arc::new(move |change| told.store(matches!(change, Change::Raised(_)), Ordering::Relaxed));
+    let watcher = alert.on.then(|| Watcher::start(alert.settings, tell)).transpose()?;
+    let alert = watcher.is_some().then(|| -> Hand { Box::new(move || hand.load(Ordering::Relaxed)) });
+    let pictures = Box::new(move |number| -> Result<_, Error> {
+        let picture = source.frame(number, WallTime::now())?;
+        if let (Some(watcher), Some(picture)) = (&watcher, &picture) {
+            watcher.offer(picture);
+        }
+        Ok(picture)
+    });
     let sound = sound.map(|sound| -> Box<dyn FnMut(bool) -> Meter + Send> {
         match sound {
             Ok(check) => Box::new(move |toggle| {
@@ -114,7 +133,7 @@ async fn show(
             }
         }
     });
-    let end = preview::run(&mut terminal, preview::Preview { name, pictures, sound, fps, mode }).await;
+    let end = preview::run(&mut terminal, preview::Preview { name, pictures, sound, alert, fps, mode }).await;
     terminal.close();
     match end {
         End::Left => Ok(Exit::Ok),
@@ -131,6 +150,7 @@ async fn show(
     _: Box<dyn VideoSource>,
     _: Option<Result<SoundCheck, Error>>,
     _: Option<Mode>,
+    _: Alert,
 ) -> Result<Exit> {
     Err(unusable(crate::tui::terminal::Error::Unsupported))
 }

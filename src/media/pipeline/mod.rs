@@ -30,6 +30,7 @@ pub use stats::{AudioReceived, AudioSent, Failure, Stats, VideoReceived, VideoSe
 
 use self::control::Control;
 use self::mailbox::Mailbox;
+use super::alert::{Tally, Watcher};
 use super::record::{Side, Tap};
 use super::rtp::packet::RtpPacket;
 use super::rtp::sync::Sync;
@@ -113,6 +114,8 @@ struct Shared {
     video_received: Mutex<video_receive::Measured>,
     audio_received: Mutex<audio_receive::Measured>,
     failures: Mutex<Vec<Failure>>,
+    /// Who looks at our own pictures, and what those before it counted.
+    alert: Mutex<(Option<Watcher>, Option<Tally>)>,
     monitor: Option<Arc<Monitor>>,
     /// Where everything is recorded, while it is.
     record: Mutex<Option<Arc<Tap>>>,
@@ -135,6 +138,13 @@ impl Shared {
     /// Whether the recording needs a key frame of this side now. Says so once for each wish.
     fn recording_wants_keyframe(&self, side: Side) -> bool {
         lock(&self.record).as_ref().is_some_and(|tap| tap.wants_keyframe(side))
+    }
+
+    /// What was counted of hands on the face, if anybody looked.
+    fn alerts(&self) -> Option<Tally> {
+        let alert = lock(&self.alert);
+        let now = alert.0.as_ref().map(Watcher::tally);
+        now.map(|now| now + alert.1.unwrap_or_default()).or(alert.1)
     }
 
     fn micros(&self, at: Instant) -> i64 {
@@ -233,6 +243,7 @@ impl Engine {
             video_received: Mutex::default(),
             audio_received: Mutex::default(),
             failures: Mutex::default(),
+            alert: Mutex::default(),
             monitor: sinks.monitor,
             record: Mutex::default(),
         });
@@ -294,6 +305,7 @@ impl Engine {
             audio_sent: lock(&shared.audio_sent).clone(),
             video_received: lock(&shared.video_received).report(shared.video_in.dropped()),
             audio_received: lock(&shared.audio_received).report(shared.audio_in.dropped()),
+            alert: shared.alerts(),
             failures: lock(&shared.failures).clone(),
         }
     }
@@ -347,6 +359,14 @@ impl Engine {
         lock(&self.shared.video_received).pause(off);
     }
 
+    /// Lets this one look at our own pictures from now on, or nobody. What was counted goes on.
+    pub fn set_alert(&self, watcher: Option<Watcher>) {
+        let counted = self.shared.alerts();
+        let before = std::mem::replace(&mut *lock(&self.shared.alert), (watcher, counted));
+        // Its thread may be at a look; pictures go on meanwhile.
+        drop(before);
+    }
+
     /// Makes the next frame sent a key frame.
     pub fn request_keyframe(&self) {
         self.shared.video_out.request_keyframe();
@@ -382,6 +402,7 @@ impl Engine {
     }
 
     fn halt(&self) {
+        self.set_alert(None);
         lock(&self.senders).take();
         lock(&self.shared.outlet).take();
         self.shared.video_out.stop();

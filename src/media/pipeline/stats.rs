@@ -5,6 +5,7 @@
 use std::time::Instant;
 
 use super::Kind;
+use crate::media::alert;
 use crate::media::measure::Distribution;
 
 /// The figures of both directions.
@@ -18,6 +19,8 @@ pub struct Stats {
     pub video_received: VideoReceived,
     /// Sound received.
     pub audio_received: AudioReceived,
+    /// What the hand-on-face alert counted; `None` when it was never on.
+    pub alert: Option<alert::Tally>,
     /// Sources, sinks and codecs that failed for good.
     pub failures: Vec<Failure>,
 }

@@ -193,6 +193,12 @@ impl Sender {
         let keyframe = orders.keyframe && !too_soon;
         let frame = running.encode(&picture, timestamp, keyframe)?;
         shared.record(|tap| tap.picture(Side::Own, now, frame.keyframe, &frame.data));
+        // A shared screen shows no face of ours.
+        if running.source.content() != Content::Screen
+            && let Some(watcher) = &lock(&shared.alert).0
+        {
+            watcher.offer(&picture);
+        }
         if let Some(monitor) = &shared.monitor {
             // Whoever sits there expects a looking-glass.
             let mirrored = running.source.content() == Content::Camera;

@@ -136,6 +136,8 @@ pub(super) struct Call {
     pub(super) remote_records: bool,
     /// Nothing is heard from the other side.
     pub(super) recovering: bool,
+    /// A hand is on our face.
+    pub(super) hand_on_face: bool,
     /// We asked for its end.
     pub(super) hanging_up: bool,
     pub(super) level_own: Option<f32>,
@@ -166,6 +168,7 @@ impl Call {
             own_records: false,
             remote_records: false,
             recovering: false,
+            hand_on_face: false,
             hanging_up: false,
             level_own: None,
             level_remote: None,

@@ -66,6 +66,8 @@ pub struct Start {
     pub sends: Sends,
     /// The microphone is off unless somebody talks.
     pub push_to_talk: bool,
+    /// A hand on the own face is looked out for.
+    pub alert: bool,
     /// The terminal tells when a key is let go of.
     pub releases: bool,
 }

@@ -169,6 +169,10 @@ pub struct Model {
     pub(super) report: Option<Box<Report>>,
     /// The microphone is off unless somebody talks.
     pub(super) push_to_talk: bool,
+    /// A hand on the own face is looked out for.
+    pub(super) alert: bool,
+    /// The bell may sound again for one.
+    pub(super) next_alarm: Duration,
     /// The terminal tells when a key is let go of.
     pub(super) releases: bool,
     /// The key to talk is held.
@@ -219,6 +223,8 @@ impl Model {
             next_notice: Duration::ZERO,
             report: None,
             push_to_talk: start.push_to_talk,
+            alert: start.alert,
+            next_alarm: Duration::ZERO,
             releases: start.releases,
             talking: false,
             away: false,

@@ -44,6 +44,7 @@ pub(super) fn start() -> Start {
         theme: Theme::default(),
         sends: Sends { audio: true, video: true },
         push_to_talk: false,
+        alert: false,
         releases: true,
     }
 }

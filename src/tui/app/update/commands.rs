@@ -86,6 +86,7 @@ impl Model {
             Command::SelfView => self.self_view = !self.self_view,
             Command::Corner => self.corner = next_corner(self.corner),
             Command::FullScreen => self.full = !self.full,
+            Command::Alert => self.switch_alert(now),
             Command::RenderMode => self.out.push(Action::NextMode),
             Command::Record => self.record(),
             Command::Figures => self.read(Reading::Figures),

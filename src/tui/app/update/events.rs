@@ -64,6 +64,7 @@ impl Model {
             Event::Source { call, remote, slot, source, off, changed } => {
                 self.source(Told { call, remote, slot, source, off, changed }, now);
             }
+            Event::Alert { call, raised, .. } => self.alerted(call, raised, now),
             Event::Recording { call, remote, on, path } => self.recording(call, remote, on, path, now),
             Event::Chat { call, remote, text, number } => {
                 if let Some(ours) = self.call.as_mut().filter(|ours| ours.is(call)) {

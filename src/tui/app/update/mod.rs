@@ -2,6 +2,7 @@
 //!
 //! Owns the way from a message to the parts of the model; events of the session, commands and the mouse have a file each.
 
+mod alert;
 mod commands;
 mod events;
 mod mouse;

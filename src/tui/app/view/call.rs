@@ -25,6 +25,9 @@ const SPEAKING: f32 = -40.0;
 /// What is said of somebody who does.
 const SPEAKS: &str = "speaking";
 
+/// What is said of a hand on the own face.
+const HAND: &str = "HAND ON YOUR FACE";
+
 /// Steps of a level meter.
 const STEPS: usize = 8;
 
@@ -287,8 +290,13 @@ fn signs(shows: Shows, now: Now, theme: Theme) -> Vec<Piece> {
     pieces
 }
 
-/// The foot: a broken connection before everything else.
+/// The foot: a broken connection before a hand on the face, and both before everything else.
 fn bottom(model: &Model, call: &Call, now: Now, area: Rect, canvas: &mut Canvas) {
+    if !call.recovering && call.hand_on_face {
+        canvas.clear(area);
+        canvas.put(area.x + 1, area.y, area.width.saturating_sub(2), HAND, model.theme.alarm);
+        return canvas.tint(area, model.theme.alarm);
+    }
     if !call.recovering {
         footer(model, area, canvas);
         let unread = call.chat.unread;
