@@ -62,11 +62,18 @@ impl Tape {
         }
     }
 
-    /// Completes what is recorded, with nothing more in it, and says what the last recording was.
-    pub(super) async fn close(mut self) -> Option<Recorded> {
+    /// Completes what is recorded, with nothing more in it, and says what the last recording was. A call that was `up` and still
+    /// waited to be recorded says so.
+    pub(super) async fn close(mut self, up: bool) -> Option<Recorded> {
         let (recorder, reply) = match std::mem::take(&mut self.state) {
             State::Off => (None, None),
-            State::Waiting(_, reply) => (None, reply),
+            State::Waiting(take, reply) => {
+                if up && reply.is_none() {
+                    let why = "the call was over before the other side could be told";
+                    self.done = Some(Recorded::failed(take.path, why.to_owned()));
+                }
+                (None, reply)
+            }
             State::Opening(task, _, reply) => (task.await.ok().and_then(Result::ok), reply),
             State::On(recorder) => (Some(recorder), None),
             State::Ending(task, reply) => {
