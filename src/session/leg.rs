@@ -489,7 +489,7 @@ impl Running<'_> {
         let path = Some(Box::new(self.peer.stats()));
         // What comes during the goodbyes is no part of the call.
         self.engine.set_record(None);
-        let recorded = tokio::spawn(self.tape.close());
+        let recorded = tokio::spawn(self.tape.close(self.wanted));
         self.files.close().await;
         // The goodbye leaves before the sinks are flushed, so that the other side is not kept waiting.
         self.peer.close(goodbye).await;

@@ -21,6 +21,8 @@ const TROUBLES: usize = 4;
 pub(super) struct Tape {
     state: State,
     done: Option<Recorded>,
+    /// The recorder failed before it was heard that it had begun.
+    broken: bool,
     trouble: mpsc::Sender<(String, bool)>,
     troubles: mpsc::Receiver<(String, bool)>,
 }
@@ -49,7 +51,7 @@ impl Tape {
     pub(super) fn new(take: Option<Take>) -> Self {
         let (trouble, troubles) = mpsc::channel(TROUBLES);
         let state = take.map_or(State::Off, |take| State::Waiting(take, None));
-        Self { state, done: None, trouble, troubles }
+        Self { state, done: None, broken: false, trouble, troubles }
     }
 
     /// What happens next; pending while nothing is recorded.
@@ -60,11 +62,18 @@ impl Tape {
         }
     }
 
-    /// Completes what is recorded, with nothing more in it, and says what the last recording was.
-    pub(super) async fn close(mut self) -> Option<Recorded> {
+    /// Completes what is recorded, with nothing more in it, and says what the last recording was. A call that was `up` and still
+    /// waited to be recorded says so.
+    pub(super) async fn close(mut self, up: bool) -> Option<Recorded> {
         let (recorder, reply) = match std::mem::take(&mut self.state) {
             State::Off => (None, None),
-            State::Waiting(_, reply) => (None, reply),
+            State::Waiting(take, reply) => {
+                if up && reply.is_none() {
+                    let why = "the call was over before the other side could be told";
+                    self.done = Some(Recorded::failed(take.path, why.to_owned()));
+                }
+                (None, reply)
+            }
             State::Opening(task, _, reply) => (task.await.ok().and_then(Result::ok), reply),
             State::On(recorder) => (Some(recorder), None),
             State::Ending(task, reply) => {
@@ -166,11 +175,15 @@ impl Running<'_> {
             Step::Opened(Ok(recorder), path, reply) => {
                 self.say(Message::Recording(true)).await;
                 self.engine.set_record(Some(recorder.tap()));
-                self.tape.state = State::On(recorder);
                 let path = Some(path);
                 self.out.send(LegEvent::Recording { remote: false, on: true, path }).await;
                 // Whoever asked may have gone.
                 reply.map(|reply| reply.send(Ok(())));
+                if std::mem::take(&mut self.tape.broken) {
+                    self.end_recording(recorder, None).await;
+                } else {
+                    self.tape.state = State::On(recorder);
+                }
             }
             Step::Opened(Err(why), path, Some(reply)) => {
                 tracing::debug!(path = %path.display(), "no recording: {why}");
@@ -185,7 +198,10 @@ impl Running<'_> {
                 if ended {
                     match std::mem::take(&mut self.tape.state) {
                         State::On(recorder) => self.end_recording(recorder, None).await,
-                        other => self.tape.state = other,
+                        other => {
+                            self.tape.broken = matches!(other, State::Opening(..));
+                            self.tape.state = other;
+                        }
                     }
                 }
             }
