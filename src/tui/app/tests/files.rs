@@ -22,7 +22,9 @@ fn offered() -> Screen {
 fn an_offer_is_a_prompt_with_name_size_and_type() {
     let mut screen = offered();
     let text = screen.text();
-    for part in ["A FILE IS OFFERED", "photo.jpg", "12 MB, image/jpeg", "from bob", "[a Accept]", "[d Decline]"] {
+    for part in
+        ["A FILE IS OFFERED", "photo.jpg", "12 MB, image/jpeg", "from bob", "[a Accept]", "[d Decline]"]
+    {
         assert!(text.contains(part), "{part:?} in\n{text}");
     }
     screen.press("y");
