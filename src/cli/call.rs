@@ -58,8 +58,8 @@ pub(super) async fn run(global: &Global, args: Call) -> Result<Exit> {
     if Name::new(&profile.name).is_ok_and(|me| me.fold() == to.fold()) {
         return Err(Usage::new("you cannot call yourself").into());
     }
-    let mut config =
-        ground.session(global, &profile, &args.media, &args.files, &args.path, &args.trust, face)?;
+    let mut config = ground.session(global, &profile, &args.media, &args.path, &args.trust, face)?;
+    config.files = ground.files(&args.files)?;
     config.timing.ring = args.ring_timeout;
     let mut caller = Caller {
         args: &args,

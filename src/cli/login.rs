@@ -43,8 +43,8 @@ pub(super) async fn run(global: &Global, args: Login) -> Result<Exit> {
     let profile = ground.profile(global)?;
     // A login has no single document to print at its end: its events are the document.
     let output = Output::new(Style::choose(false, args.headless || global.json));
-    let mut config =
-        ground.session(global, &profile, &args.media, &args.files, &args.path, &args.trust, face)?;
+    let mut config = ground.session(global, &profile, &args.media, &args.path, &args.trust, face)?;
+    config.files = ground.files(&args.files)?;
     let host = match args.host {
         Some(address) => Some(Host::start(&ground, global, address).await?),
         None => None,

@@ -9,7 +9,7 @@ use anyhow::Result;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::args::{Files, Global, Media, Send};
+use super::args::{Global, Media, Send};
 use super::exit::Exit;
 use super::face::Face;
 use super::failure::{Device, Usage};
@@ -84,8 +84,7 @@ pub(super) async fn run(global: &Global, args: Send) -> Result<Exit> {
         hear: Some(HearSpec::Null),
         ..Media::default()
     };
-    let files = Files::default();
-    let mut config = ground.session(global, &profile, &media, &files, &args.path, &args.trust, face)?;
+    let mut config = ground.session(global, &profile, &media, &args.path, &args.trust, face)?;
     config.timing.ring = args.ring_timeout;
     config.files.only = true;
     // Who sends takes nothing in return.

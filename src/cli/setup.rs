@@ -104,7 +104,6 @@ impl Ground {
         global: &Global,
         profile: &Profile,
         media: &Media,
-        files: &Files,
         path: &super::args::Path,
         trust: &Trust,
         face: Face,
@@ -118,7 +117,8 @@ impl Ground {
                 expect_key: trust.expect_key.clone(),
             },
             media: self.media(media, face)?,
-            files: self.files(files)?,
+            // What a person or a script wants otherwise is said by whoever takes files.
+            files: self.files(&Files::default())?,
             ice_servers: self.ice_servers(&path.servers)?,
             ice_policy: path.ice.into(),
             timing: Timing::default(),
@@ -129,7 +129,7 @@ impl Ground {
     ///
     /// # Errors
     /// A setting that makes no sense.
-    fn files(&self, flags: &Files) -> Result<session::files::Settings> {
+    pub(super) fn files(&self, flags: &Files) -> Result<session::files::Settings> {
         let file = &self.settings.files;
         let policy = match (flags.files, file.receive.as_deref()) {
             _ if flags.accept_files => Policy::Accept,

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use super::args::{Files, Global, Media, Policy, Trust, Users};
+use super::args::{Global, Media, Policy, Trust, Users};
 use super::exit::Exit;
 use super::face::Face;
 use super::failure::Signaling;
@@ -30,15 +30,8 @@ pub(super) async fn run(global: &Global, args: Users) -> Result<Exit> {
     let ground = Ground::read(global)?;
     let profile = ground.profile(global)?;
     let path = super::args::Path { ice: Policy::Host, servers: Default::default() };
-    let config = ground.session(
-        global,
-        &profile,
-        &Media::default(),
-        &Files::default(),
-        &path,
-        &Trust::default(),
-        Face::Headless,
-    )?;
+    let config =
+        ground.session(global, &profile, &Media::default(), &path, &Trust::default(), Face::Headless)?;
     let mut session = Session::start(config);
     loop {
         match session.next().await {

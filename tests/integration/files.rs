@@ -123,10 +123,10 @@ fn each_file_needs_consent() {
     let offered = place.bob.wait_where("file", SOON, |event| event.text("name") == "good.txt");
     assert_eq!((offered.text("state"), offered.text("type")), ("offered", "text/plain"));
     assert_eq!(offered.number("size"), Some(4.0));
-    let number = offered.number("file").unwrap();
+    let number = offered.fields["file"].clone();
     let other = place.bob.wait_where("file", SOON, |event| event.text("name") == "bad.sh");
     assert!(place.names().is_empty());
-    place.bob.say(&json!({"command": "decline-file", "file": other.number("file").unwrap()}));
+    place.bob.say(&json!({"command": "decline-file", "file": other.fields["file"]}));
     let failed = alice.wait_where("file", SOON, |event| event.text("state") == "failed");
     assert_eq!((failed.text("name"), failed.text("reason")), ("bad.sh", "declined"));
     place.bob.say(&json!({"command": "accept-file", "file": 99}));
@@ -141,14 +141,13 @@ fn each_file_needs_consent() {
 
 #[test]
 fn what_is_too_large_or_not_wanted_is_refused_before_a_byte_is_sent() {
-    let alices = Home::new();
-    let path = file(&alices, "large", &[0; 2000]);
     for (flags, reason) in [
         (&["--accept-files", "--max-file-size", "1k"][..], "too-large"),
         (&["--files", "decline"], "not-wanted"),
         (&["--accept-files", "--download", "/dev/null/x"], "not-writable"),
     ] {
-        let place = Place::new(flags);
+        let (place, alices) = (Place::new(flags), Home::new());
+        let path = file(&alices, "large", &[0; 2000]);
         let alice = place.send(&alices, &[&path]).expect_code(4);
         assert_eq!(last_of(&alice, "large")["reason"], reason, "{alice}");
         assert!(place.names().is_empty());
@@ -290,7 +289,7 @@ fn files_go_both_ways_in_a_call_with_media_and_can_be_cancelled() {
     let large = file(&alices, "large", &bytes("large", LARGE));
     alice.say(&json!({"command": "send-file", "path": large}));
     let moving = bob.wait_where("file", LONG, |event| event.number("bytes") > Some(0.0));
-    bob.say(&json!({"command": "cancel-file", "file": moving.number("file").unwrap()}));
+    bob.say(&json!({"command": "cancel-file", "file": moving.fields["file"]}));
     let failed = alice.wait_where("file", SOON, |event| event.text("state") == "failed");
     assert_eq!(failed.text("reason"), "cancelled");
     alice.say(&json!({"command": "send-file", "path": "/nowhere"}));

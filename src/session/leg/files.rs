@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, interval};
+use tokio::time::{Instant, interval, timeout};
 
 use self::lanes::{Block, Outcome, Reading, Writing, lock};
 use super::super::files::{File, FileState, Settings};
@@ -37,6 +37,9 @@ const BLOCKS: usize = 4;
 
 /// Outcomes of work on disks that may wait. When full, a thread waits.
 const OUTCOMES: usize = 64;
+
+/// How long what was said last may take on its way out.
+const LAST_WORDS: Duration = Duration::from_millis(150);
 
 /// How often it is looked for transfers that stand still.
 const TICK: Duration = Duration::from_secs(5);
@@ -177,7 +180,12 @@ async fn run(waiting: Waiting, bulk: Bulk, mut messages: mpsc::Receiver<BulkMess
     }
     let effects = running.desk.close();
     running.carry_out(effects).await;
-    mouth.abort();
+    drop(running);
+    // What was said last is why nothing more is: the other side should hear it before the goodbye.
+    let silence = mouth.abort_handle();
+    if timeout(LAST_WORDS, mouth).await.is_err() {
+        silence.abort();
+    }
 }
 
 /// Puts words and blocks on the channel, words first.

@@ -15,11 +15,11 @@ const FAR: [&str; 5] = ["delay", "alice", "40", "10", "keep_order=1"];
 
 /// The scores of all that was heard on both sides of a call of 34 s at `loss` per cent each way, the text again and again.
 fn heard_at(loss: &str) -> Vec<f64> {
-    heard(&["loss", "alice", loss], None)
+    heard(&["loss", "alice", loss], None).0
 }
 
-/// The same over a link that is as told, while alice sends a file if there is one.
-fn heard(link: &[&str], file: Option<&Path>) -> Vec<f64> {
+/// The same over a link that is as told, while alice sends a file if there is one; and how many bytes of it arrived.
+fn heard(link: &[&str], file: Option<&Path>) -> (Vec<f64>, f64) {
     let network = Network::up(&["alice=none", "bob=none"]);
     network.natlab(&FAR);
     let server = Server::start_in(network.home("srv"), &format!("{SERVER}:0"));
@@ -44,16 +44,12 @@ fn heard(link: &[&str], file: Option<&Path>) -> Vec<f64> {
         alice.say(&serde_json::json!({"command": "send-file", "path": file}));
     }
     let alice = alice.finish(Duration::from_secs(75)).expect_code(0);
-    if file.is_some() {
-        let sent = alice.events().iter().filter_map(|event| event.number("bytes")).fold(0.0, f64::max);
-        eprintln!("{:.0} kB of the file arrived beside the voice", sent / 1e3);
-        assert!(sent > 0.0, "the file was under way: {alice}");
-    }
+    let sent = alice.events().iter().filter_map(|event| event.number("bytes")).fold(0.0, f64::max);
     bob.wait_for_report();
     let score = |path: &Path| scores(&talk, path);
     let all: Vec<f64> = recordings.iter().flat_map(|path| score(path)).collect();
     assert!(all.len() >= 4, "two repetitions on each side: {all:?}");
-    all
+    (all, sent)
 }
 
 #[test]
@@ -69,9 +65,13 @@ fn a_file_beside_a_voice_does_not_make_it_worse() {
     let path = folder.path().join("large");
     std::fs::File::create(&path).and_then(|file| file.set_len(1 << 30)).unwrap();
     for link in [&["loss", "alice", "0"][..], &["rate", "alice", "2mbit"]] {
-        let without = heard(link, None);
-        let beside = heard(link, Some(&path));
-        eprintln!("PESQ-WB with {link:?}: {without:.2?}, beside a file {beside:.2?}");
+        let (without, _) = heard(link, None);
+        let (beside, sent) = heard(link, Some(&path));
+        eprintln!(
+            "PESQ-WB with {link:?}: {without:.2?}; beside {:.1} MB of a file: {beside:.2?}",
+            sent / 1e6
+        );
+        assert!(sent > 0.0, "the file was under way");
         assert!(median(beside.clone()) >= median(without) - 0.2, "{beside:.2?}");
     }
 }
