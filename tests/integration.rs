@@ -12,6 +12,8 @@
 #[path = "harness/mod.rs"]
 mod harness;
 
+#[path = "integration/alert.rs"]
+mod alert;
 #[path = "integration/bad_input.rs"]
 mod bad_input;
 #[path = "integration/call_clip.rs"]

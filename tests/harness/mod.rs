@@ -6,6 +6,14 @@
 //! Nothing here sleeps to wait for something: every wait is for an event, with a deadline.
 
 pub(crate) mod display;
+#[allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    unused_imports,
+    reason = "a bench and an example use it too"
+)]
+pub(crate) mod faces;
 pub(crate) mod network;
 pub(crate) mod pesq;
 pub(crate) mod process;

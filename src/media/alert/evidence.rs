@@ -25,7 +25,7 @@ const LOST: f32 = 1.6;
 const GAP: usize = 2;
 
 /// How much a cell about the mouth counts: it moves by itself.
-const MOUTH: f32 = 0.5;
+const MOUTH: f32 = 0.8;
 
 /// What is in front of a face.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -39,13 +39,13 @@ pub(super) struct Evidence {
 impl Evidence {
     /// Looks at a moment.
     pub(super) fn of(reference: &Reference, laid: &Laid) -> Self {
-        let skin: Vec<bool> = (0..CELLS).map(|cell| reference.is_skin(&laid.patch, cell)).collect();
+        let patch = &laid.patch;
         let mut left: Vec<bool> = (0..CELLS)
             .map(|cell| {
-                laid.patch.seen[cell]
-                    && skin[cell]
-                    && (reference.unlike(&laid.patch, cell, REACH) > NEW
-                        || is_face(cell) && reference.missing(&laid.patch, cell, REACH) > NEW)
+                patch.seen[cell]
+                    && reference.is_skin(patch, cell)
+                    && (reference.is_new(patch, cell, REACH, NEW)
+                        || is_face(cell) && reference.is_gone(patch, cell, REACH, NEW))
             })
             .collect();
         let whole = (0..CELLS).filter(|&cell| is_face(cell)).count() as f32;

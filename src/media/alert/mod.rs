@@ -40,6 +40,9 @@ const GONE: Duration = Duration::from_secs(4);
 /// The same for a face that is still being learnt: it may have been none.
 const FLEETING: Duration = Duration::from_millis(900);
 
+/// With this score a face that is not found is taken to be behind something.
+const HINT: f32 = 0.12;
+
 /// An alert that lasts longer is taken for a change of the face, such as glasses, and the face is learnt anew.
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -133,7 +136,7 @@ pub struct Detector {
 /// A face that is followed.
 struct Known {
     face: Face,
-    /// When the finder last saw it.
+    /// When the finder last saw it, or something of it was covered.
     seen: Duration,
     reference: Reference,
 }
@@ -187,6 +190,10 @@ impl Detector {
         }
         let evidence = Evidence::of(&known.reference, &laid);
         let score = evidence.score(found.is_none());
+        if score > HINT {
+            // A face that is not found because a hand is in front of it is still there.
+            known.seen = at;
+        }
         let limit = self.settings.limit();
         let raised = self.decision.step(score, limit, at);
         self.raised = raised.then(|| self.raised.unwrap_or(at));

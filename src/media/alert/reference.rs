@@ -185,47 +185,54 @@ impl Reference {
             + ((patch.blue[cell] - self.blue[from]).abs() + (patch.red[cell] - self.red[from]).abs()) * 0.012
     }
 
-    /// How much a cell and its neighbours differ from whatever of the reference is close by, beyond what is usual: a face that turns
-    /// a little shows the same things beside where they were, a hand does not.
-    pub(super) fn unlike(&self, patch: &Patch, cell: usize, reach: isize) -> f32 {
-        self.least(cell, reach, |to, from| self.difference(patch, to, from))
+    /// Whether a cell and its neighbours differ by more than `limit`, beyond what is usual, from whatever of the reference is close by: a
+    /// face that turns a little shows the same things beside where they were, a hand does not.
+    pub(super) fn is_new(&self, patch: &Patch, cell: usize, reach: isize, limit: f32) -> bool {
+        self.is_apart(cell, reach, limit, |to, from| self.difference(patch, to, from))
     }
 
-    /// How much a cell of the reference and its neighbours differ from whatever is close by now: an eye that is nowhere is covered.
-    pub(super) fn missing(&self, patch: &Patch, cell: usize, reach: isize) -> f32 {
-        self.least(cell, reach, |from, to| self.difference(patch, to, from))
+    /// The same for a cell of the reference and whatever is close by now: an eye that is nowhere is covered.
+    pub(super) fn is_gone(&self, patch: &Patch, cell: usize, reach: isize, limit: f32) -> bool {
+        self.is_apart(cell, reach, limit, |from, to| self.difference(patch, to, from))
     }
 
-    /// The least mean difference between the surroundings of a cell on one side and those of all cells within reach on the other.
-    fn least(&self, cell: usize, reach: isize, difference: impl Fn(usize, usize) -> f32) -> f32 {
+    /// Whether the mean difference between the surroundings of a cell on one side and those of each cell within reach on the other is above
+    /// the limit. Most cells are where they were, so that the first comparison settles them.
+    fn is_apart(
+        &self,
+        cell: usize,
+        reach: isize,
+        limit: f32,
+        difference: impl Fn(usize, usize) -> f32,
+    ) -> bool {
+        let limit = limit + self.usual[cell];
+        let far = |across: isize, down: isize| across * across + down * down > reach * reach + 1;
+        let apart = |across, down| self.mean(cell, across, down, &difference) > limit;
+        apart(0, 0)
+            && (-reach..=reach)
+                .all(|down| (-reach..=reach).all(|across| far(across, down) || apart(across, down)))
+    }
+
+    /// The mean difference between the nine cells around one and those this many columns and rows from them.
+    fn mean(&self, cell: usize, across: isize, down: isize, difference: impl Fn(usize, usize) -> f32) -> f32 {
         let side = patch::SIDE as isize;
         let (column, row) = ((cell % patch::SIDE) as isize, (cell / patch::SIDE) as isize);
-        let mut least = f32::MAX;
-        for down in -reach..=reach {
-            for across in -reach..=reach {
-                if across * across + down * down > reach * reach + 1 {
-                    continue;
-                }
-                let (mut sum, mut count) = (0.0, 0.0);
-                for y in -1..=1 {
-                    for x in -1..=1 {
-                        let (to_x, to_y) = (column + x, row + y);
-                        let (from_x, from_y) = (to_x + across, to_y + down);
-                        let all = [to_x, to_y, from_x, from_y];
-                        if all.iter().all(|at| (0..side).contains(at)) {
-                            let (to, from) =
-                                ((to_y * side + to_x) as usize, (from_y * side + from_x) as usize);
-                            sum += difference(to, from);
-                            count += 1.0;
-                        }
-                    }
-                }
-                if count > 0.0 {
-                    least = least.min(sum / count);
+        let (mut sum, mut count) = (0.0, 0.0f32);
+        for to_row in row - 1..=row + 1 {
+            for to_column in column - 1..=column + 1 {
+                let (from_column, from_row) = (to_column + across, to_row + down);
+                let all = [to_column, to_row, from_column, from_row];
+                if all.iter().all(|at| (0..side).contains(at)) {
+                    sum += difference(
+                        (to_row * side + to_column) as usize,
+                        (from_row * side + from_column) as usize,
+                    );
+                    count += 1.0;
                 }
             }
         }
-        (least - self.usual[cell]).max(0.0)
+        // What lies beyond the grid is like nothing.
+        if count > 0.0 { sum / count } else { f32::MAX }
     }
 
     /// Whether a cell has the colour of this person's skin.

@@ -121,7 +121,8 @@ impl Look {
             return;
         }
         let colour = self.photo.at(x, y);
-        let alpha = ((colour[0] - colour[2] - 10.0) / 25.0).clamp(0.0, 1.0) * ((colour[0] - 50.0) / 40.0).clamp(0.0, 1.0);
+        let alpha = ((colour[0] - colour[2] - 10.0) / 25.0).clamp(0.0, 1.0)
+            * ((colour[0] - 50.0) / 40.0).clamp(0.0, 1.0);
         for n in 0..3 {
             pixel[n] += (colour[n] * self.tone[n] - pixel[n]) * alpha;
         }
@@ -132,7 +133,9 @@ impl Look {
         let (left, top) = (x.floor(), y.floor());
         let corner = |dx: f32, dy: f32| {
             let at = (left + dx) as i32 as u32;
-            let mut mixed = at.wrapping_mul(0x9e37_79b9) ^ ((top + dy) as i32 as u32).wrapping_mul(0x85eb_ca6b) ^ self.seed;
+            let mut mixed = at.wrapping_mul(0x9e37_79b9)
+                ^ ((top + dy) as i32 as u32).wrapping_mul(0x85eb_ca6b)
+                ^ self.seed;
             mixed = (mixed ^ (mixed >> 15)).wrapping_mul(0x2c1b_3c6d);
             ((mixed ^ (mixed >> 12)) & 0xffff) as f32 / 32_768.0 - 1.0
         };
@@ -159,8 +162,12 @@ fn pieces(pose: Pose, cuff: f32) -> Vec<Piece> {
         return pieces;
     }
     let fingers: &[(f32, f32, f32)] = match pose {
-        Pose::Flat => &[(-0.24, -0.72, 0.075), (-0.08, -0.84, 0.082), (0.09, -0.80, 0.08), (0.25, -0.62, 0.068)],
-        Pose::Point => &[(-0.24, -0.80, 0.08), (-0.08, -0.36, 0.10), (0.09, -0.34, 0.10), (0.24, -0.30, 0.09)],
+        Pose::Flat => {
+            &[(-0.24, -0.72, 0.075), (-0.08, -0.84, 0.082), (0.09, -0.80, 0.08), (0.25, -0.62, 0.068)]
+        }
+        Pose::Point => {
+            &[(-0.24, -0.80, 0.08), (-0.08, -0.36, 0.10), (0.09, -0.34, 0.10), (0.24, -0.30, 0.09)]
+        }
         _ => &[(-0.24, -0.34, 0.10), (-0.08, -0.37, 0.105), (0.09, -0.35, 0.10), (0.24, -0.30, 0.09)],
     };
     pieces.push(skin((0.0, 0.18, 0.26), (0.0, -0.08, 0.32)));

@@ -5,11 +5,13 @@
 
 mod case;
 mod hand;
+mod judge;
 mod scene;
 
 use std::path::Path;
 
 pub use case::{Case, Hand};
+pub use judge::{Tally, judge};
 pub use scene::{FPS, HEIGHT, Scene, WIDTH};
 
 /// Who is in a photograph, and where.
@@ -42,7 +44,8 @@ impl Photo {
     /// Reads one of tests/data/alert.
     pub fn read(name: &str) -> Self {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/alert/{name}.jpg"));
-        let image = image::open(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display())).to_rgb8();
+        let image =
+            image::open(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display())).to_rgb8();
         let pixels = image.pixels().map(|pixel| pixel.0.map(f32::from)).collect();
         Self { width: image.width() as usize, height: image.height() as usize, pixels }
     }

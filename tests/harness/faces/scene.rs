@@ -69,7 +69,8 @@ struct Light {
 impl Scene {
     /// Makes a scene ready.
     pub fn new(person: &Person, case: Case, seed: u64) -> Self {
-        let name = person.name.bytes().fold(7u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+        let name =
+            person.name.bytes().fold(7u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
         let mut dice = Dice::new(seed ^ name ^ (case.name().len() as u64) << 32);
         let photo = Photo::read(person.name);
         let scale = WIDTH as f32 / photo.width as f32;
@@ -187,7 +188,9 @@ impl Scene {
                 let mouth = head.mouth * 0.11;
                 let (mouth_x, mouth_y) = (x / 0.30, (y - 0.33) / 0.45);
                 // The jaw goes down, most at the chin's middle; between the lips it is dark.
-                let jaw = (1.0 - mouth_x * mouth_x).max(0.0) * smooth((y - 0.25) / 0.15) * (1.0 - smooth((y - 0.7) / 0.25));
+                let jaw = (1.0 - mouth_x * mouth_x).max(0.0)
+                    * smooth((y - 0.25) / 0.15)
+                    * (1.0 - smooth((y - 0.7) / 0.25));
                 let open = mouth_x.hypot((y - 0.345) / (mouth * 0.75).max(1e-3)) < 0.55 && mouth > 0.02;
                 let _ = mouth_y;
                 y -= mouth * jaw;

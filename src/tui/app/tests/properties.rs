@@ -86,6 +86,7 @@ fn event() -> impl Strategy<Value = Event> {
             }
         ),
         (call(), any::<bool>()).prop_map(|(call, up)| Event::Link { call, up }),
+        (call(), any::<bool>()).prop_map(|(call, raised)| Event::Alert { call, raised, count: 1 }),
         (0u64..1000).prop_map(figures),
         hostile().prop_map(|from| Event::Missed { from }),
         hostile().prop_map(|text| Event::Notice { text }),

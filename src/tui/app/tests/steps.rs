@@ -633,3 +633,26 @@ fn push_to_talk_is_held_where_releases_are_told_and_toggled_elsewhere() {
         assert_eq!(screen.done(), [off]);
     }
 }
+
+#[test]
+fn a_hand_on_the_face_rings_once_and_stands_at_the_foot_while_it_lasts() {
+    let mut screen = in_call(2);
+    screen.press("h");
+    assert_eq!(screen.done(), ["Command(Alert(true))"]);
+    let alert = |raised, count| Event::Alert { call: CALL, raised, count };
+    screen.event(alert(true, 1));
+    assert_eq!(screen.done(), ["Bell"]);
+    assert!(screen.text().contains("HAND ON YOUR FACE"), "{}", screen.text());
+    screen.event(alert(false, 1));
+    assert!(!screen.text().contains("HAND ON YOUR FACE"), "{}", screen.text());
+    // Soon after, it is shown and not rung.
+    screen.event(alert(true, 2));
+    assert!(screen.done().is_empty());
+    assert!(screen.text().contains("HAND ON YOUR FACE"), "{}", screen.text());
+    screen.press("h");
+    assert_eq!(screen.done(), ["Command(Alert(false))"]);
+    let other = CallId::from_bytes([9; 16]);
+    screen.event(alert(false, 2));
+    screen.event(Event::Alert { call: other, raised: true, count: 1 });
+    assert!(screen.done().is_empty() && !screen.text().contains("HAND ON YOUR FACE"), "{}", screen.text());
+}
