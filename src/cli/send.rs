@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::env;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Result;
 use serde::Serialize;
@@ -26,6 +27,9 @@ use crate::signaling::protocol::Name;
 
 /// Files that are offered and not over: whoever is asked sees some of them at once, and none is refused as one too many.
 const AT_ONCE: usize = 4;
+
+/// How long the other side gets to hear that a file was given up, before the call ends.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
@@ -185,6 +189,7 @@ impl Attendant for Sender<'_> {
     fn due(&mut self) -> Option<Command> {
         self.deadline = None;
         match self.registered {
+            _ if self.connected => Some(Command::HangUp { call: None }),
             true => self.fail(Exit::NotAnswered, format!("{} did not come online in time", self.args.to)),
             false => self.fail(Exit::Signaling, "the server could not be reached in time".into()),
         }
@@ -223,7 +228,19 @@ impl Sender<'_> {
         {
             return Some(Command::SendFile { path });
         }
-        (open == 0 && self.files.len() == self.args.paths.len()).then_some(Command::HangUp { call: None })
+        if open > 0 || self.files.len() < self.args.paths.len() {
+            return None;
+        }
+        let given_up = |file: &File| {
+            let FileState::Failed { why } = file.state else { return false };
+            matches!(why, Why::Changed | Why::Unreadable | Why::Cancelled | Why::Broken)
+        };
+        if self.files.iter().any(given_up) {
+            // The other side is told behind what is under way already, and the server's word would overtake it.
+            self.deadline = Some(Instant::now() + LAST_WORDS);
+            return None;
+        }
+        Some(Command::HangUp { call: None })
     }
 
     fn fail(&mut self, exit: Exit, why: String) -> Option<Command> {

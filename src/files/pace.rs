@@ -2,7 +2,7 @@
 //!
 //! Pure: time is an argument. While media runs, the delay of acknowledgements against the shortest one seen is kept at
 //! [`TARGET`] (as RFC 6817 does), so that the queue of the narrowest link stays short whatever its rate. Without media a
-//! window of [`WINDOW`](super::wire::WINDOW) is under way and the transport's own congestion control has the say.
+//! window of [`WINDOW`] is under way and the transport's own congestion control has the say.
 
 use std::collections::VecDeque;
 use std::time::Duration;

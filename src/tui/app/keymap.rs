@@ -175,7 +175,7 @@ pub const TABLE: &[Row] = &[
     row(Command::Sort,       &[In::Dashboard], "sort",        &["s"],             "sort",    "sort by state or by name"),
     row(Command::OtherPane,  &[In::Dashboard], "pane",        &["tab", "left", "right"], "calls", "go to the list of calls, or back to people"),
     row(Command::Refresh,    &[In::Dashboard], "refresh",     &["r"],             "",        "ask the server who is online"),
-    row(Command::Confirm,    &[In::Typing],    "confirm",     &["enter"],         "done",    "call the typed name, send the file, or keep the search"),
+    row(Command::Confirm,    &[In::Typing],    "confirm",     &["enter"],         "done",    "call the name, send the file or keep the search"),
     row(Command::GiveUp,     &[In::Typing],    "give-up",     &["esc"],           "cancel",  "forget what was typed"),
     row(Command::Cancel,     &[In::Dialing],   "cancel",      &["esc", "q", "x"], "cancel",  "stop calling"),
     row(Command::Mute,       &[In::Call],      "mute",        &["m"],             "mute",    "microphone off or on"),

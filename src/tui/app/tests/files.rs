@@ -64,6 +64,8 @@ fn the_next_offer_has_to_be_seen_as_well() {
 fn an_offer_that_is_withdrawn_is_gone() {
     let mut screen = offered();
     screen.event(file(1, true, "photo.jpg", FileState::Failed { why: Why::Cancelled }));
+    // After what was said about the code.
+    screen.pass(4000);
     let text = screen.text();
     assert!(!text.contains("OFFERED") && text.contains("photo.jpg: it was cancelled"), "{text}");
 }
