@@ -11,9 +11,6 @@ const GAP: f32 = 0.4;
 /// The alert is over below this part of the threshold.
 const CLEAR: f32 = 0.6;
 
-/// What was so for a moment against all that was before weighs this much.
-const DECAY: f32 = 1.0;
-
 /// Whether the alert is on.
 #[derive(Debug, Default)]
 pub(super) struct Decision {
@@ -31,7 +28,7 @@ impl Decision {
         if score >= threshold {
             self.level = (self.level + gap).min(RAISE * 1.5);
         } else if score < threshold * CLEAR || !self.raised {
-            self.level = (self.level - gap * DECAY).max(0.0);
+            self.level = (self.level - gap).max(0.0);
         }
         self.raised = if self.raised { self.level > 0.0 } else { self.level >= RAISE - 0.05 };
         self.raised

@@ -103,7 +103,7 @@ mod tests {
         (0..SIDE / 2).for_each(|column| left[20 * SIDE + column] = true);
         (0..5).for_each(|column| left[40 * SIDE + column] = true);
         let (inside, outside) = piece(&mut left, 20 * SIDE);
-        assert_eq!((inside, outside), (10.0, 14.0));
+        assert_eq!((inside, outside), (9.0, 15.0));
         assert_eq!(left.iter().filter(|left| **left).count(), 5);
     }
 }

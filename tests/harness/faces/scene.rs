@@ -186,13 +186,12 @@ impl Scene {
                 x = turned(x, 0.72, head.yaw);
                 y = turned(y, 0.95, head.pitch);
                 let mouth = head.mouth * 0.11;
-                let (mouth_x, mouth_y) = (x / 0.30, (y - 0.33) / 0.45);
+                let mouth_x = x / 0.30;
                 // The jaw goes down, most at the chin's middle; between the lips it is dark.
                 let jaw = (1.0 - mouth_x * mouth_x).max(0.0)
                     * smooth((y - 0.25) / 0.15)
                     * (1.0 - smooth((y - 0.7) / 0.25));
                 let open = mouth_x.hypot((y - 0.345) / (mouth * 0.75).max(1e-3)) < 0.55 && mouth > 0.02;
-                let _ = mouth_y;
                 y -= mouth * jaw;
                 let (x, y) = (u + (x - u) * with, v + (y - v) * with);
                 let mut colour = self.photo.at((middle_x + x * size) * scale, (middle_y + y * size) * scale);

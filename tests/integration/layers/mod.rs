@@ -79,6 +79,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("cpal", &["media::device::sound"]),
     ("pulseaudio", &["media::device::sound::pulse"]),
     ("xcap", &["media::device::screen::system"]),
+    ("rustface", &["media::alert::finder"]),
     ("zune_jpeg", &["media::device::convert"]),
     ("opus", &["media"]),
     ("axum", &["signaling::server"]),

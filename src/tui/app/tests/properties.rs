@@ -119,7 +119,7 @@ fn key() -> impl Strategy<Value = KeyEvent> {
     ]);
     let code = prop_oneof![
         prop::sample::select(codes),
-        prop::sample::select("acdfhijklmnpqrsuvxyzU/?AGORé田123456".chars().collect::<Vec<_>>())
+        prop::sample::select("acdfhijklmnpqrsuvxyzU/?AFGORUé田123456".chars().collect::<Vec<_>>())
             .prop_map(KeyCode::Char),
     ];
     (code, modifiers).prop_map(|(code, modifiers)| KeyEvent::new(code, modifiers))

@@ -637,7 +637,7 @@ fn push_to_talk_is_held_where_releases_are_told_and_toggled_elsewhere() {
 #[test]
 fn a_hand_on_the_face_rings_once_and_stands_at_the_foot_while_it_lasts() {
     let mut screen = in_call(2);
-    screen.press("h");
+    screen.press("F");
     assert_eq!(screen.done(), ["Command(Alert(true))"]);
     let alert = |raised, count| Event::Alert { call: CALL, raised, count };
     screen.event(alert(true, 1));
@@ -649,7 +649,7 @@ fn a_hand_on_the_face_rings_once_and_stands_at_the_foot_while_it_lasts() {
     screen.event(alert(true, 2));
     assert!(screen.done().is_empty());
     assert!(screen.text().contains("HAND ON YOUR FACE"), "{}", screen.text());
-    screen.press("h");
+    screen.press("F");
     assert_eq!(screen.done(), ["Command(Alert(false))"]);
     let other = CallId::from_bytes([9; 16]);
     screen.event(alert(false, 2));
