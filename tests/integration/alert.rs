@@ -165,13 +165,12 @@ fn a_hand_on_the_face_is_told_to_its_own_side_and_to_nobody_else() {
     assert!(report.alert.watched_seconds.is_some_and(|seconds| seconds > 8.0), "{report:#?}");
     alice.finish(SOON).expect_code(0);
 
-    bob.wait_for("ended", SOON);
+    let report = bob.wait_for_report();
     bob.say(&serde_json::json!({"command": "quit"}));
     let outcome = bob.finish(SOON);
     assert!(outcome.events().iter().all(|event| event.name != "alert"), "{outcome}");
     // Not even as a message that this version would not know: every unknown one leaves a line in the log.
     assert!(!outcome.says("unknown and was dropped"), "{outcome}");
-    let report = outcome.report();
     assert_eq!((report.alert.count, report.alert.seconds), (None, None), "{report:#?}");
 }
 
@@ -211,7 +210,7 @@ fn calibrating_measures_a_film_and_keeps_a_threshold() {
     let args = ["alert", "calibrate", "--video", &video, "--still", "1.5s", "--move", "3.5s", "--hand", "4s"];
     let outcome = home.run(&args).expect_code(0);
     assert!(outcome.says("Sit still") && outcome.says("Kept in"), "{outcome}");
-    let settings = std::fs::read_to_string(home.path().join("config.toml")).unwrap();
+    let settings = std::fs::read_to_string(home.path().join("config/letsmeet/config.toml")).unwrap();
     assert!(settings.contains("[alert]") && settings.contains("threshold = 0."), "{settings}");
     assert!(!outcome.stdout.contains('\u{1b}'), "{outcome}");
 }
@@ -227,6 +226,6 @@ fn calibrating_without_a_face_says_so_and_keeps_nothing() {
     let outcome =
         home.run(&["alert", "calibrate", "--video", &format!("file:{}", blank.display())]).expect_code(6);
     assert!(outcome.says("no face was found"), "{outcome}");
-    assert!(!home.path().join("config.toml").exists());
+    assert!(!home.path().join("config/letsmeet/config.toml").exists());
     home.run(&["alert", "calibrate", "--video", "pattern"]).expect_code(2);
 }

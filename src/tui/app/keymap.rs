@@ -193,7 +193,7 @@ pub const TABLE: &[Row] = &[
     row(Command::SelfView,   &[In::Call],      "self-view",   &["s"],             "self",    "own picture away or back"),
     row(Command::Corner,     &[In::Call],      "corner",      &["p"],             "",        "own picture into the next corner"),
     row(Command::FullScreen, &[In::Call],      "full-screen", &["f"],             "full",    "only the picture, or everything again"),
-    row(Command::Alert,      &[In::Call],      "alert",       &["F"],             "",        "hand-on-face alert on or off; nobody else is told"),
+    row(Command::Alert,      &[In::Call],      "alert",       &["F"],             "",        "alert for a hand on your face, on or off"),
     row(Command::RenderMode, &[In::Call],      "render",      &["r"],             "",        "draw pictures in the next way"),
     row(Command::Record,     &[In::Call],      "record",      &["R"],             "",        "record both sides, or stop; they are told"),
     row(Command::Figures,    &[In::Call],      "figures",     &["i"],             "info",    "verification code, key, path and figures"),
