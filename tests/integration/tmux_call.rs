@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::harness::process::LETSMEET;
 use crate::harness::tmux::{Pane, Tmux};
-use crate::harness::{Home, SOON, Server};
+use crate::harness::{Home, SOON, Server, until};
 
 const SIZE: (u16, u16) = (80, 24);
 
@@ -119,6 +119,39 @@ fn in_tmux_push_to_talk_is_a_toggle_and_what_is_not_there_is_said() {
     alice.wait_for("no camera", SOON);
     alice.keys(&["w"]);
     alice.wait_for("no display", SOON);
+    alice.keys(keys::HANG_UP);
+    alice.wait_for(words::GOES_ON, SOON);
+    bob.wait_for(words::HUNG_UP, SOON);
+}
+
+#[test]
+fn in_tmux_a_file_is_offered_and_taken_and_a_recording_is_told() {
+    let server = Server::start();
+    let tmux = Tmux::start();
+    let (at_alice, at_bob) = (Home::new(), Home::new());
+    let alice = tmux.pane("alice", SIZE, &at_alice.command(&[]));
+    let bob = tmux.pane("bob", SIZE, &at_bob.command(&[]));
+    std::fs::write(at_bob.path().join("a gift.txt"), "for you").unwrap();
+    answered(&alice, &bob, &server);
+
+    bob.keys(&["u"]);
+    bob.text("a gift.txt");
+    bob.wait_for("send the file: a gift.txt", SOON);
+    bob.keys(&["Enter"]);
+    alice.wait_for("a file is offered", SOON);
+    alice.wait_for("7 bytes, text/plain", SOON);
+    alice.wait_for(words::ANSWERS, SOON);
+    alice.keys(keys::ACCEPT);
+    let arrived = at_alice.path().join("Downloads/a gift.txt");
+    until(SOON, "the file", || (std::fs::read_to_string(&arrived).ok()? == "for you").then_some(()));
+
+    alice.keys(&["R"]);
+    alice.wait_for(" rec ", SOON);
+    bob.wait_for("rec by them", SOON);
+    alice.keys(&["R"]);
+    bob.wait("that nobody records any more", SOON, |screen| {
+        (!screen.to_lowercase().contains("rec by them")).then_some(())
+    });
     alice.keys(keys::HANG_UP);
     alice.wait_for(words::GOES_ON, SOON);
     bob.wait_for(words::HUNG_UP, SOON);

@@ -45,7 +45,7 @@ pub(in crate::session) enum LegCommand {
     Alert(bool),
     /// What the screen can draw of the other side's picture.
     Window(Limit),
-    /// Send a message of [`chat`].
+    /// Send a message of [`chat`](super::super::chat).
     Chat(String),
     /// Show this to the other side.
     Sign(Sign),
