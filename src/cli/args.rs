@@ -289,7 +289,7 @@ pub enum KeysVerb {
         /// Whose
         #[arg(value_name = "NAME")]
         who: String,
-        /// The key as its owner reads it: SHA256:..., or the key itself in base64url [default: show what to compare]
+        /// The key as its owner reads it: SHA256:..., or (before the first call) the key itself [default: show what to compare]
         #[arg(value_name = "KEY")]
         key: Option<ExpectedKey>,
     },

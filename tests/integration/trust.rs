@@ -54,6 +54,9 @@ fn codes_of_both_sides_are_compared_by_a_script() {
     let mut alice = call_bob(&server, &home, &["--expect-code", "ask"]);
     alice.wait_for("connected", SOON);
     let code = bob.wait_for("connected", SOON).text("verification_code").to_owned();
+    // A slip of the keyboard is no attack.
+    alice.say(&json!({"command": "compare", "code": "12"}));
+    assert_eq!(alice.wait_for("reply", SOON).text("error"), "a code has 16 digits");
     alice.say(&json!({"command": "compare", "code": code}));
     assert_eq!(alice.wait_for("compared", SOON).fields["same"], true);
     alice.say(&json!({"command": "hangup"}));

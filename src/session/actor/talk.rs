@@ -39,7 +39,12 @@ impl Actor {
         let Some(ours) = &record.verification_code else {
             return Err("there is no code before the call is connected".to_owned());
         };
-        let same = digits(ours) == digits(code);
+        let (ours_only, theirs) = (digits(ours), digits(code));
+        // A slip of the keyboard is no attack.
+        if theirs.len() != ours_only.len() {
+            return Err(format!("a code has {} digits", ours_only.len()));
+        }
+        let same = ours_only == theirs;
         record.compared = Some(same);
         if !same {
             record.detail = Some(format!("the other side's code is {code:?}, not {ours}"));
