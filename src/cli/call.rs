@@ -6,10 +6,11 @@ use anyhow::{Context as _, Result};
 use tokio::time::Instant;
 
 use super::args::{Call, Global};
+use super::dialing::Dialing;
 use super::exit::Exit;
 use super::expect::{self, Expectation};
 use super::face::{Face, Scene};
-use super::failure::{Device, Usage};
+use super::failure::Device;
 use super::messages::Correspondent;
 use super::output::report::Report;
 use super::output::{Output, Style};
@@ -17,8 +18,7 @@ use super::setup::Ground;
 use super::trust;
 use super::verdict;
 use crate::call::EndReason;
-use crate::session::{Attendant, Change, Command, Event, Interruption, PresenceState, report};
-use crate::signaling::protocol::Name;
+use crate::session::{Attendant, Command, Event, Interruption, report};
 
 /// The largest file of expectations that is read, bytes.
 const LARGEST: u64 = 1 << 20;
@@ -26,23 +26,13 @@ const LARGEST: u64 = 1 << 20;
 /// Dials, by the flags, and keeps what the verdict needs.
 struct Caller<'a> {
     args: &'a Call,
-    to: Name,
-    remember: Box<dyn Fn() -> Result<()> + Send + 'a>,
+    dialing: Dialing<'a>,
     /// The screen shows how the call ended until the person leaves: what is being typed then is not for the shell.
     lingers: bool,
-    registered: bool,
-    dialed: bool,
-    /// The call is on its way.
-    placed: bool,
     connected: bool,
-    deadline: Option<Instant>,
     interrupted: Option<Exit>,
     refused: Option<String>,
-    /// Why it ended before there was a call.
-    failed: Option<(Exit, String)>,
     ended: Option<report::Report>,
-    /// What went wrong on this machine beside the call.
-    broken: Option<anyhow::Error>,
 }
 
 /// Runs the command.
@@ -53,29 +43,19 @@ pub(super) async fn run(global: &Global, args: Call) -> Result<Exit> {
     let face = Face::choose(global, args.headless);
     let ground = Ground::read(global)?;
     let expectations = expectations(&args)?;
-    let to = Name::new(&args.to).map_err(|error| Usage::new(format!("{:?}: {error}", args.to)))?;
     let profile = ground.profile(global)?;
-    if Name::new(&profile.name).is_ok_and(|me| me.fold() == to.fold()) {
-        return Err(Usage::new("you cannot call yourself").into());
-    }
+    let dialing = Dialing::new(&ground, &profile, &args.to, args.wait)?;
     let mut config = ground.session(global, &profile, &args.media, &args.path, &args.trust, face)?;
     config.files = ground.files(&args.files)?;
     config.timing.ring = args.ring_timeout;
     let mut caller = Caller {
         args: &args,
-        to,
-        remember: Box::new(|| profile.remember(&ground.folders.data)),
+        dialing,
         lingers: face == Face::Screen && args.duration.is_none(),
-        registered: false,
-        dialed: false,
-        placed: false,
         connected: false,
-        deadline: args.wait.map(|wait| Instant::now() + wait),
         interrupted: None,
         refused: None,
-        failed: None,
         ended: None,
-        broken: None,
     };
     let output = Output::new(Style::choose(global.json, args.headless));
     let scene = Scene {
@@ -90,7 +70,7 @@ pub(super) async fn run(global: &Global, args: Call) -> Result<Exit> {
     let mut correspondent = Correspondent::new(&args.messages, &profile.name, &mut caller)?;
     face.attend(scene, &mut correspondent).await?;
     correspondent.conclude(&output)?;
-    if let Some(error) = caller.broken.take() {
+    if let Some(error) = caller.dialing.broken.take() {
         return Err(error);
     }
     let (exit, report) = caller.judge(&expectations);
@@ -101,64 +81,39 @@ pub(super) async fn run(global: &Global, args: Call) -> Result<Exit> {
 impl Attendant for Caller<'_> {
     fn event(&mut self, event: &Event) -> Option<Command> {
         match event {
-            Event::Registered { .. } if !self.registered => self.registered(),
-            Event::Presence(changes) if !self.dialed => {
-                let online = |change: &Change| {
-                    change.name.fold() == self.to.fold() && change.state != PresenceState::Offline
-                };
-                changes.iter().any(online).then(|| self.dial())
-            }
-            Event::SignalingDown { reason, .. } if !self.registered && self.args.wait.is_none() => {
-                self.fail(Exit::Signaling, reason.clone())
-            }
-            // Another call was there first, or the name is none.
-            Event::Rejected { reason } if self.dialed && !self.placed => {
-                self.fail(Exit::NotAnswered, reason.clone())
-            }
-            Event::Calling { .. } | Event::Accepted { .. } if self.dialed => {
-                self.placed = true;
-                None
-            }
             Event::Refused { message, .. } => {
                 self.refused = Some(message.clone());
                 None
             }
             Event::Connected { .. } => {
                 self.connected = true;
-                self.deadline = self.args.duration.map(|duration| Instant::now() + duration);
+                self.dialing.deadline = self.args.duration.map(|duration| Instant::now() + duration);
                 trust::compare(&self.args.trust)
             }
             // Glare may change the id of our call; whatever this command dialed or answered by it is ours.
-            Event::Incoming { call, from, .. } if !self.dialed => {
+            Event::Incoming { call, from, .. } if !self.dialing.dialed() => {
                 // When the one whom this command waits for calls first, dialing is answering.
-                if Name::new(from).is_ok_and(|from| from.fold() == self.to.fold()) {
-                    Some(self.dial())
+                Some(if self.dialing.is(from) {
+                    self.dialing.dial()
                 } else {
-                    Some(Command::Decline { call: Some(*call), busy: true })
-                }
+                    Command::Decline { call: Some(*call), busy: true }
+                })
             }
-            Event::Ended { report, .. } if self.dialed => {
+            Event::Ended { report, .. } if self.dialing.dialed() => {
                 self.ended.get_or_insert_with(|| report.as_ref().clone());
-                self.deadline = None;
+                self.dialing.deadline = None;
                 (!self.lingers).then_some(Command::Quit)
             }
-            _ => None,
+            event => self.dialing.event(event),
         }
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.deadline
+        self.dialing.deadline
     }
 
     fn due(&mut self) -> Option<Command> {
-        self.deadline = None;
-        if self.dialed {
-            Some(Command::HangUp { call: None })
-        } else if self.registered {
-            self.fail(Exit::NotAnswered, format!("{} did not come online in time", self.args.to))
-        } else {
-            self.fail(Exit::Signaling, "the server could not be reached in time".into())
-        }
+        self.dialing.due()
     }
 
     fn interrupted(&mut self, by: Interruption) -> Option<Command> {
@@ -171,29 +126,6 @@ impl Attendant for Caller<'_> {
 }
 
 impl Caller<'_> {
-    fn registered(&mut self) -> Option<Command> {
-        self.registered = true;
-        if let Err(error) = (self.remember)() {
-            self.broken = Some(error);
-            return Some(Command::Quit);
-        }
-        match self.args.wait {
-            Some(_) => Some(Command::Watch { names: vec![self.args.to.clone()] }),
-            None => Some(self.dial()),
-        }
-    }
-
-    fn dial(&mut self) -> Command {
-        self.dialed = true;
-        self.deadline = None;
-        Command::Dial { to: self.args.to.clone() }
-    }
-
-    fn fail(&mut self, exit: Exit, why: String) -> Option<Command> {
-        self.failed = Some((exit, why));
-        Some(Command::Quit)
-    }
-
     /// Which exit it is, and the report that says so.
     fn judge(&self, expectations: &[Expectation]) -> (Exit, Report) {
         let ended = self.ended.as_ref();
@@ -206,7 +138,7 @@ impl Caller<'_> {
                 let must = self.args.trust.expect_code.is_some();
                 verdict::of_call(ended, self.connected, must, expectations, &mut report)
             }
-            (None, _) => match (&self.failed, &self.refused) {
+            (None, _) => match (&self.dialing.failed, &self.refused) {
                 (_, Some(refused)) => (Exit::Signaling, refused.clone()),
                 (Some((exit, why)), None) => (*exit, why.clone()),
                 (None, None) => {

@@ -6,6 +6,7 @@ mod alert;
 pub mod args;
 mod call;
 mod devices;
+mod dialing;
 mod doctor;
 pub mod exit;
 pub mod expect;

@@ -11,19 +11,20 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::args::{Global, Media, Send};
+use super::dialing::Dialing;
 use super::exit::Exit;
 use super::face::Face;
-use super::failure::{Device, Usage};
+use super::failure::Device;
 use super::front::Front;
 use super::output::report::{Report, Verdict};
 use super::output::{self, Output, Style};
 use super::setup::Ground;
+use super::{trust, verdict};
 use crate::call::EndReason;
 use crate::files::Source;
 use crate::media::spec::{AudioSpec, HearSpec, ShowSpec, VideoSpec};
 use crate::session::files::{File, FileState, Why};
-use crate::session::{Attendant, Change, Command, Event, Interruption, PresenceState, report};
-use crate::signaling::protocol::Name;
+use crate::session::{Attendant, Command, Event, Interruption, report};
 
 /// Files that are offered and not over: whoever is asked sees some of them at once, and none is refused as one too many.
 const AT_ONCE: usize = 4;
@@ -43,22 +44,15 @@ struct Document {
 /// Dials, offers every file, and hangs up when each is over.
 struct Sender<'a> {
     args: &'a Send,
-    to: Name,
-    remember: Box<dyn Fn() -> Result<()> + std::marker::Send + 'a>,
-    registered: bool,
-    dialed: bool,
-    placed: bool,
+    dialing: Dialing<'a>,
     connected: bool,
     /// Files that are not offered yet.
     left: VecDeque<PathBuf>,
     /// The latest of each file that was offered, by its number.
     files: Vec<File>,
     call: String,
-    deadline: Option<Instant>,
     interrupted: Option<Exit>,
-    failed: Option<(Exit, String)>,
     ended: Option<report::Report>,
-    broken: Option<anyhow::Error>,
 }
 
 /// Runs the command.
@@ -71,11 +65,8 @@ pub(super) async fn run(global: &Global, args: Send) -> Result<Exit> {
         other => other,
     };
     let ground = Ground::read(global)?;
-    let to = Name::new(&args.to).map_err(|error| Usage::new(format!("{:?}: {error}", args.to)))?;
     let profile = ground.profile(global)?;
-    if Name::new(&profile.name).is_ok_and(|me| me.fold() == to.fold()) {
-        return Err(Usage::new("you cannot send to yourself").into());
-    }
+    let dialing = Dialing::new(&ground, &profile, &args.to, args.wait)?;
     for path in &args.paths {
         // Said before anybody's phone rings.
         Source::open(path)
@@ -95,27 +86,20 @@ pub(super) async fn run(global: &Global, args: Send) -> Result<Exit> {
     config.files.policy = crate::session::files::Policy::Decline;
     let mut sender = Sender {
         args: &args,
-        to,
-        remember: Box::new(|| profile.remember(&ground.folders.data)),
-        registered: false,
-        dialed: false,
-        placed: false,
+        dialing,
         connected: false,
         left: args.paths.iter().cloned().collect(),
         files: Vec::new(),
         call: String::new(),
-        deadline: args.wait.map(|wait| Instant::now() + wait),
         interrupted: None,
-        failed: None,
         ended: None,
-        broken: None,
     };
     let style = Style::choose(global.json, args.headless);
     let output = Output::new(style);
     let dumb = matches!(env::var("TERM").as_deref(), Err(_) | Ok("" | "dumb"));
     let bar = io::stdout().is_terminal() && !global.plain && !dumb;
     Front::start(config, output, false)?.with_bar(bar).attend(&mut sender).await?;
-    if let Some(error) = sender.broken.take() {
+    if let Some(error) = sender.dialing.broken.take() {
         return Err(error);
     }
     let (exit, message) = sender.judge();
@@ -138,31 +122,20 @@ pub(super) async fn run(global: &Global, args: Send) -> Result<Exit> {
 impl Attendant for Sender<'_> {
     fn event(&mut self, event: &Event) -> Option<Command> {
         match event {
-            Event::Registered { .. } if !self.registered => self.registered(),
-            Event::Presence(changes) if !self.dialed => {
-                let online = |change: &Change| {
-                    change.name.fold() == self.to.fold() && change.state != PresenceState::Offline
-                };
-                changes.iter().any(online).then(|| self.dial())
-            }
-            Event::SignalingDown { reason, .. } if !self.registered && self.args.wait.is_none() => {
-                self.fail(Exit::Signaling, reason.clone())
-            }
-            Event::Refused { message, .. } => self.fail(Exit::Signaling, message.clone()),
-            Event::Rejected { reason } if self.connected => self.fail(Exit::Device, reason.clone()),
-            Event::Rejected { reason } if self.dialed && !self.placed => {
-                self.fail(Exit::NotAnswered, reason.clone())
-            }
-            Event::Calling { .. } | Event::Accepted { .. } if self.dialed => {
-                self.placed = true;
-                None
-            }
+            Event::Refused { message, .. } => self.dialing.fail(Exit::Signaling, message.clone()),
+            Event::Rejected { reason } if self.connected => self.dialing.fail(Exit::Device, reason.clone()),
             Event::Incoming { call, .. } => Some(Command::Decline { call: Some(*call), busy: true }),
             Event::Connected { call, .. } => {
                 self.connected = true;
                 self.call = call.to_string();
-                self.next()
+                // Nothing is offered before the code is known to be the right one, where that is asked for.
+                if self.args.trust.expect_code.is_some() {
+                    trust::compare(&self.args.trust)
+                } else {
+                    self.next()
+                }
             }
+            Event::Compared { same: true, .. } if self.args.trust.expect_code.is_some() => self.next(),
             Event::File { file, .. } if !file.remote => {
                 match self.files.iter_mut().find(|known| known.number == file.number) {
                     Some(known) => known.clone_from(file),
@@ -174,25 +147,20 @@ impl Attendant for Sender<'_> {
                     FileState::Started { .. } | FileState::Progress { .. } => None,
                 }
             }
-            Event::Ended { report, .. } if self.dialed => {
+            Event::Ended { report, .. } if self.dialing.dialed() => {
                 self.ended.get_or_insert_with(|| report.as_ref().clone());
                 Some(Command::Quit)
             }
-            _ => None,
+            event => self.dialing.event(event),
         }
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.deadline
+        self.dialing.deadline
     }
 
     fn due(&mut self) -> Option<Command> {
-        self.deadline = None;
-        match self.registered {
-            _ if self.connected => Some(Command::HangUp { call: None }),
-            true => self.fail(Exit::NotAnswered, format!("{} did not come online in time", self.args.to)),
-            false => self.fail(Exit::Signaling, "the server could not be reached in time".into()),
-        }
+        self.dialing.due()
     }
 
     fn interrupted(&mut self, by: Interruption) -> Option<Command> {
@@ -202,24 +170,6 @@ impl Attendant for Sender<'_> {
 }
 
 impl Sender<'_> {
-    fn registered(&mut self) -> Option<Command> {
-        self.registered = true;
-        if let Err(error) = (self.remember)() {
-            self.broken = Some(error);
-            return Some(Command::Quit);
-        }
-        match self.args.wait {
-            Some(_) => Some(Command::Watch { names: vec![self.args.to.clone()] }),
-            None => Some(self.dial()),
-        }
-    }
-
-    fn dial(&mut self) -> Command {
-        self.dialed = true;
-        self.deadline = None;
-        Command::Dial { to: self.args.to.clone() }
-    }
-
     /// Offers the next file if there may be one more, hangs up when all are over.
     fn next(&mut self) -> Option<Command> {
         let open = self.files.iter().filter(|file| !file.state.is_over()).count();
@@ -237,20 +187,15 @@ impl Sender<'_> {
         };
         if self.files.iter().any(given_up) {
             // The other side is told behind what is under way already, and the server's word would overtake it.
-            self.deadline = Some(Instant::now() + LAST_WORDS);
+            self.dialing.deadline = Some(Instant::now() + LAST_WORDS);
             return None;
         }
         Some(Command::HangUp { call: None })
     }
 
-    fn fail(&mut self, exit: Exit, why: String) -> Option<Command> {
-        self.failed.get_or_insert((exit, why));
-        Some(Command::Quit)
-    }
-
     /// Which exit it is, and a sentence about it.
     fn judge(&self) -> (Exit, String) {
-        if let Some((exit, why)) = &self.failed {
+        if let Some((exit, why)) = &self.dialing.failed {
             return (*exit, why.clone());
         }
         if let Some(signal) = self.interrupted {
@@ -262,6 +207,9 @@ impl Sender<'_> {
                 "the session ended before there was a call".to_owned(),
             );
         };
+        if self.connected && self.args.trust.expect_code.is_some() && ended.compared.is_none() {
+            return (Exit::Identity, verdict::NOT_COMPARED.to_owned());
+        }
         let failed = self.files.iter().find_map(|file| match file.state {
             FileState::Failed { why } => Some((file, why)),
             _ => None,

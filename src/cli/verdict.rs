@@ -11,6 +11,9 @@ use crate::session::report;
 /// A connected call of at least this length must have shown media of the other side.
 const MEDIA_BY: Duration = Duration::from_secs(1);
 
+/// What is said where `--expect-code` asked for it and it did not happen.
+pub(super) const NOT_COMPARED: &str = "nobody compared the verification code (see: --expect-code)";
+
 /// The exit of a call and a sentence about it. Fills in the report's expectations. `compare` wants the codes of both sides to have been
 /// compared.
 #[must_use]
@@ -30,7 +33,7 @@ pub(super) fn of_call(
         return (exit, sentence());
     }
     if compare && ended.compared != Some(true) {
-        return (Exit::Identity, "nobody compared the verification code (see: --expect-code)".to_owned());
+        return (Exit::Identity, NOT_COMPARED.to_owned());
     }
     report.expectations.extend(both_ways(ended, &json));
     let failed: Vec<&str> = report.expectations.iter().filter(|o| !o.held).map(|o| o.text.as_str()).collect();

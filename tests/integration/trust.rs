@@ -77,3 +77,35 @@ fn codes_of_both_sides_are_compared_by_a_script() {
     let outcome = home.run(&["call", "bob", "--name", "alice", "--expect-code", "12"]).expect_code(2);
     assert!(outcome.says("four groups of four digits"), "{outcome}");
 }
+
+#[test]
+fn no_file_is_offered_before_the_code_was_compared() {
+    let (server, _bobs, mut bob) = server_and_bob("accept");
+    let home = Home::new();
+    std::fs::write(home.path().join("secret.txt"), "for bob alone").unwrap();
+    let args = ["send", "bob", "secret.txt", "--name", "alice", "--server", server.url(), "--headless"];
+    let send = |code: &str| home.start(&[&args[..], &["--expect-code", code]].concat());
+    let outcome = send("1111 2222 3333 4444").finish(SOON).expect_code(8);
+    assert_eq!(outcome.report().call.end_reason.as_deref(), Some("identity-mismatch"), "{outcome}");
+
+    let mut alice = send("ask");
+    alice.wait_for("connected", SOON);
+    alice.say(&json!({"command": "hangup"}));
+    let outcome = alice.finish(SOON).expect_code(8);
+    assert!(outcome.report().result.message.contains("nobody compared"), "{outcome}");
+
+    bob.wait_for_report();
+    bob.wait_for_report();
+    let mut alice = send("ask");
+    alice.wait_for("connected", SOON);
+    let code = bob.wait_for("connected", SOON).text("verification_code").to_owned();
+    alice.say(&json!({"command": "compare", "code": code}));
+    let offered = bob.wait_for("file", SOON);
+    assert_eq!((offered.text("state"), offered.text("name")), ("offered", "secret.txt"));
+    bob.say(&json!({"command": "decline-file"}));
+    alice.finish(SOON).expect_code(4);
+    bob.signal(crate::harness::Signal::Terminate);
+    let offers = bob.finish(SOON).events();
+    let offers = offers.iter().filter(|event| event.name == "file" && event.text("state") == "offered");
+    assert_eq!(offers.count(), 1, "one call of three came so far");
+}
