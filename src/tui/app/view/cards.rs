@@ -72,15 +72,7 @@ pub(super) fn card(model: &Model, call: &Call, now: Now, area: Rect, canvas: &mu
 pub(super) fn incoming(model: &Model, incoming: &Incoming, now: Now, area: Rect, canvas: &mut Canvas) {
     let theme = model.theme;
     let places = layout::incoming(model, incoming, area);
-    let area = places.area;
-    canvas.clear(area);
-    double(area, canvas);
-    let banner = row(inside(area, 1, 1), 0);
-    // Reversed and not, in turn: it moves, whatever colours there are.
-    let on = (now.since_start.as_millis() / BLINK.as_millis()).is_multiple_of(2);
-    canvas.centre(banner, "▶▶  INCOMING CALL  ◀◀", theme.strong);
-    canvas.tint(banner, if on { theme.alarm } else { theme.strong });
-    let body = inside(area, 3, 3);
+    let body = prompt(places.area, "▶▶  INCOMING CALL  ◀◀", now, canvas);
     let mut said = vec![
         (incoming.from.truncate(usize::from(body.width)).to_string(), theme.strong),
         (String::new(), Style::new()),
@@ -91,42 +83,15 @@ pub(super) fn incoming(model: &Model, incoming: &Incoming, now: Now, area: Rect,
     } else {
         ("the key is the one you know".to_owned(), Style::new())
     });
-    let body = Rect { height: area.bottom().saturating_sub(2).saturating_sub(body.y), ..body };
     lines(body, &said, canvas);
-    if incoming.answered {
-        let last = row(area, area.height.saturating_sub(2));
-        canvas.centre(inside(last, 2, 0), "answering …", theme.strong);
-        return;
-    }
-    if model.is_settling(now) {
-        let last = row(area, area.height.saturating_sub(2));
-        canvas.centre(inside(last, 2, 0), "one moment …", theme.quiet);
-        return;
-    }
-    for (command, place) in places.buttons {
-        canvas.put(
-            place.x,
-            place.y,
-            place.width,
-            &layout::button(model, Context::Incoming, command),
-            theme.selected,
-        );
-    }
+    answers(model, &places, Context::Incoming, incoming.answered, now, canvas);
 }
 
 /// The other side offers a file.
 pub(super) fn offer(model: &Model, offer: &Transfer, now: Now, area: Rect, canvas: &mut Canvas) {
     let theme = model.theme;
     let places = layout::offer(model, area);
-    let area = places.area;
-    canvas.clear(area);
-    double(area, canvas);
-    let banner = row(inside(area, 1, 1), 0);
-    let on = (now.since_start.as_millis() / BLINK.as_millis()).is_multiple_of(2);
-    canvas.centre(banner, "▼▼  A FILE IS OFFERED  ▼▼", theme.strong);
-    canvas.tint(banner, if on { theme.alarm } else { theme.strong });
-    let body = inside(area, 3, 3);
-    let body = Rect { height: area.bottom().saturating_sub(2).saturating_sub(body.y), ..body };
+    let body = prompt(places.area, "▼▼  A FILE IS OFFERED  ▼▼", now, canvas);
     let from =
         model.call.as_ref().map(|call| call.peer.truncate(usize::from(body.width))).unwrap_or_default();
     let said = [
@@ -135,18 +100,43 @@ pub(super) fn offer(model: &Model, offer: &Transfer, now: Now, area: Rect, canva
         (format!("from {from}"), theme.quiet),
     ];
     lines(body, &said, canvas);
-    if model.is_settling(now) {
-        let last = row(area, area.height.saturating_sub(2));
-        return canvas.centre(inside(last, 2, 0), "one moment …", theme.quiet);
+    answers(model, &places, Context::Offer, false, now, canvas);
+}
+
+/// The box of something that wants an answer; where the words about it go.
+fn prompt(area: Rect, title: &str, now: Now, canvas: &mut Canvas) -> Rect {
+    let theme = canvas.theme;
+    canvas.clear(area);
+    double(area, canvas);
+    let banner = row(inside(area, 1, 1), 0);
+    // Reversed and not, in turn: it moves, whatever colours there are.
+    let on = (now.since_start.as_millis() / BLINK.as_millis()).is_multiple_of(2);
+    canvas.centre(banner, title, theme.strong);
+    canvas.tint(banner, if on { theme.alarm } else { theme.strong });
+    let body = inside(area, 3, 3);
+    Rect { height: area.bottom().saturating_sub(2).saturating_sub(body.y), ..body }
+}
+
+/// The buttons beneath it, or why there are none.
+fn answers(
+    model: &Model,
+    places: &layout::Ringing,
+    context: Context,
+    answered: bool,
+    now: Now,
+    canvas: &mut Canvas,
+) {
+    let theme = model.theme;
+    let last = inside(row(places.area, places.area.height.saturating_sub(2)), 2, 0);
+    if answered {
+        return canvas.centre(last, "answering …", theme.strong);
     }
-    for (command, place) in places.buttons {
-        canvas.put(
-            place.x,
-            place.y,
-            place.width,
-            &layout::button(model, Context::Offer, command),
-            theme.selected,
-        );
+    if model.is_settling(now) {
+        return canvas.centre(last, "one moment …", theme.quiet);
+    }
+    for (command, place) in &places.buttons {
+        let words = layout::button(model, context, *command);
+        canvas.put(place.x, place.y, place.width, &words, theme.selected);
     }
 }
 
