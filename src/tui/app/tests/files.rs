@@ -91,7 +91,7 @@ fn progress_has_a_line_with_bar_rate_and_time_left() {
     screen.done();
     screen.press("U");
     assert_eq!(screen.done(), ["Command(CancelFile { number: 1 })"]);
-    let state = FileState::Done { hash: "00".into(), path: Some("/home/alice/photo.jpg".into()) };
+    let state = FileState::Done { hash: "00".into(), path: Some("downloads/photo.jpg".into()) };
     screen.event(file(1, true, "photo.jpg", state));
     let text = screen.text();
     assert!(text.contains("↑ mine.txt  12 MB, waits for an answer"), "{text}");

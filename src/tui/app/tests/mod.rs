@@ -6,6 +6,7 @@ mod properties;
 mod recording;
 mod screens;
 mod steps;
+mod talk;
 
 use std::time::{Duration, UNIX_EPOCH};
 
