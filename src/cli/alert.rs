@@ -78,7 +78,7 @@ pub(super) async fn run(global: &Global, args: Alert) -> Result<Exit> {
     write_line(&match dry {
         true => "Nothing was kept (--dry-run).".to_owned(),
         false => format!(
-            "Kept in {}. Turn the alert on with --alert or the key h in a call.",
+            "Kept in {}. Turn the alert on with --alert, or with the key F in a call.",
             human::clean(&ground.file.display().to_string())
         ),
     })?;

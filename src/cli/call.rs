@@ -65,6 +65,7 @@ pub(super) async fn run(global: &Global, args: Call) -> Result<Exit> {
         config,
         output,
         dial: Some(&args.to),
+        asks_code: args.trust.asks(),
         render: args.media.render,
     };
     let mut correspondent = Correspondent::new(&args.messages, &profile.name, &mut caller)?;

@@ -38,6 +38,8 @@ pub(super) struct Scene<'a> {
     pub(super) output: Output,
     /// Whom the command calls, if it does.
     pub(super) dial: Option<&'a str>,
+    /// The code of a call is to be compared by whoever sits there.
+    pub(super) asks_code: bool,
     /// The server, as a person knows it.
     pub(super) server: String,
     /// How pictures are to be drawn, when a person says so.
@@ -93,6 +95,7 @@ async fn screen(scene: Scene<'_>, attendant: &mut dyn Attendant) -> Result<()> {
         me: scene.profile.name.clone(),
         server: scene.server,
         dial: scene.dial.map(str::to_owned),
+        asks_code: scene.asks_code,
         keys: settings.keys.clone(),
         history: scene.profile.history.clone(),
         keep: {

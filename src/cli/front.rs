@@ -25,8 +25,15 @@ const GOODBYES: Duration = Duration::from_secs(1);
 
 /// What a task has found out.
 enum Answer {
-    /// A command's name and why it was not carried out, if so.
-    Outcome(&'static str, Option<String>),
+    /// How a command came out.
+    Outcome {
+        /// Its name.
+        command: &'static str,
+        /// What a person is told when it was carried out and no event says so.
+        said: Option<&'static str>,
+        /// Why it was not.
+        error: Option<String>,
+    },
     Users(Page),
 }
 
@@ -59,6 +66,10 @@ pub(super) struct Front {
     bar: bool,
     /// Tenths of files that a person was told.
     tenths: HashMap<u32, u64>,
+    /// Whoever runs this calls for files alone.
+    only_files: bool,
+    /// The present call is about files alone.
+    about_files: bool,
     /// The server was lost, and a person was told.
     down: bool,
     signalled: bool,
@@ -78,6 +89,7 @@ impl Front {
             output.say("You send neither picture nor sound (see --video and --audio); you see and hear the other side.")?;
         }
         let (answered, replies) = mpsc::channel(REPLIES);
+        let only_files = config.files.only;
         let session = Session::start(config);
         Ok(Self {
             session,
@@ -89,6 +101,8 @@ impl Front {
             follows,
             bar: false,
             tenths: HashMap::new(),
+            only_files,
+            about_files: only_files,
             down: false,
             signalled: false,
         })
@@ -170,10 +184,11 @@ impl Front {
         match input.and_then(|input| Ok((input.name(), input.into_wish()?))) {
             Ok((name, Wish::Command(command))) => {
                 let (commander, answered) = (self.session.commander().clone(), self.answered.clone());
+                let said = human::done(&command);
                 tokio::spawn(async move {
                     let error = commander.ask(command).await.err();
                     // Nobody listens any more once the command has ended.
-                    let _ = answered.send(Answer::Outcome(name, error)).await;
+                    let _ = answered.send(Answer::Outcome { command: name, said, error }).await;
                 });
                 Ok(())
             }
@@ -183,9 +198,9 @@ impl Front {
             }
             Ok((name, Wish::Help)) => {
                 self.output.say(&format!("You can type: {WORDS}."))?;
-                self.answer(Answer::Outcome(name, None))
+                self.answer(Answer::Outcome { command: name, said: None, error: None })
             }
-            Err(error) => self.answer(Answer::Outcome("", Some(error))),
+            Err(error) => self.answer(Answer::Outcome { command: "", said: None, error: Some(error) }),
         }
     }
 
@@ -212,7 +227,7 @@ impl Front {
                 Err(error) => Some(error),
             };
             if let Some(command) = command {
-                let _ = answered.send(Answer::Outcome(command, error)).await;
+                let _ = answered.send(Answer::Outcome { command, said: None, error }).await;
             }
         });
     }
@@ -223,9 +238,11 @@ impl Front {
                 let users = page.users.iter().map(User::from).collect();
                 Ok(self.output.users(users, page.next.is_some())?)
             }
-            Answer::Outcome(command, error) => {
-                if let Some(error) = &error {
-                    self.output.say(&format!("Not done: {}.", human::clean(error)))?;
+            Answer::Outcome { command, said, error } => {
+                match (&error, said) {
+                    (Some(error), _) => self.output.say(&format!("Not done: {}.", human::clean(error)))?,
+                    (None, Some(said)) => self.output.say(said)?,
+                    (None, None) => {}
                 }
                 let (command, ok) = (command.to_owned(), error.is_none());
                 Ok(self.output.line(&Line::Reply { command, ok, error })?)
@@ -240,6 +257,8 @@ impl Front {
         match event {
             Event::SignalingDown { .. } => self.down = true,
             Event::Registered { .. } => self.down = false,
+            Event::Incoming { files, .. } => self.about_files = *files,
+            Event::Calling { .. } => self.about_files = self.only_files,
             _ => {}
         }
         let human = self.output.style() == Style::Human;
@@ -250,7 +269,7 @@ impl Front {
                 }
             }
             _ if again && human => {}
-            event => self.output.event(event)?,
+            event => self.output.event(event, self.about_files)?,
         }
         if self.follows && matches!(event, Event::Registered { resumed: false, .. }) {
             self.ask_who_is_online(None, None);

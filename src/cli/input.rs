@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::call::CallId;
 use crate::session::{self, Choice, HearSpec, Recording, Sign};
+use crate::text::Shown;
 
 /// The longest line that is read, bytes; a longer one is refused and skipped.
 const LONGEST: u64 = 64 * 1024;
@@ -153,7 +154,7 @@ pub(super) enum Input {
 /// The words that can be typed, for whoever typed another one.
 pub(super) const WORDS: &str = "accept, decline, busy, call NAME, hangup, mute, unmute, camera off, camera on, \
                                 camera SOURCE, microphone SOURCE, speaker SINK, alert on, alert off, record, record PATH, record off, \
-                                chat TEXT, react WORD, hand up, hand down, away, back, compare CODE, send PATH, accept file, \
+                                chat TEXT, react thumbs-up|thumbs-down|clap|heart|laugh|wow, hand up, hand down, away, back, compare CODE, send PATH, accept file, \
                                 decline file, cancel file N, users, users TEXT, watch NAME, help, quit";
 
 /// What a line asks for.
@@ -241,7 +242,7 @@ impl Input {
             (Some("users"), query) => Self::Users { query: query.map(str::to_owned) },
             (Some("help"), None) => Self::Help {},
             (Some("quit"), None) => Self::Quit {},
-            _ => return Err(format!("known are {WORDS}")),
+            (word, _) => return Err(lacking(word.unwrap_or_default())),
         };
         match words.next() {
             None => Ok(command),
@@ -328,6 +329,16 @@ impl Input {
             Self::Watch { names } => Command::Watch { names },
             Self::Quit {} => Command::Quit,
         }))
+    }
+}
+
+/// What a line lacks, or that nobody knows its word.
+fn lacking(word: &str) -> String {
+    let forms: Vec<&str> = WORDS.split(", ").filter(|form| form.split(' ').next() == Some(word)).collect();
+    match &forms[..] {
+        [] => format!("\"{}\" is no word that is known here (help lists all)", Shown::new(word).truncate(40)),
+        [form] if !form.contains(' ') => format!("{word} stands alone"),
+        forms => format!("type {}", forms.join(", ")),
     }
 }
 
@@ -452,6 +463,20 @@ mod tests {
             r#"{"command":"x"}"#,
         ] {
             assert!(Input::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_line_is_named() {
+        for (line, why) in [
+            ("acept", "\"acept\" is no word that is known here (help lists all)"),
+            ("chat", "type chat TEXT"),
+            ("chat ", "type chat TEXT"),
+            ("hand", "type hand up, hand down"),
+            ("mute all", "mute stands alone"),
+            ("react", "type react thumbs-up|thumbs-down|clap|heart|laugh|wow"),
+        ] {
+            assert_eq!(Input::parse(line).unwrap_err(), why);
         }
     }
 

@@ -78,6 +78,7 @@ pub(super) async fn run(global: &Global, args: Login) -> Result<Exit> {
         config,
         output,
         dial: None,
+        asks_code: args.trust.asks(),
         server,
         render: args.media.render,
     };

@@ -85,6 +85,13 @@ pub(super) fn run(global: &Global, args: &Keys) -> Result<Exit> {
     Ok(Exit::Ok)
 }
 
+impl Trust {
+    /// Whoever sits there is to compare the code.
+    pub(super) fn asks(&self) -> bool {
+        matches!(self.expect_code, Some(ExpectedCode::Ask))
+    }
+}
+
 /// The code that `--expect-code` gives is compared as soon as there is one.
 pub(super) fn compare(trust: &Trust) -> Option<Command> {
     match &trust.expect_code {

@@ -74,6 +74,7 @@ mod tests {
         report::Report {
             chat: report::Chat::default(),
             compared: None,
+            files: false,
             id: "00112233445566778899aabbccddeeff".parse().unwrap(),
             peer: "bob".into(),
             peer_key: None,

@@ -21,6 +21,9 @@ const MOST: f64 = 192.0 * 1024.0;
 /// How long the shortest delay is remembered: routes change.
 const BASE_FOR: Duration = Duration::from_secs(30);
 
+/// Of so many delays the shortest counts: what only one of them met is jitter, and no queue (RFC 6817, section 3.4.2).
+const FILTER: usize = 4;
+
 /// Sent and not acknowledged blocks that are remembered; further ones give no sample.
 const SAMPLES: usize = 512;
 
@@ -34,6 +37,8 @@ pub struct Pace {
     since: Duration,
     /// What was sent and is not acknowledged: whose, up to where, when.
     sent: VecDeque<(u32, u64, Duration)>,
+    /// The last delays.
+    recent: VecDeque<Duration>,
     /// The window was made smaller; not again before this.
     eased: Duration,
 }
@@ -46,6 +51,7 @@ impl Default for Pace {
             base: [None; 2],
             since: Duration::ZERO,
             sent: VecDeque::new(),
+            recent: VecDeque::with_capacity(FILTER),
             eased: Duration::ZERO,
         }
     }
@@ -108,6 +114,11 @@ impl Pace {
             self.since = now;
         }
         self.base[0] = Some(self.base[0].map_or(delay, |base| base.min(delay)));
+        if self.recent.len() == FILTER {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(delay);
+        let delay = self.recent.iter().min().copied().unwrap_or(delay);
         let base = self.base.iter().flatten().min().copied().unwrap_or(delay);
         let queued = delay.saturating_sub(base).as_secs_f64() / TARGET.as_secs_f64();
         // The path takes a round trip to answer: it is eased once for each.

@@ -247,7 +247,9 @@ impl Actor {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).map_err(|_| "the system gave no random bytes for a call id")?;
         let (call, to) = (CallId::from_bytes(bytes), to.to_string());
-        self.records.insert(call, Record::new(call, to.clone(), Direction::Outgoing));
+        let mut record = Record::new(call, to.clone(), Direction::Outgoing);
+        record.only_files = self.config.files.only;
+        self.records.insert(call, record);
         self.pending.push_back(CallEvent::Dial { call, to });
         Ok(())
     }

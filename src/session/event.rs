@@ -55,6 +55,8 @@ pub enum Event {
         key: String,
         /// True when this key was never seen under this name before.
         first_contact: bool,
+        /// Only files are to be sent: there will be neither sound nor picture.
+        files: bool,
     },
     /// The other side rings.
     Ringing {

@@ -70,6 +70,8 @@ pub struct Report {
     pub verification_code: Option<String>,
     /// Whether both sides' codes were the same, if somebody compared them.
     pub compared: Option<bool>,
+    /// It was about files alone.
+    pub files: bool,
     /// Which side dialed.
     pub direction: Direction,
     /// Why it ended.

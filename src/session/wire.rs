@@ -24,8 +24,8 @@ impl Wire {
         Self { client }
     }
 
-    pub(super) fn invite(&self, call: CallId, to: &str) {
-        log("invite", self.client.invite(id(call), to));
+    pub(super) fn invite(&self, call: CallId, to: &str, files: bool) {
+        log("invite", self.client.invite(id(call), to, files));
     }
 
     pub(super) fn ringing(&self, call: CallId) {

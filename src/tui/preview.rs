@@ -17,6 +17,7 @@ use super::terminal::pace::PaceConfig;
 use super::terminal::writer::Writer;
 use super::terminal::{Input, Signal, Terminal};
 use crate::media::frame::VideoFrame;
+use crate::text;
 
 /// Figures in the status line are of this long.
 const WINDOW: Duration = Duration::from_secs(1);
@@ -265,7 +266,7 @@ impl<E> Stage<E> {
         let (heavy, light) = if self.settings.mode == Mode::Ascii { ("=", "-") } else { ("━", "─") };
         let full = level(meter.dbfs, STEPS);
         let echo = if meter.echo { "echo on" } else { "e: echo" };
-        format!("{}{} {echo}  ", heavy.repeat(full), light.repeat(STEPS - full))
+        format!("{}{} {echo}", heavy.repeat(full), light.repeat(STEPS - full))
     }
 
     /// What is said of a hand on the face; the bell sounds when one comes.
@@ -277,7 +278,7 @@ impl<E> Stage<E> {
             out.push(0x07);
         }
         self.hand = hand;
-        if hand { "HAND ON YOUR FACE  " } else { "" }
+        if hand { "HAND ON YOUR FACE" } else { "" }
     }
 
     fn draw(&mut self, number: u64, quality: Quality, out: &mut Vec<u8>) -> Result<(), E> {
@@ -290,20 +291,39 @@ impl<E> Stage<E> {
         let Some(frame) = &self.last else {
             return Ok(());
         };
-        let line = format!(
-            "{hand}{}  {}x{}  {}  {:.0} fps {:.0} kbit/s  {meter}r: mode  q: leave  {failure}",
-            self.name,
-            frame.width(),
-            frame.height(),
-            self.settings.mode,
-            self.figures.fps,
-            self.figures.kbps
-        );
+        let watched = if self.alert.is_some() { "alert on" } else { "" };
+        let size = format!("{}x{}", frame.width(), frame.height());
+        let drawn = format!("{:.0} fps {:.0} kbit/s", self.figures.fps, self.figures.kbps);
+        // By what gives way first where there is no room: the way out never does.
+        let parts = [
+            (hand, 9),
+            (failure, 8),
+            (self.name.as_str(), 4),
+            (size.as_str(), 1),
+            (self.settings.mode.name(), 3),
+            (drawn.as_str(), 0),
+            (watched, 6),
+            (meter.as_str(), 5),
+            ("r: mode", 2),
+            ("q: leave", 7),
+        ];
+        let line = foot(&parts, usize::from(self.area.width));
         let picture = Rect { height: self.area.height.saturating_sub(1), ..self.area };
         self.composition.compose(frame, picture, Some(&line), quality, true, out);
         self.figures.count(out.len(), Instant::now());
         Ok(())
     }
+}
+
+/// The parts that fit, in their order; those of the lowest weight are left out first, empty ones always.
+fn foot(parts: &[(&str, u8)], columns: usize) -> String {
+    let mut kept: Vec<(&str, u8)> = parts.iter().copied().filter(|(text, _)| !text.is_empty()).collect();
+    let wide = |kept: &[(&str, u8)]| kept.iter().map(|(text, _)| text::width(text) + 2).sum::<usize>();
+    while wide(&kept) > columns + 2 && kept.len() > 1 {
+        let lightest = kept.iter().map(|(_, weight)| *weight).min();
+        kept.retain(|(_, weight)| Some(*weight) != lightest);
+    }
+    kept.iter().map(|(text, _)| *text).collect::<Vec<_>>().join("  ")
 }
 
 /// Pictures and bytes of the last second.
@@ -390,6 +410,16 @@ mod tests {
         }
         assert!((figures.fps - 25.0).abs() < 0.01 && (figures.kbps - 200.0).abs() < 0.1);
         assert_eq!((figures.pictures, figures.bytes), (0, 0));
+    }
+
+    #[test]
+    fn what_is_least_wanted_gives_way_and_the_way_out_stays() {
+        let parts =
+            [("", 9), ("talk.webm", 4), ("640x360", 1), ("25 fps", 0), ("alert on", 6), ("q: leave", 7)];
+        assert_eq!(foot(&parts, 80), "talk.webm  640x360  25 fps  alert on  q: leave");
+        assert_eq!(foot(&parts, 40), "talk.webm  640x360  alert on  q: leave");
+        assert_eq!(foot(&parts, 20), "alert on  q: leave");
+        assert_eq!(foot(&parts, 5), "q: leave");
     }
 
     #[test]

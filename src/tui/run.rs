@@ -53,6 +53,8 @@ pub struct Setup {
     pub server: String,
     /// The one call that this is about, if it is.
     pub dial: Option<String>,
+    /// The code of a call is to be compared: it is asked for as soon as there is one.
+    pub asks_code: bool,
     /// Keys that a person wants otherwise: the command's name and the key.
     pub keys: BTreeMap<String, String>,
     /// The file of earlier calls.
@@ -118,6 +120,7 @@ pub async fn run(setup: Setup, attendant: &mut dyn Attendant) -> Result<(), Erro
         sends,
         push_to_talk: session.media.push_to_talk,
         alert: session.media.alert.on,
+        asks_code: setup.asks_code,
         releases: capabilities.keyboard,
     };
     let began = Instant::now();

@@ -152,6 +152,11 @@ impl Home {
 }
 
 impl Process {
+    /// Its process id, which is that of what a wrapper turns into.
+    pub(crate) fn pid(&self) -> i32 {
+        self.pid
+    }
+
     /// Starts `command`; `what` names it when a wait fails.
     pub(crate) fn start(mut command: Command, what: &str) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -53,6 +53,7 @@ shapes! {
         peer_key: Option<String>,
         verification_code: Option<String>,
         compared: Option<bool>,
+        files: bool,
         direction: Option<String>,
         end_reason: Option<String>,
         duration_ms: u64,

@@ -336,6 +336,7 @@ fn a_person_is_told_in_sentences() {
     let mut alice =
         alices.start(&["send", "bob", path, "--name", "alice", "--plain", "--server", server.url()]);
     alice.wait_for_text("photo.jpg (1.2 MB) is offered.", SOON);
+    bob.wait_for_text("alice wants to send you files, first contact", SOON);
     bob.wait_for_text("The other side offers a file: photo.jpg (1.2 MB, image/jpeg). Type accept file", SOON);
     bob.type_line("accept file");
     bob.wait_for_text("photo.jpg is received whole:", SOON);
@@ -343,4 +344,40 @@ fn a_person_is_told_in_sentences() {
     alice.wait_for_text("sent 1 file.", SOON);
     let alice = alice.finish(SOON).expect_code(0);
     assert!(!alice.stdout.contains('\u{1b}') && !alice.says("You send neither"), "{alice}");
+    // What belongs to a call with sound and picture is not said, nor is the end said twice.
+    for talk in ["Type", "hung up", "picture", "mute"] {
+        assert!(!alice.says(talk), "{talk:?} in {alice}");
+    }
+    bob.wait_for_text("result   ok", SOON);
+    bob.type_line("quit");
+    let bob = bob.finish(SOON).expect_code(0);
+    assert!(!bob.says("picture  none") && bob.says("path     "), "{bob}");
+}
+
+#[test]
+fn a_disk_that_fills_half_way_ends_the_transfer_and_the_rest_comes_when_there_is_room() {
+    let server = Server::start();
+    // A disk of its own, which only bob sees.
+    let mount = "mkdir -p \"$HOME/Downloads\" && mount -t tmpfs -o size=200m tmpfs \"$HOME/Downloads\" && exec \"$@\"";
+    let wrapper = ["unshare", "--mount", "sh", "-c", mount, "sh"].into_iter().map(Into::into).collect();
+    let bobs = Home::wrapped(wrapper);
+    let mut place = Place { bob: login(&server, &bobs, &["--accept-files"]), server, bobs };
+    let disk = PathBuf::from(format!("/proc/{}/root{}", place.bob.pid(), place.downloads().display()));
+    let alices = Home::new();
+    let wanted = bytes("full", LARGE);
+    let path = file(&alices, "film.webm", &wanted);
+    let alice = place.sender(&alices, &[&path]);
+    place.bob.wait_where("file", LONG, |event| event.number("bytes") > Some(0.0));
+    let filler = disk.join("filler");
+    let mut filling = fs::File::create(&filler).unwrap();
+    while filling.write_all(&[0; 65_536]).is_ok() {}
+    let alice = alice.finish(LONG).expect_code(4);
+    assert_eq!(last_of(&alice, "film.webm")["reason"], "no-space");
+    place.bob.wait_where("file", SOON, |event| event.text("reason") == "no-space");
+    drop(filling);
+    fs::remove_file(&filler).unwrap();
+    let alice = place.send(&alices, &[&path]).expect_code(0);
+    let started = alice.events().into_iter().find(|event| event.text("state") == "started").unwrap();
+    assert!(started.number("bytes") > Some(0.0), "{alice}");
+    assert!(fs::read(disk.join("film.webm")).unwrap() == wanted);
 }

@@ -121,6 +121,45 @@ fn an_offer_that_comes_before_the_callee_accepted_is_not_answered() {
     });
 }
 
+#[test]
+fn whoever_took_files_is_neither_seen_nor_heard() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ws://{}/v1/ws", listener.local_addr().unwrap());
+        let home = Home::new();
+        let mut args = vec!["login", "--name", "bob", "--server", &url, "--headless", "--answer", "ask"];
+        args.extend(MEASURED);
+        let mut bob = home.start(&args);
+        let mut server = logged_in(&listener, "bob").await;
+        let mallory = key(9);
+        server
+            .say(json!({"type": "incoming", "call": CALL, "from": "alice", "from_key": public(&mallory),
+                "from_session": SESSION, "files": true}))
+            .await;
+        server.until("ringing").await;
+        bob.wait_where("incoming", SOON, |event| event.fields["files"] == true);
+        bob.say(&json!({"command": "accept"}));
+        server.until("accept").await;
+
+        let (peer, _events) = Peer::new(rtc::Config::default(), Arc::new(Nowhere)).await.unwrap();
+        let sdp = peer.offer(false).await.unwrap();
+        let signature = signed(&mallory, CALL, "offer", &rtc::fingerprint(&sdp).unwrap());
+        server
+            .say(json!({"type": "description", "call": CALL, "from": SESSION, "kind": "offer", "sdp": sdp,
+                "signature": signature}))
+            .await;
+        let seen = server.until("hangup").await;
+        let answered = |message: &Value| message["type"] == "description" || message["type"] == "candidate";
+        assert!(!seen.iter().any(answered), "{seen:#?}");
+        let ended = bob.wait_for("ended", SOON);
+        assert!(ended.text("message").contains("rang for files"), "{ended:#?}");
+        peer.close(false).await;
+        bob.signal(crate::harness::Signal::Terminate);
+        tokio::time::timeout(Duration::from_secs(5), server.socket.close(None)).await.unwrap().unwrap();
+    });
+}
+
 /// How a server that sits in between answers in bob's name.
 #[derive(Debug, Clone, Copy)]
 enum Trick {

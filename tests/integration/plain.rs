@@ -42,7 +42,7 @@ fn a_whole_call_happens_in_sentences() {
     bob.wait_for_text("The other side sends no picture.", SOON);
 
     bob.type_line("dance");
-    bob.wait_for_text("Not done: known are accept", SOON);
+    bob.wait_for_text("Not done: \"dance\" is no word that is known here", SOON);
     bob.type_line("help");
     bob.wait_for_text("You can type: accept", SOON);
     bob.type_line("hangup");

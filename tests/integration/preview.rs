@@ -79,14 +79,20 @@ fn without_a_microphone_or_speaker_the_preview_says_so_and_goes_on() {
 
 #[test]
 fn nothing_to_see_or_hear_is_refused() {
+    let outcome = Home::new().run(&["preview", "--video", "none", "--audio", "none"]).expect_code(2);
+    assert!(outcome.says("there is nothing to see or hear"), "{outcome}");
+}
+
+#[test]
+fn in_lines_of_text_the_picture_is_described_and_what_is_missing_is_said() {
     let home = Home::new();
-    for (args, said) in [
-        (["--video", "none", "--audio", "none"], "there is nothing to see or hear"),
-        (["--plain", "--video=pattern", "--audio", "none"], "lines of text can't hold"),
-    ] {
-        let outcome = home.run(&[&["preview"], &args[..]].concat()).expect_code(2);
-        assert!(outcome.says(said), "{outcome}");
-    }
+    let outcome = home.run(&["preview", "--plain", "--video", "pattern"]).expect_code(0);
+    assert!(
+        outcome.says("Picture: pattern, 640x360, 25 fps.\nNo sound: cannot open microphone"),
+        "{outcome}"
+    );
+    let outcome = home.run(&["preview", "--plain", "--video=pattern", "--audio", "none"]).expect_code(0);
+    assert_eq!(outcome.stdout, "Picture: pattern, 640x360, 25 fps.", "{outcome}");
 }
 
 #[test]

@@ -6,9 +6,35 @@ use std::fmt::Write as _;
 
 use super::lines::{User, state_name};
 use super::report::{Report, Spread};
+use crate::call::EndReason;
 use crate::session::files::{self, File, FileState};
-use crate::session::{Event, Kind, Sign, Slot};
+use crate::session::{Command, Event, Kind, Sign, Slot};
 use crate::text::{self, Shown};
+
+/// The sentence for an event of a call for files alone, which has neither media nor much to type.
+pub(super) fn sentence_about_files(event: &Event) -> Option<String> {
+    match event {
+        Event::Connected { verification_code, key, first_contact, .. } => {
+            Some(connected(verification_code, key, *first_contact))
+        }
+        Event::Media { .. } | Event::Source { .. } => None,
+        // What became of the files has been said, or is said behind it.
+        Event::Ended { reason: EndReason::HungUp | EndReason::HungUpByPeer, report }
+            if report.detail.is_none() =>
+        {
+            None
+        }
+        event => sentence(event),
+    }
+}
+
+fn connected(code: &str, key: &str, first_contact: bool) -> String {
+    let first = match first_contact {
+        true => format!(" This is the first contact, with the key {key}: compare the code aloud."),
+        false => String::new(),
+    };
+    format!("Connected. Verification code: {code}.{first}")
+}
 
 /// The sentence for an event; `None` for what would only be noise in lines of text.
 pub(super) fn sentence(event: &Event) -> Option<String> {
@@ -29,21 +55,17 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
             format!("{}.", all.join(", "))
         }
         Event::Calling { to, .. } => format!("Calling {} …", clean(to)),
-        Event::Incoming { from, key, first_contact, .. } => {
+        Event::Incoming { from, key, first_contact, files, .. } => {
             let known = if *first_contact { format!(", first contact, key {key}") } else { String::new() };
-            format!("{} is calling{known}. Type accept or decline.", clean(from))
+            let wants = if *files { "wants to send you files" } else { "is calling" };
+            format!("{} {wants}{known}. Type accept or decline.", clean(from))
         }
         Event::Ringing { .. } => "It rings.".into(),
         Event::Accepted { .. } => "Accepted; connecting …".into(),
-        Event::Connected { verification_code, key, first_contact, .. } => {
-            let first = match first_contact {
-                true => format!(" This is the first contact, with the key {key}: compare the code aloud."),
-                false => String::new(),
-            };
-            format!(
-                "Connected. Verification code: {verification_code}.{first} Type mute, chat TEXT or hangup; help lists all words."
-            )
-        }
+        Event::Connected { verification_code, key, first_contact, .. } => format!(
+            "{} Type compare CODE with the code that they read, mute, chat TEXT or hangup; help lists all words.",
+            connected(verification_code, key, *first_contact)
+        ),
         Event::Compared { same: true, .. } => "The codes are the same: nobody sits in between.".into(),
         Event::Compared { same: false, .. } => "THE CODES DIFFER: somebody may be listening in.".into(),
         Event::Media { remote, kind, muted, .. } => {
@@ -94,6 +116,15 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
         // That a message arrived is what one expects.
         Event::Delivered { .. } | Event::Stats { .. } | Event::Closed => return None,
     })
+}
+
+/// What is said when a command was carried out of which no event tells.
+pub(in crate::cli) fn done(command: &Command) -> Option<&'static str> {
+    match command {
+        Command::Alert(true) => Some("The hand-on-face alert is on; the other side is not told."),
+        Command::Alert(false) => Some("The hand-on-face alert is off."),
+        _ => None,
+    }
 }
 
 /// What a side shows of itself.
@@ -222,6 +253,14 @@ fn body(out: &mut String, report: &Report) -> std::fmt::Result {
 
 /// What was measured of a call that was connected.
 fn figures(out: &mut String, report: &Report) -> std::fmt::Result {
+    if !report.call.files {
+        media(out, report)?;
+    }
+    path(out, report)
+}
+
+/// What was received.
+fn media(out: &mut String, report: &Report) -> std::fmt::Result {
     let receive = &report.receive;
     if let (Some(width), Some(height)) = (receive.video.width, receive.video.height) {
         writeln!(
@@ -260,6 +299,11 @@ fn figures(out: &mut String, report: &Report) -> std::fmt::Result {
     {
         writeln!(out, "  record   {}, {} s, {bytes} bytes", clean(path), ms as f64 / 1e3)?;
     }
+    Ok(())
+}
+
+/// The path and the way to it.
+fn path(out: &mut String, report: &Report) -> std::fmt::Result {
     if let (Some(local), Some(remote)) = (&report.path.local, &report.path.remote) {
         writeln!(
             out,
@@ -272,6 +316,9 @@ fn figures(out: &mut String, report: &Report) -> std::fmt::Result {
         )?;
     }
     let step = |value: Option<f64>| value.map_or("-".to_owned(), |ms| format!("{ms:.0}"));
+    if report.call.files {
+        return writeln!(out, "  setup    connected {} ms", step(report.setup.connected_ms));
+    }
     writeln!(
         out,
         "  setup    ringing {} ms, accepted {} ms, connected {} ms, first sound {} ms, first picture {} ms",

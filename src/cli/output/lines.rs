@@ -48,6 +48,7 @@ pub enum Line {
         from: String,
         key: String,
         first_contact: bool,
+        files: bool,
     },
     Ringing {
         call: String,
@@ -241,11 +242,12 @@ impl Line {
                     .collect(),
             },
             Event::Calling { call, to } => Self::Calling { call: call.to_string(), to: to.clone() },
-            Event::Incoming { call, from, key, first_contact } => Self::Incoming {
+            Event::Incoming { call, from, key, first_contact, files } => Self::Incoming {
                 call: call.to_string(),
                 from: from.clone(),
                 key: key.clone(),
                 first_contact: *first_contact,
+                files: *files,
             },
             Event::Ringing { call } => Self::Ringing { call: call.to_string() },
             Event::Accepted { call } => Self::Accepted { call: call.to_string() },

@@ -61,13 +61,14 @@ impl Output {
         self.style
     }
 
-    /// Tells an event of the session.
+    /// Tells an event of the session; `files` when its call is about files alone.
     ///
     /// # Errors
     /// Stdout is closed or broken.
-    pub fn event(&self, event: &Event) -> io::Result<()> {
+    pub fn event(&self, event: &Event, files: bool) -> io::Result<()> {
+        let sentence = if files { human::sentence_about_files } else { human::sentence };
         match self.style {
-            Style::Human => match human::sentence(event) {
+            Style::Human => match sentence(event) {
                 // A call must be noticed by whoever looks elsewhere.
                 Some(text)
                     if matches!(event, Event::Incoming { .. } | Event::Alert { raised: true, .. })

@@ -79,6 +79,8 @@ pub struct Call {
     pub verification_code: Option<String>,
     /// Whether both sides' codes were the same; null when nobody compared them.
     pub compared: Option<bool>,
+    /// It was about files alone, without sound and picture.
+    pub files: bool,
     /// `outgoing` or `incoming`.
     pub direction: Option<String>,
     /// Why it ended, a word of docs/scripting.md.
@@ -381,6 +383,7 @@ impl Report {
             peer_key: call.peer_key.clone(),
             verification_code: call.verification_code.clone(),
             compared: call.compared,
+            files: call.files,
             direction: Some(
                 match call.direction {
                     plain::Direction::Outgoing => "outgoing",

@@ -31,15 +31,8 @@ pub(super) async fn run(global: &Global, args: Preview) -> Result<Exit> {
         return Err(Usage::new("--video none --audio none: there is nothing to see or hear").into());
     }
     let plain = none || global.plain || env::var("TERM").as_deref() == Ok("dumb");
-    if plain && matches!(args.audio, AudioSpec::None) {
-        return Err(Usage::new("preview draws pictures, which lines of text can't hold").into());
-    }
     let echo = args.echo;
     let alert = setup::alert(args.alert, &Ground::read(global)?.settings.alert)?;
-    if plain {
-        let sound = tokio::task::spawn_blocking(move || listen(&args.audio, args.hear)).await??;
-        return plain::run(&sound, echo).await;
-    }
     let usual = args.video.usual_format();
     let format = VideoFormat {
         width: args.size.map_or(usual.width, |size| size.width),
@@ -49,11 +42,15 @@ pub(super) async fn run(global: &Global, args: Preview) -> Result<Exit> {
     let name = human::clean(&args.video.to_string());
     // Before the terminal is taken: what is wrong with a source is said on the screen that stays.
     let open = move || -> Result<_, Error> {
-        let picture = spec::open_video(&args.video, format, &device::logged());
-        let picture = match (&args.video, picture) {
+        let picture = match &args.video {
+            VideoSpec::None => None,
+            video => Some((video, spec::open_video(video, format, &device::logged()))),
+        };
+        let picture = match picture {
             // A camera that is not there is no reason to hear nothing, nor a microphone to see nothing.
-            (VideoSpec::Camera(None), Err(error)) => Err(error),
-            (_, picture) => Ok(picture?),
+            Some((VideoSpec::Camera(None), Err(error))) => Some(Err(error)),
+            Some((_, picture)) => Some(Ok(picture?)),
+            None => None,
         };
         let sound = match (&args.audio, listen(&args.audio, args.hear)) {
             (AudioSpec::None, _) => None,
@@ -67,12 +64,28 @@ pub(super) async fn run(global: &Global, args: Preview) -> Result<Exit> {
         sound.set_echo(true);
     }
     match (picture, sound) {
-        (Ok(source), sound) => show(name.to_string(), source, sound, args.render, alert).await,
-        (Err(error), Some(Ok(sound))) => {
-            output::write_line(&format!("No picture: {}.", human::clean(&error.to_string())))?;
-            plain::run(&sound, echo).await
+        (Some(Ok(source)), sound) if !plain => {
+            show(name.to_string(), source, sound, args.render, alert).await
         }
-        (Err(error), _) => Err(error.into()),
+        (Some(Err(error)), Some(Err(_)) | None) => Err(error.into()),
+        (None, Some(Err(error))) => Err(error.into()),
+        (picture, sound) => {
+            match picture {
+                Some(Ok(source)) => plain::describe(name.as_str(), source).await?,
+                Some(Err(error)) => {
+                    output::write_line(&format!("No picture: {}.", human::clean(&error.to_string())))?;
+                }
+                None => {}
+            }
+            match sound {
+                Some(Ok(sound)) => plain::run(&sound, echo).await,
+                Some(Err(error)) => {
+                    output::write_line(&format!("No sound: {}.", human::clean(&error.to_string())))?;
+                    Ok(Exit::Ok)
+                }
+                None => Ok(Exit::Ok),
+            }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
-//! The preview of a voice in lines of text: when it is heard, how loud it is, and back on request.
+//! The preview in lines of text: what the picture is like, when a voice is heard, how loud it is, and back on request.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
@@ -10,6 +10,7 @@ use super::super::input;
 use super::super::output::write_line;
 use super::super::signals::Signals;
 use crate::media::soundcheck::SoundCheck;
+use crate::media::{Error, VideoSource, WallTime};
 use crate::session::Interruption;
 
 /// How often the level is looked at. A line is written when something is new, and no oftener than this.
@@ -18,6 +19,38 @@ const LOOK: Duration = Duration::from_secs(1);
 const STEP: f32 = 6.0;
 /// Below this nothing is heard, in dBFS.
 const SILENCE: f32 = -60.0;
+
+/// A picture has this long to come.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// A picture of less light than this shows nobody, as its mean luma (16 is black, 235 white).
+const DARK: u64 = 40;
+
+/// Says what the picture is like, for whoever can't look at it.
+///
+/// # Errors
+/// The source breaks, or stdout is broken.
+pub(super) async fn describe(name: &str, mut source: Box<dyn VideoSource>) -> Result<()> {
+    let fps = source.format().fps;
+    let first = tokio::task::spawn_blocking(move || -> Result<_, Error> {
+        let (began, pause) = (Instant::now(), Duration::from_secs(1) / fps.max(1));
+        let mut number = 0;
+        while began.elapsed() < PATIENCE {
+            if let Some(picture) = source.frame(number, WallTime::now())? {
+                return Ok(Some(picture));
+            }
+            number += 1;
+            std::thread::sleep(pause);
+        }
+        Ok(None)
+    });
+    let Some(picture) = first.await?? else {
+        return Ok(write_line(&format!("Picture: {name}, which gives none so far."))?);
+    };
+    let light: u64 = picture.y().iter().copied().map(u64::from).sum();
+    let dark = light < DARK * (picture.y().len() as u64).max(1);
+    let dark = if dark { " It is dark: is the camera covered?" } else { "" };
+    Ok(write_line(&format!("Picture: {name}, {}x{}, {fps} fps.{dark}", picture.width(), picture.height()))?)
+}
 
 /// Runs until told to end.
 ///

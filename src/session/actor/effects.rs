@@ -11,7 +11,7 @@ use crate::call::{CallId, Effect, LinkNotice, Notice};
 impl Actor {
     pub(super) async fn effect(&mut self, effect: Effect) {
         match effect {
-            Effect::SendInvite { call, to } => self.wire.invite(call, &to),
+            Effect::SendInvite { call, to } => self.wire.invite(call, &to, self.config.files.only),
             Effect::SendRinging { call } => self.wire.ringing(call),
             Effect::SendAccept { call } => self.wire.accept(call),
             Effect::SendDecline { call, busy } => self.wire.decline(call, busy),
@@ -67,7 +67,8 @@ impl Actor {
                 let Some(record) = record else { return };
                 record.rings(now);
                 let key = record.key.map(|key| key.fingerprint()).unwrap_or_default();
-                Event::Incoming { call, from, key, first_contact: record.first_contact }
+                let (first_contact, files) = (record.first_contact, record.only_files);
+                Event::Incoming { call, from, key, first_contact, files }
             }
             Notice::Accepted => {
                 record.into_iter().for_each(|record| record.accepted(now));

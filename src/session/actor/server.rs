@@ -9,7 +9,7 @@ use super::super::wire;
 use super::Actor;
 use crate::call::{CallId, EndReason, Event as CallEvent, State};
 use crate::identity::{self, Signature};
-use crate::rtc::{Candidate, IceServer};
+use crate::rtc::{self, Candidate, IceServer};
 use crate::signaling::client::Event as ServerEvent;
 use crate::signaling::protocol::{DescriptionKind, ErrorCode, SessionId};
 
@@ -36,8 +36,9 @@ impl Actor {
                 self.pending.push_back(CallEvent::SignalingDown);
                 self.tell(Event::Refused { code: code.as_str().to_owned(), message }).await;
             }
-            ServerEvent::Incoming { call, from, from_key, from_session } => {
-                self.incoming(wire::call(call), from.to_string(), *from_key.bytes(), from_session).await;
+            ServerEvent::Incoming { call, from, from_key, from_session, files } => {
+                let (call, from) = (wire::call(call), from.to_string());
+                self.incoming(call, from, *from_key.bytes(), from_session, files).await;
             }
             ServerEvent::Ringing { call } => {
                 self.pending.push_back(CallEvent::Ringing { call: wire::call(call) })
@@ -88,7 +89,7 @@ impl Actor {
         }
     }
 
-    async fn incoming(&mut self, call: CallId, from: String, key: [u8; 32], session: SessionId) {
+    async fn incoming(&mut self, call: CallId, from: String, key: [u8; 32], session: SessionId, files: bool) {
         if self.quitting {
             return self.wire.decline(call, true);
         }
@@ -104,6 +105,7 @@ impl Actor {
             record.key = Some(key);
             record.first_contact = first_contact;
             record.remote_session = Some(session);
+            record.only_files = files;
             record
         });
         self.pending.push_back(CallEvent::Incoming { call, from });
@@ -155,6 +157,11 @@ impl Actor {
             return;
         };
         let Some(key) = record.key else { return };
+        if record.only_files && rtc::has_media(&sdp) {
+            // Whoever took files has not agreed to be seen or heard.
+            record.detail = Some("they rang for files and offered sound or picture".to_owned());
+            return self.pending.push_back(CallEvent::LinkFailed { call });
+        }
         let refused =
             match trust::check_description(call, &key, offer, &sdp, &Signature::from_bytes(signature)) {
                 Ok(fingerprint) => {

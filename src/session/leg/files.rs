@@ -160,21 +160,23 @@ async fn run(waiting: Waiting, bulk: Bulk, mut messages: mpsc::Receiver<BulkMess
     running.media(*media.borrow_and_update());
     loop {
         let effects = tokio::select! {
+            // What a disk has done comes before what the other side says of it, and both before a stream of chunks.
+            biased;
+            Some((number, outcome)) = done.recv() => running.outcome(number, outcome),
             order = orders.recv() => match order {
                 Some((order, reply)) => running.order(order, reply).await,
                 None => break,
             },
-            message = messages.recv() => match message {
-                Some(message) => running.message(message),
-                None => break,
-            },
-            Some((number, outcome)) = done.recv() => running.outcome(number, outcome),
             () = moved.notified() => running.written(),
             Ok(()) = media.changed() => {
                 running.media(*media.borrow_and_update());
                 Vec::new()
             }
             _ = tick.tick() => running.desk.tick(running.epoch.elapsed()),
+            message = messages.recv() => match message {
+                Some(message) => running.message(message),
+                None => break,
+            },
         };
         running.carry_out(effects).await;
     }

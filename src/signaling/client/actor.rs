@@ -356,9 +356,9 @@ impl Actor {
                 return Err(lost("the server sent messages out of order"));
             }
             ServerMessage::Presence { changes } => Event::Presence(changes),
-            ServerMessage::Incoming { call, from, from_key, from_session } => {
+            ServerMessage::Incoming { call, from, from_key, from_session, files } => {
                 self.live.insert(call, Standing::Incoming);
-                Event::Incoming { call, from, from_key, from_session }
+                Event::Incoming { call, from, from_key, from_session, files }
             }
             ServerMessage::Ringing { call } => Event::Ringing { call },
             ServerMessage::Accepted { call, by, key, session } => {
@@ -485,14 +485,15 @@ mod tests {
         /// One call that rings there, one that rings here and one that was accepted.
         async fn three_calls(&mut self) -> [CallId; 3] {
             let calls @ [placed, incoming, accepted] = [1, 2, 3].map(|byte| CallId::from_bytes([byte; 16]));
-            self.client.invite(placed, "bob").unwrap();
-            self.client.invite(accepted, "bob").unwrap();
+            self.client.invite(placed, "bob", false).unwrap();
+            self.client.invite(accepted, "bob", false).unwrap();
             assert_eq!(self.hear().await["call"], json!(placed));
             assert_eq!(self.hear().await["call"], json!(accepted));
             self.accept(accepted).await;
             let (from, from_key) = (Name::new("carol").unwrap(), Key::from_bytes([2; 32]));
             let from_session = SessionId::from_bytes([3; 16]);
-            let message = ServerMessage::Incoming { call: incoming, from, from_key, from_session };
+            let message =
+                ServerMessage::Incoming { call: incoming, from, from_key, from_session, files: false };
             self.say(message.to_json()).await;
             assert!(matches!(self.event().await, Event::Incoming { .. }));
             calls
@@ -537,7 +538,7 @@ mod tests {
         ended.sort_unstable_by_key(|call| *call.bytes());
         assert_eq!(ended, [placed, incoming]);
 
-        script.client.invite(placed, "bob").unwrap();
+        script.client.invite(placed, "bob", false).unwrap();
         script.client.rejoin(accepted, "bob").unwrap();
         assert_eq!(script.hear().await["type"], "invite", "nothing is asked before");
         assert_eq!(script.hear().await["type"], "rejoin");
@@ -551,7 +552,7 @@ mod tests {
         script.log_in(true, &[accepted]).await;
         assert!(matches!(script.event().await, Event::Down { .. }));
         assert!(matches!(script.event().await, Event::Up { resumed: true, .. }));
-        script.client.invite(placed, "bob").unwrap();
+        script.client.invite(placed, "bob", false).unwrap();
         let fence = script.hear().await;
         assert_eq!(fence["type"], "state");
         assert_eq!(script.hear().await["call"], json!(placed));

@@ -101,6 +101,8 @@ pub enum Event {
         from_key: Key,
         /// The caller's session.
         from_session: SessionId,
+        /// Only files are to be sent.
+        files: bool,
     },
     /// The callee is being alerted.
     Ringing {
@@ -242,12 +244,12 @@ impl Client {
         }
     }
 
-    /// Rings a name. What comes of it is told by events.
+    /// Rings a name, for `files` alone or for a call. What comes of it is told by events.
     ///
     /// # Errors
     /// [`Error::Full`] or [`Error::Stopped`], as for every command below.
-    pub fn invite(&self, call: CallId, to: &str) -> Result<(), Error> {
-        self.send(ClientMessage::Invite { call, to: to.to_owned(), seq: None })
+    pub fn invite(&self, call: CallId, to: &str, files: bool) -> Result<(), Error> {
+        self.send(ClientMessage::Invite { call, to: to.to_owned(), files, seq: None })
     }
 
     /// Tells the caller that somebody is being alerted.

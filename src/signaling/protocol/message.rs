@@ -64,6 +64,9 @@ pub enum ClientMessage {
         call: CallId,
         /// The name to ring.
         to: String,
+        /// Only files are to be sent: there will be neither sound nor picture.
+        #[serde(default, skip_serializing_if = "is_false")]
+        files: bool,
         /// Echoed in the answer.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         seq: Option<u32>,
@@ -272,6 +275,9 @@ pub enum ServerMessage {
         from_key: Key,
         /// The caller's session.
         from_session: SessionId,
+        /// Only files are to be sent: there will be neither sound nor picture.
+        #[serde(default, skip_serializing_if = "is_false")]
+        files: bool,
     },
     /// The first session of the callee alerts somebody.
     Ringing {
@@ -448,6 +454,12 @@ pub struct WellKnown {
 
 fn hung_up() -> EndReason {
     EndReason::HungUp
+}
+
+/// What serde leaves out.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl ClientMessage {

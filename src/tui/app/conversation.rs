@@ -119,6 +119,8 @@ pub(super) struct Call {
     /// When it began, seconds since 1970.
     pub(super) at: u64,
     pub(super) code: Option<Shown>,
+    /// The codes of both sides were compared, and were the same.
+    pub(super) compared: bool,
     pub(super) key: Option<Shown>,
     pub(super) own: Sending,
     pub(super) remote: Sending,
@@ -158,6 +160,7 @@ impl Call {
             since: now,
             at,
             code: None,
+            compared: false,
             key: None,
             own,
             remote: Sending::default(),

@@ -2,9 +2,10 @@
 //!
 //! Owns what is shown. Knows no disk; the session owns the transfers.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::session::files::{self, File, FileState};
+use crate::session::files::{self, File, FileState, Why};
 use crate::text::Shown;
 
 /// Columns of a name in a sentence.
@@ -43,7 +44,14 @@ pub(super) enum State {
 #[derive(Debug, Default)]
 pub(super) struct Files {
     list: Vec<Transfer>,
+    /// Nobody is asked any more.
+    pub(super) takes_all: bool,
+    /// What became of those that are over, for the card at the end.
+    pub(super) over: VecDeque<String>,
 }
+
+/// Lines about files on that card; the oldest give way.
+const OVER: usize = 6;
 
 impl Files {
     /// Takes in what happened; what is to be said about it, and whether it is bad.
@@ -57,15 +65,22 @@ impl Files {
                 State::Moving { done: *done, rate: *rate, left: *left }
             }
             FileState::Done { path, .. } => {
-                self.list.retain(|transfer| transfer.number != file.number);
-                return Some(match path {
-                    Some(path) => (format!("{name} is there: {}", path.display()), false),
-                    None => (format!("{name} was sent and checked"), false),
-                });
+                let text = match path {
+                    Some(path) => format!("{name} is there: {}", path.display()),
+                    None => format!("{name} was sent and checked"),
+                };
+                self.ends(file.number, text.clone());
+                return Some((text, false));
             }
             FileState::Failed { why } => {
-                self.list.retain(|transfer| transfer.number != file.number);
-                return Some((format!("{name}: {}", why.sentence()), true));
+                let begun =
+                    |it: &&Transfer| it.number == file.number && matches!(it.state, State::Moving { .. });
+                let goes_on =
+                    matches!(why, Why::CallEnded | Why::Stalled) && self.list.iter().find(begun).is_some();
+                let more = if goes_on { "; sent again, it goes on from there" } else { "" };
+                let text = format!("{name}: {}{more}", why.sentence());
+                self.ends(file.number, text.clone());
+                return Some((text, true));
             }
         };
         match self.list.iter_mut().find(|transfer| transfer.number == file.number) {
@@ -87,6 +102,20 @@ impl Files {
                 (!file.remote).then(|| (format!("{name} ({size}) is offered"), false))
             }
         }
+    }
+
+    /// A file is over.
+    fn ends(&mut self, number: u32, text: String) {
+        self.list.retain(|transfer| transfer.number != number);
+        if self.over.len() == OVER {
+            self.over.pop_front();
+        }
+        self.over.push_back(text);
+    }
+
+    /// How many wait for an answer.
+    pub(super) fn waiting(&self) -> usize {
+        self.list.iter().filter(|transfer| transfer.remote && transfer.state == State::Offered).count()
     }
 
     /// What the person has to answer next.

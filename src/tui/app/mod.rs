@@ -68,6 +68,8 @@ pub struct Start {
     pub push_to_talk: bool,
     /// A hand on the own face is looked out for.
     pub alert: bool,
+    /// The code of a call is to be compared: it is asked for as soon as there is one.
+    pub asks_code: bool,
     /// The terminal tells when a key is let go of.
     pub releases: bool,
 }

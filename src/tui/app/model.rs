@@ -20,6 +20,9 @@ use crate::text::Shown;
 /// How long a notice stays at the foot of the screen.
 const TOAST: Duration = Duration::from_secs(6);
 
+/// How long a bad one is left to be read before something newer takes its place.
+const READ: Duration = Duration::from_millis(2500);
+
 /// Notices waiting to be shown; the oldest gives way, and all are in the log.
 const TOASTS: usize = 4;
 
@@ -71,6 +74,8 @@ pub(super) enum Purpose {
     Search,
     Dial,
     File,
+    /// The code that the other side reads.
+    Compare,
 }
 
 /// Somebody calls.
@@ -82,6 +87,8 @@ pub(super) struct Incoming {
     pub(super) from: Shown,
     pub(super) key: Shown,
     pub(super) first_contact: bool,
+    /// It is about files, without sound and picture.
+    pub(super) files: bool,
     pub(super) at: u64,
     pub(super) next_bell: Duration,
     /// The answer is on its way.
@@ -108,6 +115,7 @@ pub(super) struct Logged {
 pub(super) struct Toast {
     pub(super) text: Shown,
     pub(super) bad: bool,
+    pub(super) since: Duration,
     pub(super) until: Duration,
 }
 
@@ -171,6 +179,8 @@ pub struct Model {
     pub(super) push_to_talk: bool,
     /// A hand on the own face is looked out for.
     pub(super) alert: bool,
+    /// The code is asked for as soon as there is one.
+    pub(super) asks_code: bool,
     /// The bell may sound again for one.
     pub(super) next_alarm: Duration,
     /// The terminal tells when a key is let go of.
@@ -224,6 +234,7 @@ impl Model {
             report: None,
             push_to_talk: start.push_to_talk,
             alert: start.alert,
+            asks_code: start.asks_code,
             next_alarm: Duration::ZERO,
             releases: start.releases,
             talking: false,
@@ -322,12 +333,10 @@ impl Model {
         if self.toasts.len() == TOASTS {
             self.toasts.pop_front();
         }
-        // One after the other: what waits has half of the time of what comes alone.
-        let until = match self.toasts.back() {
-            Some(last) => last.until.max(now.since_start) + TOAST / 2,
-            None => now.since_start + TOAST,
-        };
-        self.toasts.push_back(Toast { text, bad, until });
+        // What is newer is shown soon: what stands has been read by then, and the log has it.
+        self.toasts.iter_mut().for_each(|toast| toast.until = toast.until.min(toast.since + READ));
+        let since = self.toasts.back().map_or(now.since_start, |last| last.until.max(now.since_start));
+        self.toasts.push_back(Toast { text, bad, since, until: since + TOAST });
     }
 
     /// Keeps a line in the log only.

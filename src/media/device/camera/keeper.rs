@@ -155,7 +155,8 @@ impl Keeper {
         let devices = self.cameras.list()?;
         if devices.is_empty() {
             return Err(
-                "there is no camera (plug one in, or take --video screen, pattern or none)".to_owned()
+                "there is no camera (plug one in, or take --video file:PATH, screen, pattern or none)"
+                    .to_owned(),
             );
         }
         let mut first_trouble = None;

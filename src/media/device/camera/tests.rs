@@ -205,7 +205,7 @@ fn what_cannot_be_opened_says_what_to_do() {
     let said = |wish| Seen::open(&machine, wish).err().map(|error| error.to_string()).unwrap_or_default();
     assert_eq!(
         said(None),
-        "cannot open camera: there is no camera (plug one in, or take --video screen, pattern or none)"
+        "cannot open camera: there is no camera (plug one in, or take --video file:PATH, screen, pattern or none)"
     );
     machine.set("a", Some(Mood::Busy));
     assert_eq!(

@@ -57,7 +57,7 @@ impl Local {
         now: Duration,
         from: SessionId,
         id: CallId,
-        to: &str,
+        (to, files): (&str, bool),
         out: &mut Vec<Output>,
     ) -> Result<Reply, Refusal> {
         if self.calls.contains_key(&id) {
@@ -87,6 +87,7 @@ impl Local {
                 from: caller.name.clone(),
                 from_key: caller.key,
                 from_session: from,
+                files,
             };
             out.push(Output::Deliver { to: *to, message });
             self.enter(*to, id);

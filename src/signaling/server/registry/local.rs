@@ -285,7 +285,7 @@ impl Registry for Local {
             ClientMessage::Watch { names, .. } => self.watch(from, &names, out),
             ClientMessage::Unwatch { names, .. } => self.unwatch(from, &names),
             ClientMessage::State { state, .. } => self.set_away(now, from, state),
-            ClientMessage::Invite { call, to, .. } => self.invite(now, from, call, &to, out),
+            ClientMessage::Invite { call, to, files, .. } => self.invite(now, from, call, (&to, files), out),
             ClientMessage::Ringing { call, .. } => self.ringing(from, call, out),
             ClientMessage::Accept { call, .. } => self.accept(now, from, call, out),
             ClientMessage::Decline { call, busy, .. } => self.decline(now, from, call, busy, out),

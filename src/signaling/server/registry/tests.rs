@@ -86,7 +86,7 @@ fn tick(registry: &mut Local, now: Duration) -> String {
 }
 
 fn invite(n: u8, to: &str) -> ClientMessage {
-    ClientMessage::Invite { call: call(n), to: to.to_owned(), seq: None }
+    ClientMessage::Invite { call: call(n), to: to.to_owned(), files: false, seq: None }
 }
 
 fn accept(n: u8) -> ClientMessage {

@@ -20,7 +20,7 @@ async fn a_call_from_invite_to_hangup_by_two_clients() {
     let (bob, mut from_bob) = server.client("bob").await;
     let call = id(7);
 
-    alice.invite(call, "BOB").unwrap();
+    alice.invite(call, "BOB", false).unwrap();
     let Event::Incoming { call: rung, from, from_session, .. } = event(&mut from_bob).await else {
         panic!("no incoming");
     };
@@ -145,7 +145,7 @@ async fn a_call_survives_a_restart_of_the_server_by_rejoin() {
     let (alice, mut from_alice) = server.client("alice").await;
     let (bob, mut from_bob) = server.client("bob").await;
     let call = id(3);
-    alice.invite(call, "bob").unwrap();
+    alice.invite(call, "bob", false).unwrap();
     event_where(&mut from_bob, |e| matches!(e, Event::Incoming { .. })).await;
     bob.accept(call).unwrap();
     event_where(&mut from_alice, |e| matches!(e, Event::Accepted { .. })).await;

@@ -98,6 +98,71 @@ fn progress_has_a_line_with_bar_rate_and_time_left() {
 }
 
 #[test]
+fn all_files_of_a_call_are_taken_by_one_key() {
+    let mut screen = offered();
+    screen.event(file(2, true, "other.jpg", FileState::Offered));
+    assert!(screen.text().contains("from bob, and 1 more"), "{}", screen.text());
+    assert!(screen.text().contains("[A Accept all]"), "{}", screen.text());
+    screen.press("A");
+    let accepted = |n| format!("Command(AcceptFile {{ number: Some({n}) }})");
+    assert_eq!(screen.done(), [accepted(1), accepted(2)]);
+    screen.event(file(3, true, "third.jpg", FileState::Offered));
+    assert_eq!(screen.done(), [accepted(3)], "nobody is asked again");
+    assert!(!screen.text().contains("OFFERED"));
+}
+
+#[test]
+fn a_key_that_was_meant_for_an_offer_means_nothing_else() {
+    let mut screen = offered();
+    screen.event(file(1, true, "photo.jpg", FileState::Failed { why: Why::Cancelled }));
+    screen.done();
+    screen.press("A q");
+    assert_eq!(screen.done(), [""; 0]);
+    screen.pass(u64::try_from(CONSENT.as_millis()).unwrap());
+    screen.press("m");
+    assert_eq!(screen.done(), ["Command(Mute { kind: Audio, muted: true })"]);
+}
+
+#[test]
+fn the_card_at_the_end_says_where_files_are_and_what_can_go_on() {
+    let mut screen = offered();
+    screen.press("a");
+    let path = Some("downloads/photo.jpg".into());
+    screen.event(file(1, true, "photo.jpg", FileState::Done { hash: "00".into(), path }));
+    screen.event(file(2, true, "film.webm", FileState::Started { from: 0 }));
+    screen.event(file(2, true, "film.webm", FileState::Failed { why: Why::CallEnded }));
+    screen.event(ended(EndReason::HungUpByPeer, report::Direction::Incoming, true));
+    let text = screen.text();
+    assert!(text.contains("photo.jpg is there: downloads/photo.jpg"), "{text}");
+    assert!(text.contains("film.webm: ") && text.contains("sent again, it goes on from there"), "{text}");
+}
+
+#[test]
+fn the_full_screen_shows_who_records_and_how_far_a_file_is() {
+    let mut screen = in_call(3);
+    screen.press("f");
+    assert!(!screen.text().contains("bob"), "{}", screen.text());
+    let state = FileState::Progress { done: 6_200_000, rate: 3_100_000, left: Some(Duration::from_secs(62)) };
+    screen.event(file(1, true, "photo.jpg", state));
+    screen.event(Event::Recording { call: CALL, remote: true, on: true, path: None });
+    let text = screen.text();
+    assert!(text.contains("REC by them") && text.contains("↓ photo.jpg"), "{text}");
+}
+
+#[test]
+fn whoever_rings_for_files_is_announced_so() {
+    let mut screen = Screen::online(BOTH);
+    let key = "SHA256:uNiVztksCsDhcc0u9e8BgrJXVGDr7dQXs0m8D5k0Zu4".to_owned();
+    screen.event(Event::Incoming { call: CALL, from: "bob".into(), key, first_contact: true, files: true });
+    let text = screen.text();
+    assert!(
+        text.contains("FILES FOR YOU") && text.contains("wants to send you files, without a call"),
+        "{text}"
+    );
+    assert!(!text.contains("INCOMING CALL"));
+}
+
+#[test]
 fn a_path_is_typed_in_the_call_and_sent() {
     let mut screen = in_call(3);
     screen.press("u");

@@ -45,6 +45,7 @@ pub(super) fn start() -> Start {
         theme: Theme::default(),
         sends: Sends { audio: true, video: true },
         push_to_talk: false,
+        asks_code: false,
         alert: false,
         releases: true,
     }
@@ -155,11 +156,15 @@ pub(super) fn text_of(buffer: &Buffer) -> String {
     text
 }
 
+/// Who is online.
+pub(super) const BOTH: &[(&str, PresenceState)] =
+    &[("bob", PresenceState::Available), ("carol", PresenceState::InCall)];
+
 pub(super) const CALL: CallId = CallId::from_bytes([7; 16]);
 
 pub(super) fn incoming(name: &str, first_contact: bool) -> Event {
     let key = "SHA256:uNiVztksCsDhcc0u9e8BgrJXVGDr7dQXs0m8D5k0Zu4".to_owned();
-    Event::Incoming { call: CALL, from: name.into(), key, first_contact }
+    Event::Incoming { call: CALL, from: name.into(), key, first_contact, files: false }
 }
 
 pub(super) fn figures(second: u64) -> Event {
@@ -181,6 +186,7 @@ pub(super) fn ended(reason: EndReason, direction: report::Direction, connected: 
     let report = Report {
         chat: crate::session::report::Chat::default(),
         compared: None,
+        files: false,
         id: CALL,
         peer: "bob".into(),
         peer_key: None,
@@ -201,10 +207,8 @@ pub(super) fn ended(reason: EndReason, direction: report::Direction, connected: 
     Event::Ended { reason, report: Box::new(report) }
 }
 
-/// In a call with bob that has run for some seconds.
-pub(super) fn in_call(seconds: u64) -> Screen {
-    let mut screen = Screen::online(&[("bob", PresenceState::Available)]);
-    screen.press("enter");
+/// What the session tells of a call that is dialed and taken.
+pub(super) fn connect(screen: &mut Screen) {
     screen.event(Event::Calling { call: CALL, to: "bob".into() });
     screen.event(Event::Ringing { call: CALL });
     screen.event(Event::Accepted { call: CALL });
@@ -214,6 +218,13 @@ pub(super) fn in_call(seconds: u64) -> Screen {
         key: KEY.into(),
         first_contact: false,
     });
+}
+
+/// In a call with bob that has run for some seconds.
+pub(super) fn in_call(seconds: u64) -> Screen {
+    let mut screen = Screen::online(&[("bob", PresenceState::Available)]);
+    screen.press("enter");
+    connect(&mut screen);
     for second in 0..seconds {
         screen.pass(1000);
         screen.event(figures(second + 1));

@@ -6,8 +6,6 @@ use super::super::model::{CONSENT, Server};
 use super::*;
 use crate::session::{Kind, Slot};
 
-const BOTH: &[(&str, PresenceState)] = &[("bob", PresenceState::Available), ("carol", PresenceState::InCall)];
-
 fn click(screen: &mut Screen, column: u16, row: u16) {
     let kind = MouseEventKind::Down(MouseButton::Left);
     screen.tell(Message::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));
@@ -230,6 +228,7 @@ fn missed_calls_are_new_until_they_were_looked_at() {
     screen.event(Event::Missed { from: "carol".into() });
     assert!(screen.done()[0].contains("peer: \"carol\""), "it never rang here, being busy");
     assert!(screen.text().contains("3 missed calls"));
+    screen.pass(1000);
     screen.press("tab tab");
     assert_eq!(screen.done(), ["Seen"]);
     assert!(!screen.text().contains("3 missed"));

@@ -113,3 +113,53 @@ fn older_messages_are_a_page_away_and_a_new_one_brings_the_newest_back() {
     screen.event(Event::Chat { call: CALL, remote: true, text: "hello?".into(), number: 1 });
     assert!(screen.text().contains("hello?"));
 }
+
+#[test]
+fn a_code_is_typed_and_compared() {
+    let mut screen = in_call(3);
+    screen.press("=");
+    screen.write("1111 2222 3333 4444");
+    assert!(screen.text().contains("the code that they read: 1111 2222 3333 4444"), "{}", screen.text());
+    screen.press("enter");
+    assert_eq!(screen.done(), ["Command(Compare { code: \"1111 2222 3333 4444\" })"]);
+    screen.event(Event::Compared { call: CALL, same: true });
+    screen.pass(4000);
+    assert!(screen.text().contains("the codes are the same"), "{}", screen.text());
+    screen.press("i");
+    assert!(screen.text().contains("Compared: it is the same on both sides"), "{}", screen.text());
+    screen.press("i");
+    assert!(!screen.text().contains("THIS CALL"), "the same key closes it");
+}
+
+#[test]
+fn who_must_compare_is_asked_at_once_and_can_be_asked_again() {
+    let mut screen = Screen::open(Start { dial: Some("bob".into()), asks_code: true, ..start() });
+    connect(&mut screen);
+    assert!(screen.text().contains("the code that they read:"), "{}", screen.text());
+    screen.press("esc");
+    screen.pass(3000);
+    assert!(screen.text().contains("the codes are not compared: = asks again"), "{}", screen.text());
+    screen.press("=");
+    assert!(screen.text().contains("the code that they read:"), "{}", screen.text());
+}
+
+#[test]
+fn a_key_that_was_meant_for_a_call_that_is_gone_calls_nobody() {
+    let mut screen = Screen::online(BOTH);
+    screen.event(incoming("bob", false));
+    screen.pass(1000);
+    screen.event(Event::Missed { from: "bob".into() });
+    screen.done();
+    screen.press("d enter");
+    assert_eq!(screen.done(), [""; 0]);
+    assert!(!screen.text().contains("call: "), "{}", screen.text());
+}
+
+#[test]
+fn unread_messages_are_counted_beside_a_notice() {
+    let mut screen = in_call(3);
+    screen.event(Event::Chat { call: CALL, remote: true, text: "hello".into(), number: 1 });
+    screen.pass(3000);
+    let text = screen.text();
+    assert!(text.contains("bob writes: hello") && text.contains("1 unread"), "{text}");
+}

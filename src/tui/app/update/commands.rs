@@ -11,6 +11,9 @@ use crate::session::{self, Kind, Sign, Slot};
 /// Bytes of a name or a search; the server takes no more.
 const NAME: usize = 64;
 
+/// Bytes of a code with spaces between its digits.
+const CODE: usize = 48;
+
 /// Bytes of a path; no system takes longer ones.
 const PATH: usize = 4096;
 
@@ -20,6 +23,7 @@ impl Model {
             Command::Accept if context == Context::Offer => {
                 self.answer_file(|number| session::Command::AcceptFile { number }, now);
             }
+            Command::AcceptAll => self.take_all(now),
             Command::Decline if context == Context::Offer => {
                 self.answer_file(|number| session::Command::DeclineFile { number }, now);
             }
@@ -48,11 +52,15 @@ impl Model {
             Command::Refresh => self.refresh(now),
             Command::Confirm => self.confirm(now),
             Command::GiveUp if context == Context::Chat => self.close_chat(),
-            Command::GiveUp => {
-                if self.prompt.take().is_some_and(|prompt| prompt.purpose == Purpose::Search) {
-                    self.end_search();
+            Command::GiveUp => match self.prompt.take().map(|prompt| prompt.purpose) {
+                Some(Purpose::Search) => self.end_search(),
+                Some(Purpose::Compare) => {
+                    let again = self.keys.key(Context::Call, Command::Compare);
+                    let again = again.map_or_else(String::new, |key| format!(": {key} asks again"));
+                    self.say(&format!("the codes are not compared{again}"), false, now);
                 }
-            }
+                _ => {}
+            },
             Command::Cancel | Command::HangUp => self.hang_up(now),
             Command::Mute => self.mute(Kind::Audio, now),
             Command::Talk => self.talk(now),
@@ -89,7 +97,12 @@ impl Model {
             Command::Alert => self.switch_alert(now),
             Command::RenderMode => self.out.push(Action::NextMode),
             Command::Record => self.record(),
+            Command::Compare => self.ask_code(),
+            Command::Figures if self.reading == Some(Reading::Figures) => self.reading = None,
+            // Without a call there are none.
+            Command::Figures if self.call.is_none() => {}
             Command::Figures => self.read(Reading::Figures),
+            Command::Messages if self.reading == Some(Reading::Log) => self.reading = None,
             Command::Messages => self.read(Reading::Log),
             Command::Help if self.reading == Some(Reading::Help) => self.reading = None,
             Command::Help => self.read(Reading::Help),
@@ -141,13 +154,30 @@ impl Model {
         }
     }
 
-    fn answer_file(&mut self, command: impl FnOnce(Option<u32>) -> session::Command, now: Now) {
+    pub(super) fn answer_file(&mut self, command: impl FnOnce(Option<u32>) -> session::Command, now: Now) {
         if let Some(number) = self.call.as_mut().and_then(|call| call.files.answer()) {
             self.out.push(Action::Command(command(Some(number))));
         }
         if self.offer().is_some() {
             // The next one: nobody has seen it yet.
             self.settle(now);
+        }
+    }
+
+    /// Takes what is offered, and what will be: nobody is asked again in this call.
+    fn take_all(&mut self, now: Now) {
+        while self.offer().is_some() {
+            self.answer_file(|number| session::Command::AcceptFile { number }, now);
+        }
+        self.call.iter_mut().for_each(|call| call.files.takes_all = true);
+        self.say("every file of this call is taken", false, now);
+    }
+
+    /// Asks for the code that the other side reads aloud.
+    pub(super) fn ask_code(&mut self) {
+        if self.call.as_ref().is_some_and(|call| call.code.is_some()) {
+            self.full = false;
+            self.prompt = Some(Prompt { purpose: Purpose::Compare, editor: Editor::line(CODE) });
         }
     }
 
@@ -191,6 +221,11 @@ impl Model {
             Purpose::Dial => self.dial(prompt.editor.text(), now),
             Purpose::File if prompt.editor.text().trim().is_empty() => {}
             Purpose::File => self.out.push(Action::SendFile(prompt.editor.text().trim().to_owned())),
+            Purpose::Compare if prompt.editor.text().trim().is_empty() => {}
+            Purpose::Compare => {
+                let code = prompt.editor.text().trim().to_owned();
+                self.out.push(Action::Command(session::Command::Compare { code }));
+            }
             Purpose::Search => {}
         }
     }

@@ -12,7 +12,7 @@ use crate::call::{CallId, EndReason};
 use crate::history::{self, Entry};
 use crate::session::files::File;
 use crate::session::report::{Direction, Report};
-use crate::session::{Event, Kind, PathStats, Stats};
+use crate::session::{Command, Event, Kind, PathStats, Stats};
 use crate::text::Shown;
 
 /// Columns of a message that a notification shows.
@@ -44,8 +44,8 @@ impl Model {
                     }
                 }
             }
-            Event::Incoming { call, from, key, first_contact } => {
-                self.incoming(call, from, &key, first_contact, now)
+            Event::Incoming { call, from, key, first_contact, files } => {
+                self.incoming(call, from, Shown::new(&key), (first_contact, files), now)
             }
             Event::Ringing { call } => {
                 if let Some(ours) = self.call.as_mut().filter(|ours| ours.is(call) && ours.is_dialing()) {
@@ -56,8 +56,14 @@ impl Model {
             Event::Connected { call, verification_code, key, first_contact } => {
                 self.connected(call, &verification_code, &key, first_contact, now);
             }
-            Event::Compared { same, .. } => {
-                let said = if same { "the codes are the same" } else { "THE CODES DIFFER" };
+            Event::Compared { call, same } => {
+                if let Some(ours) = self.call.as_mut().filter(|ours| ours.is(call)) {
+                    ours.compared = same;
+                }
+                let said = match same {
+                    true => "the codes are the same: nobody sits in between",
+                    false => "THE CODES DIFFER: somebody may be listening in",
+                };
                 self.say(said, !same, now);
             }
             Event::Media { call, remote, kind, muted } => self.media(call, remote, kind, muted, now),
@@ -118,16 +124,28 @@ impl Model {
         self.next_refresh = now.since_start;
     }
 
-    fn incoming(&mut self, call: CallId, name: String, key: &str, first_contact: bool, now: Now) {
+    fn incoming(
+        &mut self,
+        call: CallId,
+        name: String,
+        key: Shown,
+        (first_contact, files): (bool, bool),
+        now: Now,
+    ) {
         let from = Shown::new(&name);
-        self.note(Shown::new(&format!("{from} calls")), now);
-        self.out.push(Action::Notify { title: "letsmeet".into(), body: format!("{from} is calling") });
+        let body = match files {
+            true => format!("{from} wants to send files"),
+            false => format!("{from} is calling"),
+        };
+        self.note(Shown::new(&body), now);
+        self.out.push(Action::Notify { title: "letsmeet".into(), body });
         self.incoming = Some(Incoming {
             call,
             name,
             from,
-            key: Shown::new(key),
+            key,
             first_contact,
+            files,
             at: now.unix(),
             next_bell: now.since_start,
             answered: false,
@@ -174,6 +192,9 @@ impl Model {
         call.code = Some(code);
         call.key = Some(Shown::new(key));
         self.say(&hint, first_contact, now);
+        if self.asks_code {
+            self.ask_code();
+        }
     }
 
     fn media(&mut self, id: CallId, remote: bool, kind: Kind, muted: bool, now: Now) {
@@ -200,8 +221,16 @@ impl Model {
     fn file(&mut self, id: CallId, file: &File, now: Now) {
         let asked = self.offer().map(|offer| offer.number);
         let Some(call) = self.call.as_mut().filter(|call| call.is(id)) else { return };
-        if let Some((text, bad)) = call.files.take(file) {
+        let told = call.files.take(file);
+        if let Some((text, bad)) = told {
             self.say(&text, bad, now);
+        }
+        if asked.is_some_and(|asked| self.offer().is_none_or(|offer| offer.number != asked)) {
+            // The prompt is gone: a key that was meant for it means nothing else.
+            self.settle(now);
+        }
+        if self.call.as_ref().is_some_and(|call| call.files.takes_all) && self.offer().is_some() {
+            return self.answer_file(|number| Command::AcceptFile { number }, now);
         }
         let asks = self.offer().map(|offer| (offer.number, offer.name.clone()));
         if let Some((number, name)) = asks
@@ -244,7 +273,9 @@ impl Model {
 
     fn missed_call(&mut self, from: &str, now: Now) {
         self.say(&format!("missed call from {from}"), true, now);
-        if self.incoming.take_if(|incoming| incoming.name == from).is_none() {
+        if self.incoming.take_if(|incoming| incoming.name == from).is_some() {
+            self.settle(now);
+        } else {
             // It never rang on this screen, so that no end of it is told.
             self.remember(Entry {
                 peer: from.to_owned(),
@@ -282,6 +313,9 @@ impl Model {
             .filter(|call| !call.is_over() && call.id == Some(report.id))
             .map(|call| call.at);
         let rang = self.incoming.take_if(|incoming| incoming.call == report.id);
+        if rang.is_some() {
+            self.settle(now);
+        }
         if reason != EndReason::AnsweredElsewhere {
             let at = began.or(rang.as_ref().map(|incoming| incoming.at)).unwrap_or(now.unix());
             self.remember(entry(&report, at));

@@ -81,7 +81,8 @@ impl Model {
         let command = self.keys.command(context, chord);
         let elsewhere =
             matches!(command, Some(Command::Interrupt | Command::Redraw | Command::Suspend | Command::Help));
-        if matches!(context, Context::Incoming | Context::Offer | Context::Ended)
+        // What is being typed goes on; everything else waits until the change was seen.
+        if !matches!(context, Context::Typing | Context::Chat | Context::Dialing | Context::Reading)
             && !elsewhere
             && self.is_settling(now)
         {

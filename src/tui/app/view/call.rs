@@ -19,6 +19,12 @@ use crate::text::Shown;
 /// So long two people have to compare the code; then it stands where there is room, and in the panel of figures.
 const COMPARE: Duration = Duration::from_secs(60);
 
+/// From so many columns on there is room for both.
+const ROOMY: u16 = 100;
+
+/// Round trip and loss.
+const PATH_FIGURES: usize = 2;
+
 /// Whoever is louder than this speaks, dBFS.
 const SPEAKING: f32 = -40.0;
 
@@ -132,8 +138,14 @@ fn status(model: &Model, call: &Call, now: Now, area: Rect, canvas: &mut Canvas)
     let must: u16 = items.iter().take(first).map(|item| wide(item) + 2).sum();
     let name = call.peer.truncate(usize::from(room.saturating_sub(must).max(8).min(room / 2)));
     let mut left = room.saturating_sub(columns(name.as_str()) + must);
-    let compared = now.since_start >= call.since + COMPARE;
-    let figures: u16 = if compared { items.iter().skip(first).map(|item| wide(item) + 2).sum() } else { 0 };
+    // Afterwards what is measured of the path has its place before it, on a wide screen; on a narrow one every figure.
+    let before = match (now.since_start >= call.since + COMPARE, area.width >= ROOMY) {
+        (false, _) => 0,
+        (true, true) => PATH_FIGURES,
+        (true, false) => items.len(),
+    };
+    let figures: u16 = items.iter().skip(first).take(before).map(|item| wide(item) + 2).sum();
+    let code = if call.compared { String::new() } else { code };
     let code = if columns(&code) + 2 + figures <= left { code } else { String::new() };
     left = left.saturating_sub(if code.is_empty() { 0 } else { columns(&code) + 1 });
     let mut x = canvas.put(area.x + 1, area.y, room, name.as_str(), theme.strong);
@@ -298,13 +310,13 @@ fn bottom(model: &Model, call: &Call, now: Now, area: Rect, canvas: &mut Canvas)
         return canvas.tint(area, model.theme.alarm);
     }
     if !call.recovering {
-        footer(model, area, canvas);
-        let unread = call.chat.unread;
-        if unread > 0 && model.toasts.is_empty() {
-            let text = format!(" {unread} unread ");
-            canvas.right(area, &text, model.theme.alarm);
-        }
-        return;
+        let unread = match call.chat.unread {
+            0 => String::new(),
+            unread => format!(" {unread} unread "),
+        };
+        let rest = Rect { width: area.width.saturating_sub(columns(&unread)), ..area };
+        footer(model, rest, canvas);
+        return canvas.right(area, &unread, model.theme.alarm);
     }
     let dots = ".".repeat(1 + (now.since_start.as_secs() % 3) as usize);
     let text = if area.width >= 60 {

@@ -51,6 +51,7 @@ pub(super) fn card(model: &Model, call: &Call, now: Now, area: Rect, canvas: &mu
                 let path = Shown::new(&recorded.path.display().to_string());
                 said.push((format!("recorded into {path}"), Style::new()));
             }
+            said.extend(call.files.over.iter().map(|line| (line.clone(), Style::new())));
             said.extend(call.facts.iter().map(|(name, fact)| (format!("{name}: {fact}"), theme.quiet)));
         }
         said.push((String::new(), Style::new()));
@@ -72,12 +73,17 @@ pub(super) fn card(model: &Model, call: &Call, now: Now, area: Rect, canvas: &mu
 pub(super) fn incoming(model: &Model, incoming: &Incoming, now: Now, area: Rect, canvas: &mut Canvas) {
     let theme = model.theme;
     let places = layout::incoming(model, incoming, area);
-    let body = prompt(places.area, "▶▶  INCOMING CALL  ◀◀", now, canvas);
+    let title =
+        if incoming.files { "▼▼  FILES FOR YOU  ▼▼" } else { "▶▶  INCOMING CALL  ◀◀" };
+    let body = prompt(places.area, title, now, canvas);
     let mut said = vec![
         (incoming.from.truncate(usize::from(body.width)).to_string(), theme.strong),
         (String::new(), Style::new()),
         (format!("{}", incoming.key), theme.quiet),
     ];
+    if incoming.files {
+        said.insert(1, ("wants to send you files, without a call".to_owned(), Style::new()));
+    }
     said.push(if incoming.first_contact {
         ("FIRST CONTACT: this key was never seen before. Is it who you think?".to_owned(), theme.bad)
     } else {
@@ -94,10 +100,14 @@ pub(super) fn offer(model: &Model, offer: &Transfer, now: Now, area: Rect, canva
     let body = prompt(places.area, "▼▼  A FILE IS OFFERED  ▼▼", now, canvas);
     let from =
         model.call.as_ref().map(|call| call.peer.truncate(usize::from(body.width))).unwrap_or_default();
+    let more = match model.call.as_ref().map_or(0, |call| call.files.waiting()) {
+        0 | 1 => String::new(),
+        waiting => format!(", and {} more", waiting - 1),
+    };
     let said = [
         (offer.name.truncate(usize::from(body.width) * 2).to_string(), theme.strong),
         (format!("{}, {}", files::amount(offer.size), offer.kind), Style::new()),
-        (format!("from {from}"), theme.quiet),
+        (format!("from {from}{more}"), theme.quiet),
     ];
     lines(body, &said, canvas);
     answers(model, &places, Context::Offer, false, now, canvas);

@@ -187,7 +187,9 @@ pub(super) fn prompt(model: &Model, area: Rect, canvas: &mut Canvas) -> Option<P
         Purpose::Search => "search: ",
         Purpose::Dial => "call: ",
         Purpose::File => "send the file: ",
+        Purpose::Compare => "the code that they read: ",
     };
+    canvas.clear(area);
     let x = canvas.put(area.x + 1, area.y, area.width.saturating_sub(1), label, model.theme.strong);
     let room = area.right().saturating_sub(x + 1);
     let laid = prompt.editor.layout(usize::from(room.max(2)));

@@ -87,9 +87,11 @@ pub(super) fn call(model: &Model, call: &Call, area: Rect) -> Calling {
     }
     if !model.full {
         places.sides = Some(take_bottom(&mut picture, if area.width >= WIDE { 1 } else { 2 }));
-        if call.files.shown().is_some() {
-            places.files = Some(take_bottom(&mut picture, 1));
-        }
+    }
+    if call.files.shown().is_some() {
+        places.files = Some(take_bottom(&mut picture, 1));
+    }
+    if !model.full || call.own_records || call.remote_records {
         places.status = Some(Rect { height: 1, ..picture });
         picture.y += 1;
         picture.height = picture.height.saturating_sub(1);
@@ -143,7 +145,7 @@ pub(super) fn incoming(model: &Model, incoming: &Incoming, area: Rect) -> Ringin
     } else {
         3
     };
-    let wanted = 8 + key + warning;
+    let wanted = 8 + key + warning + u16::from(incoming.files);
     let height = wanted.min(room.height);
     let place =
         Rect::new(room.x + (room.width - width) / 2, room.y + (room.height - height) / 2, width, height);
@@ -157,7 +159,7 @@ pub(super) fn offer(model: &Model, area: Rect) -> Ringing {
     let (width, height) = (room.width.min(60), room.height.min(11));
     let place =
         Rect::new(room.x + (room.width - width) / 2, room.y + (room.height - height) / 2, width, height);
-    let commands = [Command::Accept, Command::Decline];
+    let commands = [Command::Accept, Command::AcceptAll, Command::Decline];
     Ringing { area: place, buttons: buttons(model, Context::Offer, &commands, place) }
 }
 
@@ -182,6 +184,7 @@ fn buttons(model: &Model, context: Context, commands: &[Command], place: Rect) -
 pub(super) fn button(model: &Model, context: Context, command: Command) -> String {
     let word = match command {
         Command::Accept => "Accept",
+        Command::AcceptAll => "Accept all",
         Command::Decline => "Decline",
         _ => "Busy",
     };

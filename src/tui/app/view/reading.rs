@@ -125,10 +125,11 @@ fn figures(model: &Model, width: usize) -> Vec<Vec<Piece>> {
     let mut fact = |name: &str, value: String| labelled(&mut lines, name, &value, columns, theme.quiet);
     if let Some(code) = &call.code {
         fact("code", code.to_string());
-        fact(
-            "",
-            "Read it to each other: if it is not the same on both sides, somebody listens in.".to_owned(),
-        );
+        let about = match call.compared {
+            true => "Compared: it is the same on both sides, nobody sits in between.",
+            false => "Read it to each other: if it is not the same on both sides, somebody listens in.",
+        };
+        fact("", about.to_owned());
     }
     if let Some(key) = &call.key {
         fact("key", key.to_string());
