@@ -25,6 +25,8 @@ pub struct Settings {
     pub name: Option<String>,
     /// A file that holds the server's shared token.
     pub token_file: Option<PathBuf>,
+    /// `--ca-file`.
+    pub ca_file: Option<PathBuf>,
     /// What is sent and where the received goes, in the words of the flags.
     #[serde(default)]
     pub media: Media,
@@ -129,6 +131,8 @@ pub struct Ice {
     pub turn_user: Option<String>,
     /// `--turn-password-file`.
     pub turn_password_file: Option<PathBuf>,
+    /// `--turn-secret-file` of `serve`.
+    pub turn_secret_file: Option<PathBuf>,
 }
 
 /// Why the settings can't be used.

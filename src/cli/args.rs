@@ -63,6 +63,9 @@ pub struct Global {
     /// A file that holds the server's shared token
     #[arg(long, global = true, env = "LETSMEET_TOKEN_FILE", value_name = "FILE")]
     pub token_file: Option<PathBuf>,
+    /// The certificate authorities to trust instead of the system's, for wss:// and turns: (a PEM file)
+    #[arg(long, global = true, env = "LETSMEET_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
     /// One JSON document on stdout, and nothing else there
     #[arg(long, global = true)]
     pub json: bool,
@@ -142,6 +145,9 @@ pub struct Serve {
     /// STUN and TURN servers for clients
     #[command(flatten)]
     pub ice: IceServers,
+    /// A file with the secret that is shared with the TURN server: everybody who logs in gets a password of their own that runs out
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["turn_user", "turn_password_file"])]
+    pub turn_secret_file: Option<PathBuf>,
     /// Events as JSON lines on stdout
     #[arg(long)]
     pub headless: bool,

@@ -14,6 +14,7 @@ mod face;
 mod failure;
 mod front;
 mod host;
+mod ice;
 mod input;
 mod login;
 mod man;

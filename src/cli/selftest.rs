@@ -209,6 +209,7 @@ fn config(server: &str, name: &str, args: &Selftest) -> Result<Config> {
             only: false,
         },
         ice_servers: Vec::new(),
+        authorities: None,
         ice_policy: crate::rtc::IcePolicy::Host,
         timing: crate::call::Timing::default(),
     })

@@ -70,8 +70,8 @@ fn config(ground: &Ground, global: &Global, args: &Serve) -> Result<server::Conf
             .with_context(|| path.display().to_string())?,
     };
     let token = ground.token(global)?;
-    let ice_servers = ground
-        .ice_servers(&args.ice)?
+    let (ice_servers, minting) = ground.served_ice(&args.ice, args.turn_secret_file.as_deref())?;
+    let ice_servers = ice_servers
         .into_iter()
         .map(|server| IceServer {
             urls: server.urls,
@@ -87,6 +87,7 @@ fn config(ground: &Ground, global: &Global, args: &Serve) -> Result<server::Conf
         public_host: args.public_host.clone(),
         trust_forwarded: args.trust_forwarded,
         ice_servers,
+        minting,
         ..server::Config::default()
     })
 }

@@ -7,7 +7,7 @@ use std::{env, fs};
 
 use anyhow::Result;
 
-use super::args::{AlertLevel, Files, Global, IceServers, Media, Receive, Trust};
+use super::args::{AlertLevel, Files, Global, Media, Receive, Trust};
 use super::face::Face;
 use super::failure::{Device, Usage};
 use super::profile::Profile;
@@ -18,7 +18,6 @@ use crate::media::device::Kind;
 use crate::media::record;
 use crate::media::spec::{self, AudioSpec, HearSpec, ShowSpec, VideoSpec};
 use crate::media::{VideoFormat, device};
-use crate::rtc::IceServer;
 use crate::session::files::Policy;
 use crate::session::{self, Choice};
 use crate::signaling::client;
@@ -121,6 +120,7 @@ impl Ground {
             files: self.files(&Files::default())?,
             ice_servers: self.ice_servers(&path.servers)?,
             ice_policy: path.ice.into(),
+            authorities: self.authorities(global)?,
             timing: Timing::default(),
         })
     }
@@ -214,44 +214,6 @@ impl Ground {
             monitor: None,
         })
     }
-
-    /// STUN and TURN servers of the flags, or else of the file.
-    ///
-    /// # Errors
-    /// The password file can't be read.
-    pub(super) fn ice_servers(&self, flags: &IceServers) -> Result<Vec<IceServer>> {
-        let file = &self.settings.ice;
-        let either = |flags: &[String], file: &[String]| {
-            if flags.is_empty() { file.to_vec() } else { flags.to_vec() }
-        };
-        let stun = either(&flags.stun, &file.stun);
-        let turn = either(&flags.turn, &file.turn);
-        let mut servers = Vec::new();
-        for (urls, schemes) in [(&stun, ["stun:", "stuns:"]), (&turn, ["turn:", "turns:"])] {
-            if let Some(wrong) = urls.iter().find(|url| !schemes.iter().any(|scheme| url.starts_with(scheme)))
-            {
-                return Err(Usage::new(format!("\"{wrong}\" does not begin with {}", schemes[0])).into());
-            }
-        }
-        if !stun.is_empty() {
-            servers.push(IceServer { urls: stun, username: None, credential: None });
-        }
-        if !turn.is_empty() {
-            let user = flags.turn_user.clone().or_else(|| file.turn_user.clone());
-            let password = match flags.turn_password_file.as_deref().or(file.turn_password_file.as_deref()) {
-                Some(path) => Some(secret(path)?),
-                None => env::var("LETSMEET_TURN_PASSWORD").ok(),
-            };
-            if user.is_none() || password.is_none() {
-                return Err(Usage::new(
-                    "a TURN server needs --turn-user and --turn-password-file (or LETSMEET_TURN_PASSWORD)",
-                )
-                .into());
-            }
-            servers.push(IceServer { urls: turn, username: user, credential: password });
-        }
-        Ok(servers)
-    }
 }
 
 /// The hand-on-face alert by flag, then file; off unless somebody wants it.
@@ -294,7 +256,7 @@ pub(super) fn signer(identity: &Arc<Identity>) -> Arc<dyn client::Signer> {
 ///
 /// # Errors
 /// The file can't be read, is too large or is empty.
-fn secret(path: &Path) -> Result<String> {
+pub(super) fn secret(path: &Path) -> Result<String> {
     let fail = |why: String| Device::new(format!("cannot read the secret in {}: {why}", path.display()));
     let about = fs::metadata(path).map_err(|error| fail(error.to_string()))?;
     if about.len() > LARGEST_SECRET {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use ::rtc::ice::mdns::MulticastDnsMode;
-use ::rtc::ice::url::Url;
 use ::rtc::interceptor::{NackResponderBuilder, ReceiverReportBuilder, Registry, SenderReportBuilder, Slot};
 use ::rtc::media_stream::MediaStreamTrack;
 use ::rtc::peer_connection::configuration::media_engine::{MIME_TYPE_OPUS, MIME_TYPE_VP8};
@@ -21,7 +20,7 @@ use webrtc::peer_connection::{
 
 use super::bulk::SEND_BUFFER;
 use super::config::{
-    CHECK_INTERVAL, Config, DISCONNECTED_AFTER, FAILED_AFTER, IcePolicy, IceServer, KEEPALIVE, MAX_CHECKS,
+    CHECK_INTERVAL, Config, DISCONNECTED_AFTER, FAILED_AFTER, IcePolicy, KEEPALIVE, MAX_CHECKS,
     OPUS_PAYLOAD_TYPE, RELAY_WAIT, RETRANSMISSION_BUFFER, SRFLX_WAIT, VP8_PAYLOAD_TYPE,
 };
 use super::error::Error;
@@ -29,7 +28,8 @@ use super::handler::Handler;
 use super::interfaces::Bind;
 use super::meter::{DELIVERY_SLOT, Delivery, METER_SLOT, Meter};
 use super::nack::Nack;
-use super::runtime::{Driver, Names};
+use super::runtime::Driver;
+use super::servers::Servers;
 use super::shared::Shared;
 use crate::media::pipeline::Kind;
 
@@ -48,15 +48,14 @@ pub(super) async fn connection(
     shared: &Arc<Shared>,
     path_changed: Arc<Notify>,
 ) -> Result<Arc<dyn PeerConnection>, Error> {
-    let servers = config.usable_servers()?;
-    let names = Names::look_up(hosts(&servers)).await;
+    let servers = Servers::prepare(config.usable_servers()?, config.trust.clone()).await;
     let policy = match config.policy {
         IcePolicy::Relay => RTCIceTransportPolicy::Relay,
         IcePolicy::All | IcePolicy::Host => RTCIceTransportPolicy::All,
     };
-    let relays = servers.iter().any(|server| server.urls.iter().any(|url| url.starts_with("turn:")));
-    shared.relayed.store(relays, Ordering::Relaxed);
-    let servers = servers.into_iter().map(|server| RTCIceServer {
+    shared.relayed.store(servers.relay(), Ordering::Relaxed);
+    let Servers { told, names, routes } = servers;
+    let servers = told.into_iter().map(|server| RTCIceServer {
         urls: server.urls,
         username: server.username.unwrap_or_default(),
         credential: server.credential.unwrap_or_default(),
@@ -75,7 +74,7 @@ pub(super) async fn connection(
         .with_setting_engine(settings(config))
         .with_interceptor_registry(interceptors(shared))
         .with_handler(Arc::new(Handler { shared: Arc::clone(shared), path_changed }))
-        .with_runtime(Arc::new(Driver::new(Arc::clone(shared), names)))
+        .with_runtime(Arc::new(Driver::new(Arc::clone(shared), names, routes)))
         .with_udp_addrs(bind)
         .with_data_channel_send_buffer_limit(SEND_BUFFER)
         .build()
@@ -181,17 +180,4 @@ fn interceptors(shared: &Arc<Shared>) -> Registry {
         .with(Slot::ReceiverReport, ReceiverReportBuilder::new().with_interval(REPORT_INTERVAL).build())
         .with(Slot::SenderReport, SenderReportBuilder::new().with_interval(REPORT_INTERVAL).build())
         .with(Slot::from(DELIVERY_SLOT), Delivery::new(Arc::clone(shared)))
-}
-
-/// The `host:port` of every server, as the library will ask for them.
-fn hosts(servers: &[IceServer]) -> Vec<String> {
-    let mut hosts: Vec<String> = servers
-        .iter()
-        .flat_map(|server| &server.urls)
-        .filter_map(|url| Url::parse_url(url.split('?').next().unwrap_or(url)).ok())
-        .map(|url| format!("{}:{}", url.host, url.port))
-        .collect();
-    hosts.sort_unstable();
-    hosts.dedup();
-    hosts
 }

@@ -6,11 +6,15 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Error;
+use super::server_url::Scheme;
+use super::servers::usable;
+use super::stream::Trust;
 
 /// One STUN or TURN server (W3C `RTCIceServer`).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IceServer {
-    /// `stun:host[:port]` or `turn:host[:port][?transport=udp]` (RFC 7064, RFC 7065).
+    /// `stun:host[:port]`, `turn:host[:port][?transport=udp|tcp]` or `turns:host[:port][?transport=tcp]`
+    /// (RFC 7064, RFC 7065).
     pub urls: Vec<String>,
     /// TURN user name.
     pub username: Option<String>,
@@ -46,6 +50,8 @@ pub struct Config {
     pub video: bool,
     /// Whether `.local` candidates of browsers are resolved by multicast DNS.
     pub mdns: bool,
+    /// Whose certificates TURN servers over TLS may show; those of the system's authorities without.
+    pub trust: Option<Trust>,
 }
 
 impl Default for Config {
@@ -57,6 +63,7 @@ impl Default for Config {
             audio: true,
             video: true,
             mdns: true,
+            trust: None,
         }
     }
 }
@@ -160,7 +167,7 @@ pub(super) const GOODBYE_WITHIN: Duration = Duration::from_millis(150);
 pub(super) const PATH_SAMPLE: Duration = Duration::from_secs(1);
 
 impl Config {
-    /// The servers that this room can use under the policy: STUN and TURN over UDP.
+    /// The servers that this room can use under the policy: STUN over UDP, TURN over UDP, TCP and TLS.
     ///
     /// # Errors
     ///
@@ -176,26 +183,26 @@ impl Config {
                 .urls
                 .iter()
                 .filter(|url| match usable(url) {
-                    true => true,
-                    false => {
+                    Some(url) => {
+                        relays += u32::from(url.scheme == Scheme::Turn);
+                        true
+                    }
+                    None => {
                         tracing::warn!(
                             scheme = scheme(url),
-                            "ICE server skipped: only stun: and turn: over UDP are supported"
+                            "ICE server skipped: only stun: over UDP, turn: and turns: are supported"
                         );
                         false
                     }
                 })
                 .cloned()
                 .collect();
-            relays += urls.iter().filter(|url| scheme(url) == "turn").count();
             if !urls.is_empty() {
                 servers.push(IceServer { urls, ..server.clone() });
             }
         }
         if self.policy == IcePolicy::Relay && relays == 0 {
-            return Err(Error::Config(
-                "only relays are allowed, and there is no TURN server over UDP".to_owned(),
-            ));
+            return Err(Error::Config("only relays are allowed, and there is no TURN server".to_owned()));
         }
         Ok(servers)
     }
@@ -203,15 +210,4 @@ impl Config {
 
 fn scheme(url: &str) -> &str {
     url.split(':').next().unwrap_or_default()
-}
-
-/// Whether `url` names a server that this room can talk to.
-fn usable(url: &str) -> bool {
-    let (address, query) = url.split_once('?').unwrap_or((url, ""));
-    let udp = query.is_empty() || query.eq_ignore_ascii_case("transport=udp");
-    match scheme(address) {
-        "stun" => true,
-        "turn" => udp,
-        _ => false,
-    }
 }

@@ -8,11 +8,14 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 use webrtc::data_channel::DataChannel;
 use webrtc::peer_connection::{
-    PeerConnectionEventHandler, RTCIceGatheringState, RTCPeerConnectionIceEvent, RTCPeerConnectionState,
+    PeerConnectionEventHandler, RTCIceCandidateType, RTCIceGatheringState, RTCPeerConnectionIceEvent,
+    RTCPeerConnectionState,
 };
 
 use super::config::{Candidate, Event};
+use super::sampler::end;
 use super::shared::Shared;
+use super::stream::relay_protocol;
 
 /// The callbacks of one connection.
 pub(super) struct Handler {
@@ -24,6 +27,9 @@ pub(super) struct Handler {
 #[async_trait]
 impl PeerConnectionEventHandler for Handler {
     async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
+        if event.candidate.typ == RTCIceCandidateType::Relay {
+            self.shared.relay_gathered(end(&event.candidate).address, relay_protocol(&event.url));
+        }
         match event.candidate.to_json() {
             Ok(init) if !init.candidate.is_empty() => {
                 self.shared.events.candidate(Candidate {

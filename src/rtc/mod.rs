@@ -11,6 +11,7 @@ mod candidate;
 mod checks;
 mod config;
 mod control;
+mod credentials;
 mod error;
 mod flights;
 mod handler;
@@ -21,10 +22,15 @@ mod nack;
 mod outlet;
 mod path;
 mod peer;
+pub mod probe;
 mod runtime;
 mod sampler;
 mod sdp;
+mod server_url;
+mod servers;
 mod shared;
+mod stream;
+mod stun;
 
 pub use bulk::{Bulk, BulkMessage};
 pub use config::{
@@ -33,12 +39,16 @@ pub use config::{
     MAX_CONTROL_MESSAGE, MAX_DESCRIPTION, MAX_EARLY_CANDIDATES, MAX_REMOTE_CANDIDATES, OPUS_PAYLOAD_TYPE,
     VP8_PAYLOAD_TYPE,
 };
+pub use credentials::{Credentials, mint};
 pub use error::Error;
 pub use inbound::Inbound;
 pub use interfaces::local_addresses;
 pub use path::{Distribution, MediumStats, PathEnd, PathStats, RemoteReport};
 pub use peer::Peer;
 pub use sdp::{fingerprint, has_media};
+pub use server_url::{Invalid as InvalidUrl, Scheme, ServerUrl, Transport};
+pub use stream::{Certificate, Error as StreamError, FramingError, Trust, TrustError};
+pub use stun::Error as StunError;
 
 #[cfg(test)]
 mod tests;

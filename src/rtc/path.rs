@@ -67,7 +67,7 @@ pub struct PathStats {
     pub local: Option<PathEnd>,
     /// The other end of the selected pair.
     pub remote: Option<PathEnd>,
-    /// How our relay is reached (`udp`), when our end is relayed.
+    /// How our relay is reached (`udp`, `tcp` or `tls`), when our end is relayed.
     pub relay_protocol: Option<String>,
     /// Round-trip time, by RTCP reports and consent checks; absent before the first.
     pub rtt: Option<Distribution>,

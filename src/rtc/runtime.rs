@@ -25,6 +25,7 @@ use webrtc::runtime::{
 use super::checks::Checks;
 use super::flights::Flights;
 use super::shared::{Shared, lock};
+use super::stream::{Routes, Streams};
 
 /// What a socket may hold that was not read yet, bytes: a window of the data channels on top of media. What does not fit is lost, and
 /// media with it; the system's usual 208 KB hold less than a hundred packets.
@@ -56,6 +57,16 @@ impl Names {
         let found = futures_util::future::join_all(lookups).await;
         Self(found.into_iter().flatten().collect())
     }
+
+    /// The addresses of a `host:port`.
+    pub(super) fn find(&self, host: &str) -> Option<&[SocketAddr]> {
+        self.0.get(host).map(Vec::as_slice)
+    }
+
+    /// Adds one that needs no looking up.
+    pub(super) fn insert(&mut self, host: String, addresses: Vec<SocketAddr>) {
+        self.0.insert(host, addresses);
+    }
 }
 
 /// The runtime of one connection.
@@ -63,12 +74,13 @@ impl Names {
 pub(super) struct Driver {
     shared: Arc<Shared>,
     names: Names,
+    routes: Routes,
     rounds: Rounds,
 }
 
 impl Driver {
-    pub(super) fn new(shared: Arc<Shared>, names: Names) -> Self {
-        Self { shared, names, rounds: Rounds::default() }
+    pub(super) fn new(shared: Arc<Shared>, names: Names, routes: Routes) -> Self {
+        Self { shared, names, routes, rounds: Rounds::default() }
     }
 }
 
@@ -123,8 +135,10 @@ impl Runtime for Driver {
         // What the system does not grant is not missed by a call, only by files.
         let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER);
         let socket = UdpSocket::from_std(socket)?;
+        let streams = Streams::new(&self.routes, socket.local_addr()?.ip());
         Ok(Arc::new_cyclic(|datagrams| Datagrams {
             socket,
+            streams,
             checks: Mutex::default(),
             flights: Mutex::default(),
             begun: Arc::default(),
@@ -174,6 +188,8 @@ impl Runtime for Driver {
 #[derive(Debug)]
 struct Datagrams {
     socket: UdpSocket,
+    /// TURN servers that are reached over TCP and TLS, behind addresses that stand for them.
+    streams: Streams,
     checks: Mutex<Checks>,
     flights: Mutex<Flights>,
     /// A flight of a handshake was sent.
@@ -201,10 +217,24 @@ impl Datagrams {
     fn repeat(&self) -> Option<Instant> {
         let mut flights = lock(&self.flights);
         for (to, datagram) in flights.repeat(Instant::now()) {
-            // A full socket loses it, as a path may.
-            let _ = self.socket.try_send_to(datagram, *to);
+            // A full socket loses it, as a path may; a stream does not, but the path behind its relay may.
+            if !self.streams.send(datagram, *to) {
+                let _ = self.socket.try_send_to(datagram, *to);
+            }
         }
         flights.deadline()
+    }
+
+    /// Takes note of a datagram that came, and tells the library of it.
+    fn heard(&self, datagram: &[u8], from: SocketAddr, meta: &mut RecvMeta) {
+        if stun(datagram) {
+            lock(&self.checks).heard(from);
+        }
+        lock(&self.flights).heard(datagram);
+        *meta = RecvMeta::default();
+        meta.addr = from;
+        meta.len = datagram.len();
+        meta.stride = datagram.len().max(1);
     }
 }
 
@@ -242,6 +272,10 @@ impl AsyncUdpSocket for Datagrams {
         if stun(bytes) && !lock(&self.checks).pass(bytes, to, Instant::now()) {
             return Poll::Ready(Ok(bytes.len()));
         }
+        if self.streams.send(bytes, to) {
+            self.sent(bytes, to);
+            return Poll::Ready(Ok(bytes.len()));
+        }
         loop {
             ready!(self.socket.poll_send_ready(cx))?;
             match self.socket.try_send_to(bytes, to) {
@@ -263,20 +297,17 @@ impl AsyncUdpSocket for Datagrams {
         let (Some(buffer), Some(meta)) = (bufs.first_mut(), meta.first_mut()) else {
             return Poll::Ready(Ok(0));
         };
+        if let Poll::Ready((length, from)) = self.streams.poll_recv(cx, buffer) {
+            self.heard(&buffer[..length], from, meta);
+            return Poll::Ready(Ok(1));
+        }
         loop {
             ready!(self.socket.poll_recv_ready(cx))?;
             match self.socket.try_recv_from(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
                 Ok((length, from)) => {
-                    if stun(&buffer[..length]) {
-                        lock(&self.checks).heard(from);
-                    }
-                    lock(&self.flights).heard(&buffer[..length]);
-                    *meta = RecvMeta::default();
-                    meta.addr = from;
-                    meta.len = length;
-                    meta.stride = length.max(1);
+                    self.heard(&buffer[..length], from, meta);
                     return Poll::Ready(Ok(1));
                 }
             }

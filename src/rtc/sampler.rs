@@ -49,11 +49,9 @@ async fn sample(connection: &Arc<dyn PeerConnection>, shared: &Shared, responses
         && let Ok(Some(pair)) = transport.ice_transport().get_selected_candidate_pair().await
     {
         let relayed = pair.local().typ == RTCIceCandidateType::Relay;
-        shared.set_pair(Pair {
-            local: end(pair.local()),
-            remote: end(pair.remote()),
-            relay_protocol: relayed.then(|| "udp".to_owned()),
-        });
+        let local = end(pair.local());
+        let protocol = relayed.then(|| shared.relay_protocol(&local.address).to_owned());
+        shared.set_pair(Pair { local, remote: end(pair.remote()), relay_protocol: protocol });
     }
     let report = connection.get_stats(Instant::now(), StatsSelector::None).await;
     let selected = report.transport().map(|transport| transport.selected_candidate_pair_id.as_str());
@@ -69,7 +67,7 @@ async fn sample(connection: &Arc<dyn PeerConnection>, shared: &Shared, responses
     }
 }
 
-fn end(candidate: &RTCIceCandidate) -> PathEnd {
+pub(super) fn end(candidate: &RTCIceCandidate) -> PathEnd {
     let address = &candidate.address;
     PathEnd {
         candidate_type: candidate.typ.to_string(),

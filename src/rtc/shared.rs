@@ -55,6 +55,9 @@ impl Medium {
     }
 }
 
+/// Relayed addresses that are remembered.
+const MAX_RELAYS: usize = 64;
+
 /// The selected pair as last read.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Pair {
@@ -70,6 +73,8 @@ pub(super) struct Shared {
     video: Medium,
     /// Media may be sent: ICE and DTLS are up.
     pub(super) sending: AtomicBool,
+    /// Relayed addresses of ours, and how their servers are reached.
+    relays: Mutex<VecDeque<(String, &'static str)>>,
     /// The path is relayed on our side, or may become so.
     pub(super) relayed: AtomicBool,
     pub(super) bytes_sent: AtomicU64,
@@ -107,6 +112,7 @@ impl Shared {
             audio: Medium::new(audio_ssrc),
             video: Medium::new(video_ssrc),
             sending: AtomicBool::new(false),
+            relays: Mutex::default(),
             relayed: AtomicBool::new(false),
             bytes_sent: AtomicU64::new(0),
             bytes_received: AtomicU64::new(0),
@@ -169,6 +175,24 @@ impl Shared {
         }
         drop(announced);
         *lock(&self.pair) = Some(pair);
+    }
+
+    /// A relayed address was gathered from a server that is reached by `protocol`.
+    pub(super) fn relay_gathered(&self, address: String, protocol: &'static str) {
+        let mut relays = lock(&self.relays);
+        if relays.len() == MAX_RELAYS {
+            relays.pop_front();
+        }
+        relays.push_back((address, protocol));
+    }
+
+    /// How the server of this relayed address is reached.
+    pub(super) fn relay_protocol(&self, address: &str) -> &'static str {
+        lock(&self.relays)
+            .iter()
+            .rev()
+            .find(|(relay, _)| relay == address)
+            .map_or("udp", |(_, protocol)| protocol)
     }
 
     pub(super) fn set_mid(&self, mid: &str) {

@@ -363,7 +363,8 @@ impl Actor {
         let ice_servers = self.config.ice_servers.iter().chain(&self.ice_servers).cloned().collect();
         let media = !self.config.files.only;
         let policy = self.config.ice_policy;
-        rtc::Config { ice_servers, policy, audio: media, video: media, ..rtc::Config::default() }
+        let trust = self.config.authorities.clone();
+        rtc::Config { ice_servers, policy, audio: media, video: media, trust, ..rtc::Config::default() }
     }
 
     fn rings_from(&self, name: &Name) -> bool {

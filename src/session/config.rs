@@ -36,6 +36,8 @@ pub struct Config {
     pub ice_servers: Vec<IceServer>,
     /// Which candidates may be used.
     pub ice_policy: IcePolicy,
+    /// Whose certificates TURN servers over TLS may show; `None` for those of the system's authorities.
+    pub authorities: Option<crate::rtc::Trust>,
     /// How long each step of a call may take.
     pub timing: Timing,
 }

@@ -68,6 +68,11 @@ impl Network {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
+    /// The certificate of coturn, which has signed itself.
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.state.path().join("state").join("turn.crt")
+    }
+
     /// A home whose processes run on `host` (`srv` is the public server).
     pub(crate) fn home(&self, host: &str) -> Home {
         Home::wrapped(

@@ -20,8 +20,8 @@ pub struct IceServers {
     /// A STUN server, for example stun:stun.example.org:3478 (repeatable)
     #[arg(long, value_name = "URL")]
     pub stun: Vec<String>,
-    /// A TURN server, for example turn:turn.example.org:3478 (repeatable)
-    #[arg(long, value_name = "URL", requires = "turn_user")]
+    /// A TURN server: turn:HOST[:PORT][?transport=tcp] or turns:HOST[:PORT] over TLS (repeatable)
+    #[arg(long, value_name = "URL")]
     pub turn: Vec<String>,
     /// The TURN user name
     #[arg(long, value_name = "NAME", env = "LETSMEET_TURN_USER")]

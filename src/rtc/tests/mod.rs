@@ -1,7 +1,9 @@
 //! Two peers in one process, over loopback.
 
 mod bulk;
+pub(in crate::rtc) mod coturn;
 mod descriptions;
 mod pair;
 mod restart;
+mod streams;
 mod support;

@@ -1,8 +1,10 @@
 //! What an operator may set.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::limits::Rate;
 use super::registry::Bounds;
@@ -27,6 +29,8 @@ pub struct Config {
     pub trust_forwarded: bool,
     /// STUN and TURN servers handed to every client that logs in.
     pub ice_servers: Vec<IceServer>,
+    /// TURN servers for which everybody who logs in gets a password of their own.
+    pub minting: Option<Minting>,
     /// Connections in all; one more is answered HTTP 503.
     pub connections: usize,
     /// Connections of one address (or IPv6 /64); one more is answered HTTP 429.
@@ -53,6 +57,35 @@ pub struct Config {
     pub write_timeout: Duration,
     /// How long a shutdown waits for connections to take their `bye`.
     pub drain: Duration,
+}
+
+/// Makes a user name and a password for a name, good until a time in seconds since 1970.
+pub type Mint = Arc<dyn Fn(&str, u64) -> (String, String) + Send + Sync>;
+
+/// TURN servers that share a secret with whoever runs this server.
+#[derive(Clone)]
+pub struct Minting {
+    /// Their URLs.
+    pub urls: Vec<String>,
+    /// How long what is minted can be used for new allocations and their refreshes.
+    pub lifetime: Duration,
+    /// Does it.
+    pub mint: Mint,
+}
+
+impl fmt::Debug for Minting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Minting").field("urls", &self.urls).finish_non_exhaustive()
+    }
+}
+
+impl Minting {
+    /// The servers and what `name` may use them with, from `now` on.
+    pub(crate) fn server(&self, name: &str, now: SystemTime) -> IceServer {
+        let expires = now.duration_since(UNIX_EPOCH).unwrap_or_default() + self.lifetime;
+        let (username, credential) = (self.mint)(name, expires.as_secs());
+        IceServer { urls: self.urls.clone(), username: Some(username), credential: Some(credential) }
+    }
 }
 
 /// An entry of the allow list: a name, or `key:` and a public key.
@@ -85,6 +118,7 @@ impl Default for Config {
             origins: Vec::new(),
             trust_forwarded: false,
             ice_servers: Vec::new(),
+            minting: None,
             connections: 20_000,
             connections_per_address: 256,
             names: 1_000_000,

@@ -4,6 +4,7 @@
 //! connection.
 
 use futures_util::{SinkExt, StreamExt};
+use std::time::SystemTime;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Error, Message, error::CapacityError};
 
@@ -102,7 +103,15 @@ async fn exchange(socket: &mut Socket, place: &Place) -> Result<Attached, Option
         resume: joined.secret,
         resumed: joined.resumed,
         calls: joined.calls.clone(),
-        ice_servers: app.config.ice_servers.clone(),
+        ice_servers: app
+            .config
+            .ice_servers
+            .iter()
+            .cloned()
+            .chain(
+                app.config.minting.as_ref().map(|minting| minting.server(name.as_str(), SystemTime::now())),
+            )
+            .collect(),
         heartbeat_ms: u64::try_from(app.config.heartbeat.as_millis()).unwrap_or(u64::MAX),
         re: login.seq,
     };

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use bindings::{Bindings, Claim, Error as BindingsError};
-pub use config::{Admit, Config};
+pub use config::{Admit, Config, Mint, Minting};
 pub use limits::Rate;
 
 use crate::signaling::protocol::{Limits, ServerMessage};
