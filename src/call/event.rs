@@ -76,6 +76,11 @@ pub enum Event {
         /// Which call.
         call: CallId,
     },
+    /// The path will hardly come back as it was: our address is gone, or media has stopped without a word.
+    PathChanged {
+        /// Which call.
+        call: CallId,
+    },
     /// ICE or DTLS gave up on the path.
     LinkFailed {
         /// Which call.
@@ -119,6 +124,7 @@ impl Event {
             Self::Connected { .. } => "Connected",
             Self::LinkDown { .. } => "LinkDown",
             Self::LinkUp { .. } => "LinkUp",
+            Self::PathChanged { .. } => "PathChanged",
             Self::LinkFailed { .. } => "LinkFailed",
             Self::Goodbye { .. } => "Goodbye",
             Self::IdentityRefused { .. } => "IdentityRefused",
@@ -139,6 +145,7 @@ impl Event {
             | Self::Connected { call }
             | Self::LinkDown { call }
             | Self::LinkUp { call }
+            | Self::PathChanged { call }
             | Self::LinkFailed { call }
             | Self::Goodbye { call }
             | Self::IdentityRefused { call }

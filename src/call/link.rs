@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Link, Timing};
+use super::Timing;
 
-/// Restarting ICE again sooner than this, when a path fails, would only undo the last restart.
+/// Restarting ICE again sooner than this would only undo the last restart.
 const RESTART_GAP: Duration = Duration::from_secs(2);
 
 /// When a path that is down since `since` ends the call.
@@ -26,15 +26,7 @@ pub(super) fn gone_at(timing: &Timing, since: Duration, peer_lost: Option<Durati
     from.saturating_add(timing.peer_gone).min(patient)
 }
 
-/// When the offerer restarts ICE (again) on its own account.
-pub(super) fn restart_at(timing: &Timing, since: Duration, restarted: Option<Duration>) -> Duration {
-    restarted.map_or(since, |last| last.saturating_add(timing.restart))
-}
-
-/// Whether a path that failed altogether deserves a restart now.
-pub(super) fn may_restart(link: &Link, now: Duration) -> bool {
-    match link {
-        Link::Up | Link::Recovering { restarted: None, .. } => true,
-        Link::Recovering { restarted: Some(last), .. } => now.saturating_sub(*last) >= RESTART_GAP,
-    }
+/// When ICE is restarted at the earliest, when there is reason to do it at once.
+pub(super) fn soonest(now: Duration, restarted: Option<Duration>) -> Duration {
+    restarted.map_or(now, |last| now.max(last.saturating_add(RESTART_GAP)))
 }

@@ -90,9 +90,9 @@ impl Machine {
             }
             State::Connecting { since, .. } => Some(since.saturating_add(timing.connect)),
             State::Active { link: Link::Up, .. } => None,
-            State::Active { link: Link::Recovering { since, restarted }, peer_lost, .. } => {
+            State::Active { link: Link::Recovering { since, next, .. }, peer_lost, .. } => {
                 let gone = link::gone_at(timing, *since, *peer_lost);
-                let restart = self.may_send_offer().then(|| link::restart_at(timing, *since, *restarted));
+                let restart = self.may_send_offer().then_some(*next);
                 Some(earliest(gone, [restart]))
             }
         }
@@ -133,6 +133,7 @@ impl Machine {
             Event::Connected { call } => self.connected(call, out),
             Event::LinkDown { call } => self.link_down(call, out),
             Event::LinkUp { call } => self.link_up(call, out),
+            Event::PathChanged { call } => self.path_changed(call, out),
             Event::LinkFailed { call } => self.link_failed(call, out),
             Event::Goodbye { call } => self.goodbye(call, out),
             Event::IdentityRefused { .. } => self.finish(EndReason::IdentityMismatch, out),
@@ -174,12 +175,12 @@ impl Machine {
                     self.finish(reason, out);
                 }
             }
-            State::Active { call, link: Link::Recovering { since, restarted }, peer_lost, .. } => {
+            State::Active { call, link: Link::Recovering { since, next, .. }, peer_lost, .. } => {
                 if link::gone_at(&self.timing, *since, *peer_lost) <= now {
                     self.finish(EndReason::ConnectionLost, out);
-                } else if self.may_send_offer() && link::restart_at(&self.timing, *since, *restarted) <= now {
+                } else if self.may_send_offer() && *next <= now {
                     out.push(Effect::RestartIce { call: *call });
-                    self.note_restart(Some(now));
+                    self.restarted();
                 }
             }
         }

@@ -102,6 +102,8 @@ pub enum Link {
     Recovering {
         /// When that was noticed.
         since: Duration,
+        /// When the offerer restarts ICE (again).
+        next: Duration,
         /// When ICE was last restarted for it (by the offerer).
         restarted: Option<Duration>,
     },

@@ -33,7 +33,7 @@ impl Default for Timing {
             peer_gone: Duration::from_secs(5),
             signaling: Duration::from_secs(10),
             glare: Duration::from_secs(5),
-            restart: Duration::from_secs(10),
+            restart: Duration::from_secs(5),
         }
     }
 }

@@ -15,6 +15,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::command::{Command, Order};
@@ -37,6 +38,8 @@ enum Input {
     Command(Option<Order>),
     Server(Option<ServerEvent>),
     Leg(CallId, LegEvent),
+    /// The server answers, before ICE is restarted over it.
+    Reached(CallId),
     Deadline,
 }
 
@@ -65,6 +68,8 @@ pub(super) struct Actor {
     server_gone: bool,
     /// Nobody sits here.
     away: bool,
+    /// Questions to the server before ICE is restarted for a call.
+    reaching: JoinSet<Option<CallId>>,
 }
 
 impl Actor {
@@ -98,6 +103,7 @@ impl Actor {
             quitting: false,
             server_gone: false,
             away: false,
+            reaching: JoinSet::new(),
         }
     }
 
@@ -125,6 +131,7 @@ impl Actor {
             Some((call, event)) = self.leg_events.recv() => Input::Leg(call, event),
             command = self.commands.recv(), if !self.quitting => Input::Command(command),
             event = self.server.recv(), if !self.server_gone => Input::Server(event),
+            Some(Ok(Some(call))) = self.reaching.join_next() => Input::Reached(call),
             () = sleep_until(deadline) => Input::Deadline,
         }
     }
@@ -168,6 +175,7 @@ impl Actor {
                 self.pending.push_back(CallEvent::SignalingDown);
             }
             Input::Leg(call, event) => self.leg_event(call, event).await,
+            Input::Reached(call) => self.reached(call),
             Input::Deadline => self.pending.push_back(CallEvent::Tick),
         }
     }
@@ -266,6 +274,12 @@ impl Actor {
             LegEvent::Connected => self.pending.push_back(CallEvent::Connected { call }),
             LegEvent::LinkDown => self.pending.push_back(CallEvent::LinkDown { call }),
             LegEvent::LinkUp => self.pending.push_back(CallEvent::LinkUp { call }),
+            LegEvent::Silent => self.pending.push_back(CallEvent::PathChanged { call }),
+            LegEvent::AddressGone => {
+                // The socket to the server may lie on the same address: it is made anew rather than waited for.
+                self.wire.reconnect();
+                self.pending.push_back(CallEvent::PathChanged { call });
+            }
             LegEvent::LinkFailed => self.pending.push_back(CallEvent::LinkFailed { call }),
             LegEvent::Goodbye => self.pending.push_back(CallEvent::Goodbye { call }),
             LegEvent::RemoteMute(kind, muted) => self.remote_muted(call, kind, muted).await,

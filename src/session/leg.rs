@@ -8,6 +8,7 @@
 mod alert;
 mod files;
 mod media;
+mod network;
 mod talk;
 mod tape;
 mod window;
@@ -24,6 +25,7 @@ pub(super) use self::files::FileOrder;
 use self::files::Files;
 use self::media::{Known, Tried};
 pub(super) use self::media::{Opened, Reply, Switch};
+use self::network::Network;
 use self::talk::Talk;
 use self::tape::Tape;
 use self::window::Window;
@@ -160,6 +162,8 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
                 role: setup.role,
                 offered: None,
                 sources,
+                network: Network::new(),
+                restarts: false,
                 wanted: false,
                 failures_told: 0,
                 data_open: false,
@@ -260,6 +264,10 @@ struct Running<'a> {
     /// The offerer's description, made while the other side still rings.
     offered: Option<String>,
     sources: Sources,
+    /// What the path lies on.
+    network: Network,
+    /// The description that is being sent restarts ICE.
+    restarts: bool,
     /// Media may flow as soon as the sources are open.
     wanted: bool,
     failures_told: usize,
@@ -337,6 +345,9 @@ impl Running<'_> {
                         self.say(Message::Window(limit)).await;
                     }
                 }
+                change = self.network.changed(&self.peer, self.known.hears()), if self.wanted => {
+                    self.out.send(change.into()).await;
+                }
                 _ = tick.tick(), if self.wanted => self.feed_back().await,
             }
         };
@@ -369,6 +380,8 @@ impl Running<'_> {
                     self.out.send(LegEvent::Described { offer: true, sdp }).await;
                 }
             }
+            // A restart gives the old path up, which it does only once the other side has answered.
+            LegCommand::Described if std::mem::take(&mut self.restarts) => {}
             LegCommand::Described => self.check(self.peer.apply_local().await).await,
             LegCommand::Remote { offer: true, sdp } => {
                 self.offered_media(&sdp).await;
@@ -385,7 +398,10 @@ impl Running<'_> {
                 self.begin_recording();
             }
             LegCommand::RestartIce => match self.peer.offer(true).await {
-                Ok(sdp) => self.out.send(LegEvent::Described { offer: true, sdp }).await,
+                Ok(sdp) => {
+                    self.restarts = true;
+                    self.out.send(LegEvent::Described { offer: true, sdp }).await;
+                }
                 Err(error) => self.refused(&error).await,
             },
             LegCommand::Mute(kind, muted) => self.mute(kind, muted).await,

@@ -76,6 +76,17 @@ impl Wire {
         tokio::spawn(async move { log("state", client.set_state(state).await) });
     }
 
+    /// Whether the server answers, for as long as somebody waits for it.
+    pub(super) fn answers(&self) -> impl Future<Output = bool> + use<> {
+        let client = self.client.clone();
+        async move { client.list(None, None, Some(1)).await.is_ok() }
+    }
+
+    /// Dials the server anew, when the present connection may lead nowhere.
+    pub(super) fn reconnect(&self) {
+        log("reconnect", self.client.reconnect());
+    }
+
     pub(super) fn users(
         &self,
         query: Option<String>,

@@ -1,7 +1,5 @@
 //! What the path between the two peers does once both consent.
 
-use std::time::Duration;
-
 use super::{Machine, notify};
 use crate::call::{CallId, Effect, EndReason, JsepRole, Link, LinkNotice, Notice, State, link};
 
@@ -22,7 +20,7 @@ impl Machine {
     pub(super) fn link_down(&mut self, call: CallId, out: &mut Vec<Effect>) -> bool {
         match &mut self.state {
             State::Active { link: link @ Link::Up, .. } => {
-                *link = Link::Recovering { since: self.now, restarted: None };
+                *link = Link::Recovering { since: self.now, next: self.now, restarted: None };
                 notify(out, call, Notice::Link(LinkNotice::Recovering));
                 true
             }
@@ -45,13 +43,18 @@ impl Machine {
     pub(super) fn link_failed(&mut self, call: CallId, out: &mut Vec<Effect>) -> bool {
         match &self.state {
             State::Connecting { .. } => self.finish(EndReason::ConnectFailed, out),
-            State::Active { link: Link::Up, .. } => self.link_down(call, out),
-            State::Active { link, .. } if link::may_restart(link, self.now) => {
-                self.note_restart(None);
-                true
-            }
-            _ => false,
+            _ => self.path_changed(call, out),
         }
+    }
+
+    /// The path as it was can't come back: it is replaced as soon as that can be said.
+    pub(super) fn path_changed(&mut self, call: CallId, out: &mut Vec<Effect>) -> bool {
+        if !matches!(self.state, State::Active { .. }) {
+            return false;
+        }
+        self.link_down(call, out);
+        self.hurry();
+        true
     }
 
     /// The other side hung up, and says so without the server.
@@ -73,9 +76,19 @@ impl Machine {
         self.signaling_up()
     }
 
-    pub(super) fn note_restart(&mut self, at: Option<Duration>) {
-        if let State::Active { link: Link::Recovering { restarted, .. }, .. } = &mut self.state {
-            *restarted = at;
+    /// ICE was restarted just now.
+    pub(super) fn restarted(&mut self) {
+        let (now, again) = (self.now, self.timing.restart);
+        if let State::Active { link: Link::Recovering { restarted, next, .. }, .. } = &mut self.state {
+            (*restarted, *next) = (Some(now), now.saturating_add(again));
+        }
+    }
+
+    /// There is reason to restart ICE now, if the path is down.
+    pub(super) fn hurry(&mut self) {
+        let now = self.now;
+        if let State::Active { link: Link::Recovering { restarted, next, .. }, .. } = &mut self.state {
+            *next = link::soonest(now, *restarted).min(*next);
         }
     }
 }

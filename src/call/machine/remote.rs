@@ -2,7 +2,7 @@
 
 use super::{FAREWELL_FOR, Machine, notify};
 use crate::call::glare::{self, Verdict};
-use crate::call::{CallId, Effect, EndReason, JsepRole, Notice, Rival, State};
+use crate::call::{CallId, Effect, EndReason, JsepRole, Link, Notice, Rival, State};
 
 impl Machine {
     pub(super) fn incoming(&mut self, call: CallId, from: String, out: &mut Vec<Effect>) -> bool {
@@ -121,7 +121,14 @@ impl Machine {
             if matches!(self.state, State::Connecting { .. }) {
                 out.push(Effect::RepeatDescription { call });
             }
-            self.note_restart(None);
+            // Or that was underway already.
+            if matches!(
+                self.state,
+                State::Active { link: Link::Recovering { .. }, role: JsepRole::Offerer, .. }
+            ) {
+                out.push(Effect::RepeatDescription { call });
+            }
+            self.hurry();
         } else {
             peer_lost.get_or_insert(self.now);
         }
@@ -169,7 +176,7 @@ impl Machine {
             }
             State::Active { call, with, .. } => {
                 out.push(Effect::SendRejoin { call: *call, with: with.clone() });
-                self.note_restart(None);
+                self.hurry();
             }
         }
         true

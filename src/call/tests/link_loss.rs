@@ -82,9 +82,9 @@ fn a_peer_that_comes_back_after_changing_networks_is_offered_a_restart() {
     let down = machine.handle(secs(63), Event::LinkDown { call: CALL });
     assert_eq!(brief(&down), "notify #5: link recovering", "an offer would not reach them");
     let back = machine.handle(secs(64), Event::PeerSignaling { call: CALL, up: true });
-    assert_eq!(brief(&back), "restart ice #5");
-    assert_eq!(machine.deadline(), Some(secs(74)), "the restart is repeated");
-    assert_eq!(brief(&machine.handle(secs(74), Event::Tick)), "restart ice #5");
+    assert_eq!(brief(&back), "repeat description #5, restart ice #5");
+    assert_eq!(machine.deadline(), Some(secs(69)), "the restart is repeated");
+    assert_eq!(brief(&machine.handle(secs(69), Event::Tick)), "restart ice #5");
 }
 
 #[test]
@@ -102,8 +102,33 @@ fn a_path_that_fails_is_restarted_but_not_twice_at_once() {
     machine.handle(secs(60), Event::LinkDown { call: CALL });
     let failed = machine.handle(secs(61), Event::LinkFailed { call: CALL });
     assert!(!brief(&failed).contains("restart"), "the restart a second ago is still on its way");
-    let failed = machine.handle(secs(65), Event::LinkFailed { call: CALL });
-    assert_eq!(brief(&failed), "restart ice #5");
+    assert_eq!(brief(&machine.handle(secs(62), Event::Tick)), "restart ice #5");
+}
+
+#[test]
+fn a_path_whose_address_is_gone_is_replaced_at_once() {
+    let mut machine = calling_connected();
+    let changed = machine.handle(secs(60), Event::PathChanged { call: CALL });
+    assert_eq!(brief(&changed), "notify #5: link recovering, restart ice #5");
+    // Where the socket to the server went with it, the offer follows as soon as there is another one.
+    let mut machine = calling_connected();
+    machine.handle(secs(60), Event::SignalingDown);
+    let changed = machine.handle(secs(60), Event::PathChanged { call: CALL });
+    assert_eq!(brief(&changed), "notify #5: link recovering");
+    let up = machine.handle(millis(60_200), Event::SignalingUp);
+    assert_eq!(brief(&up), "send rejoin #5 with bob, restart ice #5");
+}
+
+#[test]
+fn an_offer_that_may_be_lost_is_repeated_when_the_other_side_signs_in_again() {
+    let mut machine = calling_connected();
+    machine.handle(secs(60), Event::PathChanged { call: CALL });
+    let up = machine.handle(millis(60_500), Event::PeerSignaling { call: CALL, up: true });
+    assert_eq!(brief(&up), "repeat description #5");
+    let mut machine = called_connected();
+    machine.handle(secs(60), Event::PathChanged { call: CALL });
+    let up = machine.handle(millis(60_500), Event::PeerSignaling { call: CALL, up: true });
+    assert_eq!(brief(&up), "", "the offerer does it");
 }
 
 #[test]

@@ -36,6 +36,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         4 => any_call().prop_map(|call| Event::LinkDown { call }),
         3 => any_call().prop_map(|call| Event::LinkUp { call }),
         2 => any_call().prop_map(|call| Event::LinkFailed { call }),
+        2 => any_call().prop_map(|call| Event::PathChanged { call }),
         1 => any_call().prop_map(|call| Event::Goodbye { call }),
         1 => any_call().prop_map(|call| Event::IdentityRefused { call }),
         1 => any_call().prop_map(|call| Event::MediaFailed { call }),
@@ -112,7 +113,7 @@ impl Observer {
                     assert!(self.started.contains(call) && self.peers.contains(call));
                 }
                 Effect::RepeatDescription { call } => {
-                    assert!(self.negotiated.contains_key(call) && !self.started.contains(call));
+                    assert!(self.negotiated.contains_key(call) && !self.over.contains(call));
                 }
                 Effect::Notify { call, notice } => {
                     assert!(!self.over.contains(call), "{notice:?} after the end");

@@ -89,6 +89,7 @@ fn events() -> Vec<(&'static str, Event)> {
         ("connected", Event::Connected { call }),
         ("link down", Event::LinkDown { call }),
         ("link up", Event::LinkUp { call }),
+        ("path changed", Event::PathChanged { call }),
         ("link failed", Event::LinkFailed { call }),
         ("goodbye", Event::Goodbye { call }),
         ("goodbye, another call", Event::Goodbye { call: id(9) }),

@@ -1,12 +1,17 @@
 //! What the machine wants done, carried out.
 
-use tokio::time::Instant;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
 
 use super::super::event::Event;
 use super::super::leg::{Leg, LegCommand, LegSetup};
 use super::super::record::Record;
 use super::Actor;
-use crate::call::{CallId, Effect, LinkNotice, Notice};
+use crate::call::{CallId, Effect, Link, LinkNotice, Notice, State};
+
+/// A server that takes longer to answer is not there.
+const REACHED_WITHIN: Duration = Duration::from_secs(2);
 
 impl Actor {
     pub(super) async fn effect(&mut self, effect: Effect) {
@@ -45,12 +50,27 @@ impl Actor {
             Effect::StartMedia { call } => self.command_leg(call, LegCommand::StartMedia),
             // An offer that was never answered is sent again rather than replaced: it may have been lost.
             Effect::RestartIce { call } if self.unanswered_offer(call) => self.repeat_unanswered(call),
-            Effect::RestartIce { call } => self.command_leg(call, LegCommand::RestartIce),
+            Effect::RestartIce { call } => self.reach_server(call),
             Effect::ClosePeer { call, goodbye } => self.command_leg(call, LegCommand::Close { goodbye }),
             Effect::Notify { call, notice } => self.notify(call, notice).await,
             Effect::Ignored { event, state, call } => {
                 tracing::debug!(event, state, call = ?call.map(|call| call.to_string()), "ignored");
             }
+        }
+    }
+
+    /// Asks the server for anything at all, before ICE is restarted over it.
+    fn reach_server(&mut self, call: CallId) {
+        let answer = self.wire.answers();
+        self.reaching
+            .spawn(async move { timeout(REACHED_WITHIN, answer).await.is_ok_and(|yes| yes).then_some(call) });
+    }
+
+    /// The server has answered: what stood for it goes on, if it is still wanted.
+    pub(super) fn reached(&mut self, call: CallId) {
+        let state = self.machine.state();
+        if matches!(state, State::Active { call: live, link: Link::Recovering { .. }, .. } if *live == call) {
+            self.command_leg(call, LegCommand::RestartIce);
         }
     }
 

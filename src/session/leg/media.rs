@@ -77,6 +77,11 @@ impl Known {
         }
     }
 
+    /// Whether the other side says that it sends anything.
+    pub(super) fn hears(&self) -> bool {
+        self.remote_off.contains(&false)
+    }
+
     /// Whether either side sends sound or picture now.
     pub(super) fn is_anything_on(&self) -> bool {
         [Kind::Audio, Kind::Video]

@@ -76,6 +76,10 @@ pub(in crate::session) enum LegEvent {
     LinkDown,
     /// It is heard again.
     LinkUp,
+    /// An address of ours is gone, and the path with it.
+    AddressGone,
+    /// Media has stopped without a word.
+    Silent,
     /// ICE or DTLS gave up.
     LinkFailed,
     /// The other side hung up.

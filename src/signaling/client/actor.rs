@@ -130,6 +130,8 @@ impl Actor {
                 () = self.events.closed() => return Err(Outcome::Stop(None)),
                 command = self.commands.recv(), if self.held.len() < COMMANDS => match command {
                     Some(Command::Close(done)) => return Err(Outcome::Stop(Some(done))),
+                    // That is what is being done.
+                    Some(Command::Reconnect) => {}
                     Some(command) => self.held.push_back(command),
                     None => return Err(Outcome::Stop(None)),
                 },
@@ -268,6 +270,7 @@ impl Actor {
     async fn carry_out(&mut self, link: &mut Link, command: Command) -> Result<(), Outcome> {
         match command {
             Command::Close(done) => Err(Outcome::Stop(Some(done))),
+            Command::Reconnect => Err(lost("the network changed")),
             Command::Send(message) => {
                 match &message {
                     ClientMessage::Invite { call, .. } => {

@@ -221,6 +221,8 @@ enum Command {
     Send(ClientMessage),
     /// To be sent; the answer goes back.
     Request(ClientMessage, oneshot::Sender<Result<ServerMessage, Error>>),
+    /// Dial anew, with the same session.
+    Reconnect,
     /// Log out and stop; answered when it is done.
     Close(oneshot::Sender<()>),
 }
@@ -362,6 +364,15 @@ impl Client {
     /// [`Error`] when the server does not confirm.
     pub async fn set_state(&self, state: Availability) -> Result<(), Error> {
         self.request(ClientMessage::State { state, seq: None }).await.map(drop)
+    }
+
+    /// Gives the present connection up and takes the session up again over another one: the network below has changed. Nothing
+    /// happens while there is none.
+    ///
+    /// # Errors
+    /// [`Error`] as for [`Client::invite`].
+    pub fn reconnect(&self) -> Result<(), Error> {
+        self.commands.try_send(Command::Reconnect).map_err(refused)
     }
 
     fn send(&self, message: ClientMessage) -> Result<(), Error> {

@@ -10,7 +10,7 @@ use crate::harness::{Server, bob};
 const LONG: Duration = Duration::from_secs(60);
 
 #[test]
-fn a_transfer_goes_on_after_its_path_was_gone_for_five_seconds() {
+fn a_transfer_goes_on_after_its_path_was_gone_and_after_it_was_replaced() {
     let network = Network::up(&["alice=none", "bob=none"]);
     let server = Server::start_in(network.home("srv"), &format!("{SERVER}:0"));
     let (bobs, alices) = (network.home("bob"), network.home("alice"));
@@ -27,6 +27,9 @@ fn a_transfer_goes_on_after_its_path_was_gone_for_five_seconds() {
     bob.say(&serde_json::json!({"command": "accept-file"}));
     alice.wait_where("file", LONG, |event| event.number("bytes") > Some(2e6));
     network.natlab(&["cut", "alice", "5", "silent"]);
+    alice.wait_where("link", LONG, |event| event.text("state") == "recovering");
+    alice.wait_where("link", LONG, |event| event.text("state") == "up");
+    network.natlab(&["readdr", "alice"]);
     alice.wait_where("link", LONG, |event| event.text("state") == "recovering");
     alice.wait_where("link", LONG, |event| event.text("state") == "up");
     let alice = alice.finish(LONG).expect_code(0);

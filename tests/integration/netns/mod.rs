@@ -1,6 +1,7 @@
 //! Calls over networks that lose, block and cut: hosts in network namespaces. Needs root.
 
 mod files;
+mod life;
 mod lossy;
 mod no_path;
 mod reach;

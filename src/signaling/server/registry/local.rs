@@ -126,9 +126,10 @@ impl Local {
         let calls = session.calls.clone();
         if let Some(at) = session.detached.take() {
             self.timers.remove(&(at, Timer::Detached(id)));
-            self.tell_peers(id, true, out);
             self.touch(now, fold);
         }
+        // Also when nobody had noticed that the old connection was dead: what went into it may be lost.
+        self.tell_peers(id, true, out);
         Some(Joined { session: id, resumed: true, secret: join.secret, calls })
     }
 
