@@ -191,15 +191,21 @@ impl Rule {
         if let Some(what) = whole(entry) {
             return Some(Rule { what, port: None });
         }
-        let (host, port) = match entry.rsplit_once(':') {
-            Some((host, port)) => (host, Some(port.parse().ok()?)),
-            None => (entry, None),
-        };
-        if let Some((address, length)) = host.split_once('/') {
+        let number = |port: &str| port.parse::<u16>().ok();
+        if let Some((address, rest)) = entry.split_once('/') {
+            // Before the port is looked for: an address has colons of its own.
+            let (length, port) = match rest.split_once(':') {
+                Some((length, port)) => (length, Some(number(port)?)),
+                None => (rest, None),
+            };
             let (address, length) = (bare(address).parse::<IpAddr>().ok()?, length.parse::<u8>().ok()?);
             let what = (length <= bits(&address)).then_some(What::Network(address, length))?;
             return Some(Rule { what, port });
         }
+        let (host, port) = match entry.rsplit_once(':') {
+            Some((host, port)) => (host, Some(number(port)?)),
+            None => (entry, None),
+        };
         let what = match whole(host) {
             Some(what) => what,
             None if host == "*" => What::Everything,
@@ -342,6 +348,8 @@ mod tests {
             ("10.0.0.0/8", &["10.255.0.1"], &["11.0.0.1", "10.example", "[2001:db8::1]"]),
             ("0.0.0.0/0", &["203.0.113.9"], &["[2001:db8::1]"]),
             ("2001:db8::/32", &["[2001:db8:1::2]"], &["[2001:db9::1]", "32.1.13.184"]),
+            ("10.0.0.0/8:443 10.0.0.0/8:x", &["10.0.0.1"], &[]),
+            ("10.0.0.0/8:8443", &[], &["10.0.0.1"]),
             ("2001:db8::1", &["[2001:db8::1]"], &["[2001:db8::2]"]),
             (
                 "a.example:443,[2001:db8::1]:443,192.0.2.1:443",

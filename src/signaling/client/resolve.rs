@@ -201,6 +201,10 @@ fn is_near(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::super::Proxies;
     use super::*;
 
     fn parsed(text: &str) -> String {
@@ -236,5 +240,30 @@ mod tests {
         assert_eq!(found.host, "127.0.0.1:1");
         let unreachable = find(&"127.0.0.1:1".parse().unwrap(), &Way::default()).await;
         assert!(matches!(unreachable, Err(Failure::Later(_))));
+    }
+
+    #[tokio::test]
+    async fn a_server_without_tls_is_looked_up_through_the_proxy_that_the_environment_names() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let proxy = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            let document = r#"{"ws":"/there","protocols":[1]}"#;
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{document}", document.len());
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            String::from_utf8(head).unwrap()
+        });
+        let proxies =
+            Proxies::read(|name| (name == "http_proxy").then(|| format!("http://me:p%77@{address}")));
+        let way = Way { proxies, ..Way::default() };
+        let found = find(&"http://calls.test".parse().unwrap(), &way).await.unwrap();
+        assert_eq!(found.url, "ws://calls.test/there");
+        let asked = proxy.await.unwrap();
+        assert!(asked.starts_with("GET http://calls.test/.well-known/letsmeet HTTP/1.1\r\n"), "{asked}");
+        assert!(asked.to_ascii_lowercase().contains("proxy-authorization: basic bwu6chc=\r\n"), "{asked}");
     }
 }

@@ -424,7 +424,7 @@ mod tests {
     fn a_fault_names_its_file_and_line() {
         assert_eq!(
             check("src/rtc/mod.rs", "\nuse crate::cli::exit;"),
-            ["src/rtc/mod.rs:3: crate::cli::exit is not for rtc (it may use: media)"]
+            ["src/rtc/mod.rs:3: crate::cli::exit is not for rtc (it may use: media, tls)"]
         );
     }
 }
