@@ -33,6 +33,9 @@ pub struct Settings {
     /// STUN and TURN servers.
     #[serde(default)]
     pub ice: Ice,
+    /// The signaling server's own.
+    #[serde(default)]
+    pub serve: Serve,
     /// What becomes of files that others send.
     #[serde(default)]
     pub files: Files,
@@ -70,6 +73,16 @@ pub struct Media {
     pub microphone: Option<String>,
     /// The speaker that was used last, taken when `hear` says nothing.
     pub speaker: Option<String>,
+}
+
+/// `[serve]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Serve {
+    /// `--tls-cert`.
+    pub tls_cert: Option<PathBuf>,
+    /// `--tls-key`.
+    pub tls_key: Option<PathBuf>,
 }
 
 /// `[files]`.
@@ -315,12 +328,13 @@ mod tests {
         let settings = Settings::parse(
             "server = \"meet.example\"\nname = \"alice\"\ntoken_file = \"/t\"\n[media]\nvideo = \"pattern\"\n\
              audio = \"tone\"\nshow = \"null\"\nhear = \"null\"\n[ice]\nstun = [\"stun:a\"]\nturn = [\"turn:b\"]\n\
-             turn_user = \"u\"\nturn_password_file = \"/p\"\n",
+             turn_user = \"u\"\nturn_password_file = \"/p\"\n[serve]\ntls_cert = \"/c\"\ntls_key = \"/k\"\n",
         )
         .unwrap();
         assert_eq!(settings.server.as_deref(), Some("meet.example"));
         assert_eq!(settings.media.video.as_deref(), Some("pattern"));
         assert_eq!(settings.ice.turn, ["turn:b"]);
+        assert_eq!(settings.serve.tls_key.as_deref(), Some(Path::new("/k")));
     }
 
     #[test]

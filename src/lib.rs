@@ -18,6 +18,7 @@
 //!   text                  the one gate for remote text, and how wide text is
 //!   history               the calls of a profile, on disk
 //!   identity              keys, known peers, verification code
+//!   tls                   whose certificates are accepted, and what is wrong with one
 //! ```
 //!
 //! Arrows point down only; `tests/integration/layers.rs` holds them to it. ARCHITECTURE.md says why.
@@ -34,4 +35,5 @@ pub mod rtc;
 pub mod session;
 pub mod signaling;
 pub mod text;
+pub mod tls;
 pub mod tui;

@@ -70,6 +70,8 @@ mod switching;
 mod talk;
 #[path = "integration/terminal.rs"]
 mod terminal;
+#[path = "integration/tls.rs"]
+mod tls;
 #[path = "integration/tmux_call.rs"]
 mod tmux_call;
 #[path = "integration/trust.rs"]

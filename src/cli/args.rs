@@ -142,6 +142,12 @@ pub struct Serve {
     /// Believe the proxy's X-Forwarded-For: limits then count the clients' own addresses
     #[arg(long)]
     pub trust_forwarded: bool,
+    /// Speak TLS: the certificate, with those that lead to its authority behind it (a PEM file, read again when it changes)
+    #[arg(long, env = "LETSMEET_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's private key (a PEM file)
+    #[arg(long, env = "LETSMEET_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
     /// STUN and TURN servers for clients
     #[command(flatten)]
     pub ice: IceServers,

@@ -88,10 +88,15 @@ impl Ground {
     ) -> Result<client::Config> {
         let server = global.server.as_deref().or(self.settings.server.as_deref()).unwrap_or(DEFAULT_SERVER);
         let token = self.token(global)?;
-        let server = server.parse().map_err(|error| Usage::new(format!("--server: {error}")))?;
+        let server: client::ServerAddress =
+            server.parse().map_err(|error| Usage::new(format!("--server: {error}")))?;
+        let way =
+            client::Way { trust: self.authorities(global)?, proxies: client::Proxies::from_environment() };
+        // Said before anything is tried; a server may still lead elsewhere.
+        way.check(&server).map_err(|error| Usage::new(error.to_string()))?;
         let name = Name::new(&profile.name)
             .map_err(|error| Usage::new(format!("--name {:?}: {error}", profile.name)))?;
-        Ok(client::Config { token, ..client::Config::new(server, name, signer(identity)) })
+        Ok(client::Config { way, token, ..client::Config::new(server, name, signer(identity)) })
     }
 
     /// Everything a session needs.

@@ -1,4 +1,5 @@
-//! SIGINT and SIGTERM as a stream: the first asks a command to end well, the second ends the process.
+//! SIGINT and SIGTERM as a stream: the first asks a command to end well, the second ends the process. SIGHUP asks a
+//! server to read its files again.
 
 use std::io;
 
@@ -49,5 +50,45 @@ impl Signals {
             Ok(()) => Interruption::Interrupt,
             Err(_) => std::future::pending().await,
         }
+    }
+}
+
+/// Waits for SIGHUP, where there is such a thing and somebody who heeds it.
+#[derive(Debug)]
+pub(super) struct Reloads {
+    #[cfg(unix)]
+    hangup: Option<tokio::signal::unix::Signal>,
+}
+
+impl Reloads {
+    /// Takes SIGHUP over from its default, which ends the process, if it is `heeded`.
+    ///
+    /// # Errors
+    /// The system refused.
+    #[cfg(unix)]
+    pub(super) fn listen(heeded: bool) -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let hangup = if heeded { Some(signal(SignalKind::hangup())?) } else { None };
+        Ok(Self { hangup })
+    }
+
+    /// There is no such signal.
+    ///
+    /// # Errors
+    /// Never.
+    #[cfg(not(unix))]
+    pub(super) fn listen(_: bool) -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    /// The next one; never, where it is not heeded.
+    pub(super) async fn next(&mut self) {
+        #[cfg(unix)]
+        if let Some(hangup) = &mut self.hangup
+            && hangup.recv().await.is_some()
+        {
+            return;
+        }
+        std::future::pending().await
     }
 }

@@ -75,14 +75,12 @@ async fn authorities(given: Option<Trust>, needed: bool) -> Option<Trust> {
     if given.is_some() || !needed {
         return given;
     }
-    // It reads files.
-    match tokio::task::spawn_blocking(Trust::system).await {
-        Ok(Ok(trust)) => Some(trust),
-        Ok(Err(error)) => {
+    match Trust::or_system(None).await {
+        Ok(trust) => Some(trust),
+        Err(error) => {
             tracing::warn!("TURN servers over TLS are left out: {error}");
             None
         }
-        Err(_) => None,
     }
 }
 

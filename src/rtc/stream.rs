@@ -12,7 +12,6 @@ mod connect;
 mod framing;
 mod outbox;
 mod tcp;
-mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -25,11 +24,11 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+pub use crate::tls::{Certificate, Trust, TrustError};
 pub use connect::Error;
 pub(super) use connect::{Connection, Endpoint, broken, connect};
 pub use framing::Error as FramingError;
 pub(super) use framing::{Decoder, encode};
-pub use tls::{Certificate, Trust, TrustError};
 
 use self::outbox::Outbox;
 use super::shared::lock;

@@ -60,6 +60,7 @@ impl Event {
 /// What a test sends to a process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Signal {
+    Hangup,
     Interrupt,
     Terminate,
     Kill,
@@ -284,6 +285,7 @@ impl Process {
         }
         if self.exited.is_none() {
             let number = match signal {
+                Signal::Hangup => libc::SIGHUP,
                 Signal::Interrupt => libc::SIGINT,
                 Signal::Terminate => libc::SIGTERM,
                 Signal::Kill => libc::SIGKILL,
@@ -420,6 +422,8 @@ pub(crate) struct Server {
     process: Option<Process>,
     home: Home,
     url: String,
+    /// Flags beside `--listen`.
+    more: Vec<String>,
 }
 
 impl Server {
@@ -430,12 +434,20 @@ impl Server {
 
     /// With what `home` holds, at `listen`.
     pub(crate) fn start_in(home: Home, listen: &str) -> Self {
-        let (process, url) = Self::launch(&home, listen);
-        Self { process: Some(process), home, url }
+        Self::start_with(home, listen, &[])
     }
 
-    fn launch(home: &Home, listen: &str) -> (Process, String) {
-        let mut process = home.start(&["serve", "--listen", listen, "--headless"]);
+    /// The same with `more` flags.
+    pub(crate) fn start_with(home: Home, listen: &str, more: &[&str]) -> Self {
+        let more: Vec<String> = more.iter().map(ToString::to_string).collect();
+        let (process, url) = Self::launch(&home, listen, &more);
+        Self { process: Some(process), home, url, more }
+    }
+
+    fn launch(home: &Home, listen: &str, more: &[String]) -> (Process, String) {
+        let mut args = vec!["serve", "--listen", listen, "--headless"];
+        args.extend(more.iter().map(String::as_str));
+        let mut process = home.start(&args);
         let url = process.wait_for("listening", SOON).text("url").to_owned();
         assert!(!url.is_empty(), "the listening event has a url");
         (process, url)
@@ -444,6 +456,11 @@ impl Server {
     /// What `--server` takes.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&mut self, signal: Signal) {
+        self.process.as_mut().expect("the server runs").signal(signal);
     }
 
     /// `HOST:PORT` of the bound socket, from the URL.
@@ -463,7 +480,7 @@ impl Server {
     pub(crate) fn restart(&mut self) {
         assert!(self.process.is_none(), "the server still runs");
         let address = self.address().to_owned();
-        let (process, url) = Self::launch(&self.home, &address);
+        let (process, url) = Self::launch(&self.home, &address, &self.more);
         assert_eq!(url, self.url, "the same address again");
         self.process = Some(process);
     }

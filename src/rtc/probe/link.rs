@@ -296,14 +296,7 @@ impl Link {
 }
 
 async fn trust(options: &Options) -> Result<Trust, Error> {
-    if let Some(trust) = &options.trust {
-        return Ok(trust.clone());
-    }
-    // It reads files.
-    match tokio::task::spawn_blocking(Trust::system).await {
-        Ok(trust) => Ok(trust?),
-        Err(error) => Err(stream::TrustError::NoSystemRoots(error.to_string()).into()),
-    }
+    Ok(Trust::or_system(options.trust.clone()).await?)
 }
 
 fn failed(error: &io::Error, to: SocketAddr) -> Error {

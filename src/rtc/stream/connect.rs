@@ -14,7 +14,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::framing;
 use super::tcp::Tcp;
-use super::tls::{self, Certificate, Trust};
+use crate::tls::{self, Certificate, Trust};
 
 /// How long one address may take to accept. A lost SYN is sent again after one and after three seconds.
 pub(in crate::rtc) const CONNECT_WITHIN: Duration = Duration::from_secs(4);

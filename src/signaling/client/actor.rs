@@ -53,6 +53,10 @@ pub(super) async fn run(config: Config, commands: mpsc::Receiver<Command>, event
                 }
                 return;
             }
+            // Not before the first login: whoever waits for that one is to know.
+            Outcome::Refused(code, reason) if code.may_pass() && actor.resume.is_some() => {
+                (reason, Duration::ZERO)
+            }
             Outcome::Refused(code, message) => {
                 // Nobody may be listening any more.
                 let _ = actor.events.send(Event::Refused { code, message }).await;

@@ -6,15 +6,16 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use reqwest::Url;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio_tungstenite::tungstenite::http::StatusCode;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 
-use super::Config;
-use super::resolve::{Endpoint, Failure, find};
+use super::resolve::{Endpoint, find, wants_tls};
+use super::{Config, Failure, Refusal, Way};
 use crate::signaling::protocol::{
     ClientMessage, ErrorCode, Key, LOGIN_CONTEXT, Login, MAX_SERVER_FRAME, ResumeToken, ServerMessage,
     Signature, VERSION, login_message, parse_server,
@@ -26,7 +27,20 @@ pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 pub(super) enum Outcome {
     Stop(Option<oneshot::Sender<()>>),
     Lost { reason: String, at_least: Duration },
-    Refused(ErrorCode, String),
+    Refused(Refusal, String),
+}
+
+impl From<Failure> for Outcome {
+    fn from(failure: Failure) -> Outcome {
+        match failure {
+            Failure::Later(reason) => lost(reason),
+            Failure::Never(code, message) => Outcome::Refused(code, message),
+        }
+    }
+}
+
+fn refused(code: ErrorCode, message: impl Into<String>) -> Outcome {
+    Outcome::Refused(code.into(), message.into())
 }
 
 pub(super) fn lost(reason: impl Into<String>) -> Outcome {
@@ -48,33 +62,29 @@ pub(super) async fn dial(
     super::install_crypto();
     let endpoint = match endpoint {
         Some(endpoint) => endpoint,
-        None => find(&config.server).await.map_err(|failure| match failure {
-            Failure::Later(reason) => lost(reason),
-            Failure::Never(code, message) => Outcome::Refused(code, message),
-        })?,
+        None => find(&config.server, &config.way).await?,
     };
     let limits = WebSocketConfig::default()
         .read_buffer_size(8 * 1024)
         .write_buffer_size(8 * 1024)
         .max_message_size(Some(MAX_SERVER_FRAME))
         .max_frame_size(Some(MAX_SERVER_FRAME));
-    let (mut socket, _) = connect_async_with_config(&endpoint.url, Some(limits), true)
+    let url: Url = endpoint.url.parse().map_err(|error| lost(format!("{}: {error}", endpoint.url)))?;
+    let (stream, connector) = config.way.open(&url).await?;
+    let (mut socket, _) = client_async_tls_with_config(&endpoint.url, stream, Some(limits), Some(connector))
         .await
-        .map_err(|error| not_upgraded(&endpoint, error))?;
+        .map_err(|error| not_upgraded(&config.way, &url, error))?;
     let ServerMessage::Challenge { protocol, nonce, server, .. } = next(&mut socket).await? else {
-        return Err(Outcome::Refused(
-            ErrorCode::WrongOrder,
-            "the server did not begin with a challenge".into(),
-        ));
+        return Err(refused(ErrorCode::WrongOrder, "the server did not begin with a challenge"));
     };
     if protocol != VERSION {
         let message = format!("the server speaks protocol {protocol}, this client {VERSION}");
-        return Err(Outcome::Refused(ErrorCode::ProtocolVersion, message));
+        return Err(refused(ErrorCode::ProtocolVersion, message));
     }
     if !server.is_empty() && !server.eq_ignore_ascii_case(&endpoint.host) {
         // Somebody in between may be passing on another server's challenge.
         let message = format!("{} answered with the challenge of {server:?}", endpoint.host);
-        return Err(Outcome::Refused(ErrorCode::BadSignature, message));
+        return Err(refused(ErrorCode::BadSignature, message));
     }
     let name = config.name.as_str();
     let login = Login {
@@ -101,14 +111,14 @@ async fn next(socket: &mut Socket) -> Result<ServerMessage, Outcome> {
             Some(Ok(Message::Text(text))) => {
                 return match parse_server(&text) {
                     Ok(ServerMessage::Error { code, message, .. }) if code.is_final() => {
-                        Err(Outcome::Refused(code, message))
+                        Err(refused(code, message))
                     }
                     Ok(ServerMessage::Error { message, .. }) => Err(lost(message)),
                     Ok(ServerMessage::Bye { reason, retry_after_ms }) => {
                         Err(Outcome::Lost { reason, at_least: Duration::from_millis(retry_after_ms) })
                     }
                     Ok(message) => Ok(message),
-                    Err(wrong) => Err(Outcome::Refused(
+                    Err(wrong) => Err(refused(
                         ErrorCode::Malformed,
                         format!("the server does not speak this protocol: {wrong}"),
                     )),
@@ -124,18 +134,20 @@ async fn next(socket: &mut Socket) -> Result<ServerMessage, Outcome> {
     }
 }
 
-fn not_upgraded(endpoint: &Endpoint, error: WsError) -> Outcome {
-    let url = &endpoint.url;
+fn not_upgraded(way: &Way, url: &Url, error: WsError) -> Outcome {
     match error {
+        WsError::Http(response) if wants_tls(response.status(), response.headers()) => {
+            refused(ErrorCode::Malformed, format!("{url} speaks TLS only (use wss://)"))
+        }
         WsError::Http(response) => match response.status() {
-            StatusCode::FORBIDDEN => {
-                Outcome::Refused(ErrorCode::BadOrigin, format!("{url} refused this client"))
-            }
+            StatusCode::FORBIDDEN => refused(ErrorCode::BadOrigin, format!("{url} refused this client")),
             StatusCode::NOT_FOUND => {
-                Outcome::Refused(ErrorCode::Malformed, format!("there is no letsmeet server at {url}"))
+                refused(ErrorCode::Malformed, format!("there is no letsmeet server at {url}"))
             }
             status => lost(format!("{url} answered {status}")),
         },
-        error => lost(format!("cannot reach {url}: {error}")),
+        // What it holds says more than the error around it.
+        WsError::Io(error) => way.failure(url, &error).into(),
+        error => way.failure(url, &error).into(),
     }
 }

@@ -6,7 +6,11 @@
 mod actor;
 mod backoff;
 mod dial;
+mod proxy;
+mod refusal;
 mod resolve;
+mod tunnel;
+mod way;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +18,12 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 pub use backoff::Backoff;
+pub use proxy::{BadProxy, Proxies, Proxy};
+pub use refusal::Refusal;
 pub use resolve::{Endpoint, ServerAddress, resolve};
+pub use way::Way;
+
+use refusal::Failure;
 
 use crate::signaling::protocol::{
     Availability, CallId, Candidate, Change, ClientMessage, Description, DescriptionKind, EndReason,
@@ -42,6 +51,8 @@ pub trait Signer: Send + Sync + 'static {
 pub struct Config {
     /// The server.
     pub server: ServerAddress,
+    /// How it is reached.
+    pub way: Way,
     /// The name to log in under.
     pub name: Name,
     /// The key that owns the name.
@@ -58,7 +69,7 @@ impl Config {
     /// The usual settings.
     pub fn new(server: ServerAddress, name: Name, signer: Arc<dyn Signer>) -> Config {
         let (backoff, connect_timeout) = (Backoff::default(), Duration::from_secs(10));
-        Config { server, name, signer, token: None, backoff, connect_timeout }
+        Config { server, way: Way::default(), name, signer, token: None, backoff, connect_timeout }
     }
 }
 
@@ -84,10 +95,11 @@ pub enum Event {
         /// When it tries next.
         retry_in: Duration,
     },
-    /// The server refused for good: the actor has stopped. The last event.
+    /// The server refused for good, or there is no way to it that trying again could find: the actor has stopped. The
+    /// last event.
     Refused {
-        /// For programs; `bad-description` and the like never come here.
-        code: ErrorCode,
+        /// For programs.
+        code: Refusal,
         /// For people.
         message: String,
     },

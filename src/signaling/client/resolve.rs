@@ -5,8 +5,10 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use reqwest::Url;
+use reqwest::header::{HeaderMap, UPGRADE};
+use reqwest::{StatusCode, Url};
 
+use super::{Failure, Way};
 use crate::signaling::protocol::{ErrorCode, VERSION, WELL_KNOWN_PATH, WS_PATH, WellKnown};
 
 /// The port of `letsmeet serve`, for a bare loopback or private address without one.
@@ -40,17 +42,6 @@ pub struct Endpoint {
 pub struct BadAddress {
     text: String,
     why: String,
-}
-
-/// Why no WebSocket was found.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
-    /// May be better later.
-    #[error("{0}")]
-    Later(String),
-    /// Will not get better by itself.
-    #[error("{1}")]
-    Never(ErrorCode, String),
 }
 
 impl FromStr for ServerAddress {
@@ -100,21 +91,27 @@ impl FromStr for ServerAddress {
     }
 }
 
+impl ServerAddress {
+    pub(super) fn url(&self) -> &Url {
+        &self.url
+    }
+}
+
 impl fmt::Display for ServerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.url.fmt(f)
     }
 }
 
-/// Finds the WebSocket of a server.
+/// Finds the WebSocket of a server, by `way`.
 ///
 /// # Errors
 /// A sentence for a person.
-pub async fn resolve(server: &ServerAddress) -> Result<Endpoint, String> {
-    find(server).await.map_err(|failure| failure.to_string())
+pub async fn resolve(server: &ServerAddress, way: &Way) -> Result<Endpoint, String> {
+    find(server, way).await.map_err(|failure| failure.to_string())
 }
 
-pub(super) async fn find(server: &ServerAddress) -> Result<Endpoint, Failure> {
+pub(super) async fn find(server: &ServerAddress, way: &Way) -> Result<Endpoint, Failure> {
     let given = &server.url;
     if matches!(given.scheme(), "ws" | "wss") && given.path() != "/" {
         return Ok(endpoint(given));
@@ -125,14 +122,14 @@ pub(super) async fn find(server: &ServerAddress) -> Result<Endpoint, Failure> {
     ask.set_query(None);
     let changed = ask.set_scheme(if secure { "https" } else { "http" });
     debug_assert!(changed.is_ok(), "all four schemes are special ones");
-    let document = fetch(ask.clone()).await?;
+    let document = fetch(ask.clone(), way).await?;
     if !document.protocols.contains(&VERSION) {
         return Err(Failure::Never(
-            ErrorCode::ProtocolVersion,
+            ErrorCode::ProtocolVersion.into(),
             format!("{server} speaks protocols {:?}, this client {VERSION}", document.protocols),
         ));
     }
-    let nowhere = || Failure::Never(ErrorCode::Malformed, format!("{server} names no WebSocket"));
+    let nowhere = || Failure::Never(ErrorCode::Malformed.into(), format!("{server} names no WebSocket"));
     let mut url = ask.join(&document.ws).map_err(|_| nowhere())?;
     let scheme = match url.scheme() {
         "https" | "wss" => "wss",
@@ -144,25 +141,25 @@ pub(super) async fn find(server: &ServerAddress) -> Result<Endpoint, Failure> {
     Ok(endpoint(&url))
 }
 
-async fn fetch(url: Url) -> Result<WellKnown, Failure> {
+async fn fetch(url: Url, way: &Way) -> Result<WellKnown, Failure> {
     super::install_crypto();
-    let later = |e: reqwest::Error| Failure::Later(format!("cannot reach {url}: {}", root_cause(&e)));
-    let client = reqwest::Client::builder()
-        .timeout(TIMEOUT)
-        .https_only(url.scheme() == "https")
-        .redirect(reqwest::redirect::Policy::limited(3))
-        .build()
-        .map_err(later)?;
-    let mut response = client.get(url.clone()).send().await.map_err(later)?;
-    if response.status() == reqwest::StatusCode::NOT_FOUND {
+    let failed = |error: reqwest::Error| way.failure(&url, &error);
+    let client = way.http(&url).await?;
+    let client = client.timeout(TIMEOUT).https_only(url.scheme() == "https").build().map_err(failed)?;
+    let mut response = client.get(url.clone()).send().await.map_err(failed)?;
+    if response.status() == StatusCode::NOT_FOUND {
         let message = format!("{url} does not exist: is this a letsmeet server?");
-        return Err(Failure::Never(ErrorCode::Malformed, message));
+        return Err(Failure::Never(ErrorCode::Malformed.into(), message));
+    }
+    if wants_tls(response.status(), response.headers()) {
+        let message = format!("{url} speaks TLS only (use https:// or wss://)");
+        return Err(Failure::Never(ErrorCode::Malformed.into(), message));
     }
     if !response.status().is_success() {
         return Err(Failure::Later(format!("{url} answered {}", response.status())));
     }
     let mut document = Vec::new();
-    while let Some(part) = response.chunk().await.map_err(later)? {
+    while let Some(part) = response.chunk().await.map_err(failed)? {
         document.extend_from_slice(&part);
         if document.len() > MAX_DOCUMENT {
             break;
@@ -170,7 +167,7 @@ async fn fetch(url: Url) -> Result<WellKnown, Failure> {
     }
     serde_json::from_slice(&document).map_err(|_| {
         let message = format!("{url} is not what a letsmeet server says of itself");
-        Failure::Never(ErrorCode::Malformed, message)
+        Failure::Never(ErrorCode::Malformed.into(), message)
     })
 }
 
@@ -184,13 +181,10 @@ fn endpoint(url: &Url) -> Endpoint {
     Endpoint { url: url.into(), host }
 }
 
-/// The innermost cause: the layers around it only say that a request failed.
-fn root_cause(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
+/// Whether a server says that it speaks TLS (RFC 2817, section 4.2).
+pub(super) fn wants_tls(status: StatusCode, headers: &HeaderMap) -> bool {
+    status == StatusCode::UPGRADE_REQUIRED
+        && headers.get(UPGRADE).is_some_and(|to| to.as_bytes().starts_with(b"TLS"))
 }
 
 /// Loopback and private addresses, where a server without TLS is usual.
@@ -207,6 +201,10 @@ fn is_near(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::super::Proxies;
     use super::*;
 
     fn parsed(text: &str) -> String {
@@ -237,10 +235,35 @@ mod tests {
 
     #[tokio::test]
     async fn a_whole_ws_address_is_not_asked_about() {
-        let found = find(&"ws://127.0.0.1:1/v1/ws".parse().unwrap()).await.unwrap();
+        let found = find(&"ws://127.0.0.1:1/v1/ws".parse().unwrap(), &Way::default()).await.unwrap();
         assert_eq!(found.url, "ws://127.0.0.1:1/v1/ws");
         assert_eq!(found.host, "127.0.0.1:1");
-        let unreachable = find(&"127.0.0.1:1".parse().unwrap()).await;
+        let unreachable = find(&"127.0.0.1:1".parse().unwrap(), &Way::default()).await;
         assert!(matches!(unreachable, Err(Failure::Later(_))));
+    }
+
+    #[tokio::test]
+    async fn a_server_without_tls_is_looked_up_through_the_proxy_that_the_environment_names() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let proxy = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            let document = r#"{"ws":"/there","protocols":[1]}"#;
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{document}", document.len());
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            String::from_utf8(head).unwrap()
+        });
+        let proxies =
+            Proxies::read(|name| (name == "http_proxy").then(|| format!("http://me:p%77@{address}")));
+        let way = Way { proxies, ..Way::default() };
+        let found = find(&"http://calls.test".parse().unwrap(), &way).await.unwrap();
+        assert_eq!(found.url, "ws://calls.test/there");
+        let asked = proxy.await.unwrap();
+        assert!(asked.starts_with("GET http://calls.test/.well-known/letsmeet HTTP/1.1\r\n"), "{asked}");
+        assert!(asked.to_ascii_lowercase().contains("proxy-authorization: basic bwu6chc=\r\n"), "{asked}");
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::limits::Rate;
 use super::registry::Bounds;
+use super::tls::Tls;
 use crate::signaling::protocol::{Fold, IceServer, Key, Limits, Name};
 use crate::signaling::protocol::{MAX_CANDIDATE, MAX_FRAME, MAX_NAME, MAX_PAGE, MAX_SDP, MAX_WATCHED};
 
@@ -23,6 +24,8 @@ pub struct Config {
     /// The host (with its port unless it is the usual one) under which clients reach this server. When it
     /// is set, a login signed for another host is refused, and clients that dialed another refuse.
     pub public_host: Option<String>,
+    /// What clients are shown when the server itself speaks TLS; without it, it speaks plain HTTP.
+    pub tls: Option<Tls>,
     /// Origins of web pages that may connect, as `https://host[:port]`. Pages of the same host always may.
     pub origins: Vec<String>,
     /// Whether the last address of `X-Forwarded-For` counts as the client's: only behind a proxy.
@@ -115,6 +118,7 @@ impl Default for Config {
             token: None,
             allow: Vec::new(),
             public_host: None,
+            tls: None,
             origins: Vec::new(),
             trust_forwarded: false,
             ice_servers: Vec::new(),

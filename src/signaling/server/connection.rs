@@ -10,7 +10,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -22,13 +21,14 @@ use super::hub::Attached;
 use super::limits::Bucket;
 use super::outbox::{Bounds, End, Frame};
 use super::registry::{Refusal, Reply};
+use super::stream::Stream;
 use super::{App, login};
 use crate::signaling::protocol::{
     CallId, Candidate, ClientMessage, Description, ErrorCode, MAX_FRAME, ServerMessage, check_candidate,
     check_sdp, parse_client,
 };
 
-pub(super) type Socket = WebSocketStream<TcpStream>;
+pub(super) type Socket = WebSocketStream<Stream>;
 
 /// Bytes read at once: most of what an idle connection costs. Longer frames take several reads.
 const READ_BUFFER: usize = 1024;
@@ -48,7 +48,7 @@ const LINGER_BYTES: usize = 4 << 20;
 
 /// Runs a connection from its upgrade through its login. The session has a task of its own, so that what the
 /// beginning needed does not weigh on it.
-pub(super) async fn begin(stream: TcpStream, read: Vec<u8>, place: Place) {
+pub(super) async fn begin(stream: Stream, read: Vec<u8>, place: Place) {
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)

@@ -1,7 +1,7 @@
 //! The HTTP side: routes, the Origin policy and the WebSocket handshake (RFC 6455 section 4.2).
 //!
-//! Owns what happens before a connection speaks the protocol. Each accepted socket gets one HTTP exchange
-//! within a deadline; an upgrade hands the bare socket to the connection's task.
+//! Owns what happens before a connection speaks the protocol. Each accepted socket gets one HTTP exchange,
+//! with the TLS handshake before it, within a deadline; an upgrade hands the bare socket to the connection's task.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::connection;
+use super::stream::Stream;
 use super::{App, Slot};
 use crate::signaling::protocol::{ErrorCode, VERSION, WELL_KNOWN_PATH, WS_PATH, WellKnown};
 
@@ -66,12 +67,25 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 /// Serves one HTTP exchange on a socket and, after an upgrade, leaves the socket to its new task.
 pub(crate) async fn exchange(app: &App, router: Router, stream: TcpStream, peer: IpAddr) {
     let service = TowerToHyperService::new(router.layer(Extension(Peer(peer))));
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(app.config.handshake_timeout)
-        .max_buf_size(MAX_HEADERS)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
+    let connection = async {
+        let stream = match &app.config.tls {
+            None => Stream::Plain(stream),
+            Some(tls) => match tls.accept(stream).await {
+                Ok(stream) => stream,
+                Err(error) => {
+                    tracing::debug!(%error, "tls handshake failed");
+                    return Ok(());
+                }
+            },
+        };
+        hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(app.config.handshake_timeout)
+            .max_buf_size(MAX_HEADERS)
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades()
+            .await
+    };
     match tokio::time::timeout(app.config.handshake_timeout, connection).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, "http exchange failed"),
@@ -133,7 +147,7 @@ async fn upgrade(
             return;
         };
         // Only sockets of our own listener come here.
-        if let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() {
+        if let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() {
             // A copy, because what hyper read would keep its whole buffer alive.
             let (stream, read) = (parts.io.into_inner(), parts.read_buf.to_vec());
             drop(parts.read_buf);

@@ -12,8 +12,10 @@ mod limits;
 mod login;
 mod outbox;
 pub mod registry;
+mod stream;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,6 +28,7 @@ use tokio_util::task::TaskTracker;
 pub use bindings::{Bindings, Claim, Error as BindingsError};
 pub use config::{Admit, Config, Mint, Minting};
 pub use limits::Rate;
+pub use tls::{Error as TlsError, Tls};
 
 use crate::signaling::protocol::{Limits, ServerMessage};
 use hub::Hub;
@@ -151,6 +154,7 @@ async fn run(server: Server, listener: TcpListener, shutdown: CancellationToken)
         let app = Arc::clone(&app);
         tokio::spawn(async move { app.hub.run_ticker(app.stop.clone()).await })
     };
+    let watcher = app.config.tls.clone().map(|tls| tokio::spawn(tls.watch(shutdown)));
     accept(&app, listener).await;
 
     let bye = ServerMessage::Bye {
@@ -162,8 +166,11 @@ async fn run(server: Server, listener: TcpListener, shutdown: CancellationToken)
     if tokio::time::timeout(app.config.drain, app.tasks.wait()).await.is_err() {
         tracing::info!(left = app.tasks.len(), "some connections did not take their goodbye");
     }
-    // It ended with the token.
+    // They ended with the token.
     let _ = ticker.await;
+    if let Some(watcher) = watcher {
+        let _ = watcher.await;
+    }
     app.bindings.close().await;
     tracing::info!("stopped");
     Ok(())
@@ -180,7 +187,7 @@ async fn accept(app: &Arc<App>, listener: TcpListener) {
         match accepted {
             Ok((stream, peer)) => {
                 if app.connections.load(Ordering::Relaxed) >= app.config.connections {
-                    turn_away(&stream);
+                    turn_away(app, &stream);
                     continue;
                 }
                 // A frame is a message: it must not wait for the next one. Failing only costs time.
@@ -198,8 +205,12 @@ async fn accept(app: &Arc<App>, listener: TcpListener) {
     }
 }
 
-fn turn_away(stream: &TcpStream) {
+fn turn_away(app: &App, stream: &TcpStream) {
     const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    if app.config.tls.is_some() {
+        // There is no TLS yet in which it could be said.
+        return;
+    }
     // A fresh socket takes so little at once; if it does not, closing says enough.
     let _ = stream.try_write(FULL);
 }

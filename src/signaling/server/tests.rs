@@ -5,3 +5,4 @@ mod bad_input;
 mod calls;
 mod harness;
 mod robust;
+mod tls;

@@ -29,14 +29,15 @@ const ARROWS: &[Arrow] = &[
     arrow("identity", &[]),
     arrow("logging", &[]),
     arrow("media", &[]),
-    arrow("rtc", &["media"]),
+    arrow("rtc", &["media", "tls"]),
     arrow("signaling", &["call", "identity"]),
     arrow("signaling::protocol", &["call", "identity"]),
-    arrow("signaling::client", &["signaling", "call", "identity"]),
+    arrow("signaling::client", &["signaling", "call", "identity", "tls"]),
     arrow("signaling::server", &["signaling", "call", "identity"]),
     arrow("session", &["call", "files", "identity", "media", "rtc", "signaling"]),
     arrow("config", &["call", "identity", "media", "rtc"]),
     arrow("text", &[]),
+    arrow("tls", &[]),
     arrow("history", &["text"]),
     arrow("tui", &["session", "call", "media::frame", "media::clock", "text", "history"]),
     arrow(
@@ -53,6 +54,7 @@ const ARROWS: &[Arrow] = &[
             "session",
             "signaling",
             "text",
+            "tls",
             "tui",
         ],
     ),
@@ -73,7 +75,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("webrtc", &["rtc"]),
     ("rtc", &["rtc"]),
     ("socket2", &["rtc"]),
-    ("rustls_native_certs", &["rtc"]),
+    ("rustls_native_certs", &["tls"]),
     ("hmac", &["rtc"]),
     ("md5", &["rtc"]),
     ("sha1", &["rtc"]),
@@ -422,7 +424,7 @@ mod tests {
     fn a_fault_names_its_file_and_line() {
         assert_eq!(
             check("src/rtc/mod.rs", "\nuse crate::cli::exit;"),
-            ["src/rtc/mod.rs:3: crate::cli::exit is not for rtc (it may use: media)"]
+            ["src/rtc/mod.rs:3: crate::cli::exit is not for rtc (it may use: media, tls)"]
         );
     }
 }

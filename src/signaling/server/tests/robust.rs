@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::super::{Config, Rate};
 use super::harness::{PATIENCE, SDP, Server, call, description, event, event_where, key};
-use crate::signaling::client::{Client, Event};
+use crate::signaling::client::{Client, Event, Refusal};
 use crate::signaling::protocol::ErrorCode;
 
 #[tokio::test]
@@ -187,7 +187,10 @@ async fn a_refusal_for_good_stops_the_client() {
     let server = Server::start(Config { token: Some("x".to_owned()), ..Config::default() }).await;
     let (client, mut events) = Client::spawn(server.client_config("alice", key("alice")));
     let refused = event(&mut events).await;
-    assert!(matches!(refused, Event::Refused { code: ErrorCode::BadToken, .. }), "{refused:?}");
+    assert!(
+        matches!(refused, Event::Refused { code: Refusal::Server(ErrorCode::BadToken), .. }),
+        "{refused:?}"
+    );
     assert_eq!(timeout(PATIENCE, events.recv()).await.unwrap(), None);
     assert!(client.list(None, None, None).await.is_err());
     server.stop().await;

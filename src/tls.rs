@@ -1,14 +1,19 @@
 //! Whose certificates a TLS server may show: always checked, against the system's authorities or
-//! those of a file. Knows nothing of what goes through the connection.
+//! those of a file; and what is wrong with one, in words.
+//!
+//! Knows nothing of what goes through the connection. TURN over TLS (`rtc`) and the way to the signaling
+//! server use it alike.
 
+use std::error::Error;
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+pub use rustls::ClientConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{CertificateError, ClientConfig, RootCertStore};
-use thiserror::Error;
+use rustls::{CertificateError, RootCertStore};
 
 /// The authorities that are trusted. Cheap to clone; made once, for all connections.
 #[derive(Clone)]
@@ -21,7 +26,7 @@ impl fmt::Debug for Trust {
 }
 
 /// Why there are no authorities to trust.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TrustError {
     /// The file cannot be read, or is not PEM.
     #[error("cannot read certificates from {}: {reason} (a PEM file is needed)", path.display())]
@@ -35,7 +40,9 @@ pub enum TrustError {
     #[error("no usable certificate in {} (a PEM file with BEGIN CERTIFICATE is needed)", .0.display())]
     Empty(PathBuf),
     /// The system has no authorities.
-    #[error("this system has no certificate authorities: {0} (install ca-certificates, or name a CA file)")]
+    #[error(
+        "this system has no certificate authorities: {0} (install ca-certificates, or name a file of them: --ca-file)"
+    )]
     NoSystemRoots(String),
     /// The TLS library refuses its own settings.
     #[error("tls cannot be set up: {0}")]
@@ -63,6 +70,20 @@ impl Trust {
             return Err(TrustError::NoSystemRoots(reasons));
         }
         Self::new(roots)
+    }
+
+    /// Those that are given, or else the system's, read where reading holds up nobody.
+    ///
+    /// # Errors
+    /// As [`Trust::system`].
+    pub async fn or_system(given: Option<Trust>) -> Result<Self, TrustError> {
+        match given {
+            Some(trust) => Ok(trust),
+            None => match tokio::task::spawn_blocking(Self::system).await {
+                Ok(trust) => trust,
+                Err(error) => Err(TrustError::NoSystemRoots(error.to_string())),
+            },
+        }
     }
 
     /// The authorities of a PEM file, and no others.
@@ -97,19 +118,45 @@ impl Trust {
         Ok(Self(Arc::new(config)))
     }
 
-    pub(super) fn connector(&self) -> tokio_rustls::TlsConnector {
+    /// Makes TLS of a connection.
+    #[must_use]
+    pub fn connector(&self) -> tokio_rustls::TlsConnector {
         tokio_rustls::TlsConnector::from(Arc::clone(&self.0))
+    }
+
+    /// The settings, for a library that makes its own connections.
+    #[must_use]
+    pub fn config(&self) -> &Arc<ClientConfig> {
+        &self.0
     }
 }
 
 /// The name that the certificate must be for: a host name, which is also sent to the server (SNI, RFC
 /// 6066), or an address, which is not. `None` when it is neither.
-pub(super) fn server_name(host: &str) -> Option<ServerName<'static>> {
+#[must_use]
+pub fn server_name(host: &str) -> Option<ServerName<'static>> {
     ServerName::try_from(host.trim_end_matches('.').to_owned()).ok()
 }
 
+/// The TLS library's error within another one.
+#[must_use]
+pub fn within<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = match error.downcast_ref::<io::Error>() {
+            // Asked for its source, it steps over what it holds.
+            Some(error) => error.get_ref().map(|held| held as &(dyn Error + 'static)),
+            None => error.source(),
+        };
+    }
+    None
+}
+
 /// What is wrong with a server's certificate.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Certificate {
     /// Its time is over.
     #[error("has expired (renew it on the server; or this machine's clock is wrong)")]
@@ -120,7 +167,7 @@ pub enum Certificate {
     /// No trusted authority has signed it.
     #[error(
         "is signed by nobody that is trusted here \
-         (name its authority's CA file; or the server leaves out intermediate certificates)"
+         (--ca-file names a file of its authority; or the server leaves out intermediate certificates)"
     )]
     UnknownIssuer,
     /// It is an authority's own certificate, as self-signed ones often are.
@@ -146,7 +193,8 @@ pub enum Certificate {
 
 impl Certificate {
     /// The fault that the TLS library found with the certificate of `host`. `None`: it is another one.
-    pub(super) fn fault(error: &rustls::Error, host: &str) -> Option<Self> {
+    #[must_use]
+    pub fn fault(error: &rustls::Error, host: &str) -> Option<Self> {
         let rustls::Error::InvalidCertificate(fault) = error else {
             return None;
         };
@@ -163,6 +211,12 @@ impl Certificate {
             }
             other => Self::Other(other.to_string()),
         })
+    }
+
+    /// The same, where the TLS library's error lies somewhere within another one.
+    #[must_use]
+    pub fn fault_in(error: &(dyn Error + 'static), host: &str) -> Option<Self> {
+        Self::fault(within(error)?, host)
     }
 
     fn wrong_name(wanted: &str, presented: &[String]) -> Self {
