@@ -103,7 +103,7 @@ pub enum Command {
     Alert(Alert),
     /// Cameras, microphones, speakers, screens and windows of this machine
     Devices,
-    /// What this machine can do for a call
+    /// What stands in the way of a call: server, STUN, TURN, NAT, media paths, devices, terminal
     Doctor(Doctor),
     /// Print a completion script for a shell
     Completions {
@@ -393,12 +393,15 @@ pub struct Calibrate {
 /// `doctor`.
 #[derive(Debug, Args)]
 pub struct Doctor {
-    /// Ask the terminal what it can do, and show a test card in each way to draw that it has
+    /// Only the terminal: what it can do, and a test card in each way to draw that it has
     #[arg(long)]
     pub terminal: bool,
     /// Show the test card in this way only
     #[arg(long, value_name = "MODE", requires = "terminal")]
     pub render: Option<Mode>,
+    /// Servers.
+    #[command(flatten)]
+    pub servers: IceServers,
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod host;
 mod ice;
 mod input;
 mod login;
+mod loopback;
 mod man;
 mod messages;
 pub mod output;

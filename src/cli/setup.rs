@@ -65,6 +65,15 @@ impl Ground {
         Profile::open(&self.folders.data, name)
     }
 
+    /// Whether any name is known to sign in with: of the flags, the file or the last login.
+    ///
+    /// # Errors
+    /// The data folder can't be read.
+    pub(super) fn has_profile(&self, global: &Global) -> Result<bool> {
+        let named = global.name.is_some() || self.settings.name.is_some();
+        Ok(named || Profile::last(&self.folders.data)?.is_some())
+    }
+
     /// The server's shared token, of the flag, the settings file or LETSMEET_TOKEN, in this order.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! Knows the session's events and nothing of how they came about. Diagnostics never come here; they go to
 //! stderr through `tracing`.
 
+pub mod checks;
 pub mod figures;
 pub(super) mod human;
 mod lines;
