@@ -18,7 +18,8 @@ mod groups;
 mod values;
 
 pub use groups::{
-    AlertLevel, ExpectedCode, Files, IceServers, Media, Messages, Path, Policy, Receive, Trust,
+    AlertLevel, ExpectedCode, Files, IceServers, Media, Messages, Path, Policy, Privacy, Receive, Results,
+    Trust,
 };
 pub use values::Size;
 use values::duration;
@@ -186,6 +187,9 @@ pub struct Login {
     /// Path.
     #[command(flatten)]
     pub path: Path,
+    /// Privacy.
+    #[command(flatten)]
+    pub privacy: Privacy,
     /// Trust.
     #[command(flatten)]
     pub trust: Trust,
@@ -228,6 +232,9 @@ pub struct Call {
     /// A file with one expectation a line; # starts a comment
     #[arg(long, value_name = "FILE")]
     pub expect_file: Option<PathBuf>,
+    /// Results.
+    #[command(flatten)]
+    pub results: Results,
     /// Media.
     #[command(flatten)]
     pub media: Media,
@@ -402,6 +409,9 @@ pub struct Doctor {
     /// Servers.
     #[command(flatten)]
     pub servers: IceServers,
+    /// Results.
+    #[command(flatten)]
+    pub results: Results,
 }
 
 #[cfg(test)]

@@ -13,15 +13,19 @@ mod sentence;
 mod server;
 mod servers;
 mod terminal;
+mod throughput;
+
+use std::time::SystemTime;
 
 use anyhow::Result;
 
 use super::args::{Doctor, Global};
-use super::exit::Exit;
 use super::failure::Usage;
-use super::output::checks::{Check, Diagnosis};
+use super::output::checks::{Check, Diagnosis, Outcome};
 use super::output::report::Verdict;
-use super::output::{self, Output, Style};
+use super::output::results::Results;
+use super::output::{self, Output, Style, human, mask};
+use super::results::Status;
 use super::setup::Ground;
 use super::signals::Signals;
 use crate::config::DEFAULT_SERVER;
@@ -45,14 +49,20 @@ struct Plan {
 ///
 /// # Errors
 /// Flags and settings that make no sense, a file that can't be read, a broken stdout.
-pub(super) async fn run(global: &Global, args: Doctor) -> Result<Exit> {
+pub(super) async fn run(global: &Global, args: Doctor) -> Result<Status> {
     if args.terminal {
-        return terminal::run(global, args).await;
+        if args.results.wanted() {
+            return Err(Usage::new("--terminal shows the terminal alone: leave it out").into());
+        }
+        return terminal::run(global, args).await.map(Status::from);
     }
+    args.results.check(global.json, false)?;
     let ground = Ground::read(global)?;
     let plan = Plan::new(global, &args, &ground)?;
     let authorities = global.ca_file.as_deref().or(ground.settings.ca_file.as_deref());
-    let output = Output::new(Style::choose(global.json, false));
+    let server = plan.server.to_string();
+    let style = if args.results.nagios { Style::Silent } else { Style::choose(global.json, false) };
+    let output = Output::new(style);
     let mut signals = Signals::listen()?;
     let checked = tokio::select! {
         checked = plan.carry_out(authorities, &output) => Ok(checked?),
@@ -73,15 +83,22 @@ pub(super) async fn run(global: &Global, args: Doctor) -> Result<Exit> {
     };
     match global.json {
         true => output::document(&diagnosis)?,
-        false => output.say(&format!("\n{}: {}", diagnosis.result.name, diagnosis.result.message))?,
+        false => output.say(&format!(
+            "\n{}: {}",
+            diagnosis.result.name,
+            human::clean(&diagnosis.result.message)
+        ))?,
     }
-    Ok(exit)
+    let results = Results::of_doctor(exit, &diagnosis, ("server", &server), SystemTime::now());
+    args.results.write(exit, &results)
 }
 
 impl Plan {
     fn new(global: &Global, args: &Doctor, ground: &Ground) -> Result<Self> {
         let server = global.server.as_deref().or(ground.settings.server.as_deref()).unwrap_or(DEFAULT_SERVER);
-        let server = server.parse().map_err(|error| Usage::new(format!("--server: {error}")))?;
+        let server: ServerAddress =
+            server.parse().map_err(|error| Usage::new(format!("--server: {error}")))?;
+        mask::hide_server(&server.to_string());
         // Without any name there is nobody to sign in as, which is no reason not to check the rest.
         let login = match ground.has_profile(global)? {
             true => {
@@ -95,7 +112,7 @@ impl Plan {
     }
 
     /// Two rounds: what needs no other check, all at once; then what needs the servers that the signaling server
-    /// hands out, all at once.
+    /// hands out, all at once; at last what the relay carries.
     async fn carry_out(self, ca_file: Option<&std::path::Path>, output: &Output) -> Result<Vec<Check>> {
         let (seen, devices, terminal, host) = tokio::join!(
             server::examine(&self.server, self.login, ca_file),
@@ -108,6 +125,7 @@ impl Plan {
         let mut all = self.ice_servers;
         all.extend(seen.ice_servers);
         let servers = Servers::of(&all);
+        servers.hosts().for_each(mask::hide_host);
         let relays = servers.turn.iter().any(|(_, credentials)| credentials.is_some());
         let trust = self.authorities.as_ref();
         let (v4, v6, nat, turn, candidates, relay) = tokio::join!(
@@ -121,7 +139,10 @@ impl Plan {
         let mut second = vec![v4, v6];
         second.extend(nat);
         second.extend(turn);
+        let works = relay.outcome == Outcome::Pass;
         second.extend([candidates, host, relay]);
+        // Alone: it fills the way.
+        second.push(throughput::relay(&all, works, trust).await);
         judge::soften(&mut second);
         second.extend(devices);
         second.push(terminal);

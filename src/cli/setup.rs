@@ -10,6 +10,7 @@ use anyhow::Result;
 use super::args::{AlertLevel, Files, Global, Media, Receive, Trust};
 use super::face::Face;
 use super::failure::{Device, Usage};
+use super::output::mask;
 use super::profile::Profile;
 use crate::call::Timing;
 use crate::config::{self, DEFAULT_SERVER, Folders, Settings};
@@ -97,7 +98,10 @@ impl Ground {
     ) -> Result<client::Config> {
         let server = global.server.as_deref().or(self.settings.server.as_deref()).unwrap_or(DEFAULT_SERVER);
         let token = self.token(global)?;
-        let server = server.parse().map_err(|error| Usage::new(format!("--server: {error}")))?;
+        mask::hide_name(&profile.name);
+        let server: client::ServerAddress =
+            server.parse().map_err(|error| Usage::new(format!("--server: {error}")))?;
+        mask::hide_server(&server.to_string());
         let name = Name::new(&profile.name)
             .map_err(|error| Usage::new(format!("--name {:?}: {error}", profile.name)))?;
         Ok(client::Config { token, ..client::Config::new(server, name, signer(identity)) })

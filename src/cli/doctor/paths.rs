@@ -29,7 +29,7 @@ const CALL_WITHIN: Duration = Duration::from_secs(11);
 const PICTURE: VideoFormat = VideoFormat { width: 160, height: 90, fps: 15 };
 
 /// Nothing is received while candidates are gathered.
-struct Nobody;
+pub(super) struct Nobody;
 
 impl Inbound for Nobody {
     fn rtp(&self, _kind: Kind, _packet: RtpPacket) {}

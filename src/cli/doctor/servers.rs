@@ -45,6 +45,12 @@ impl Servers {
         }
         servers
     }
+
+    /// Their names and addresses.
+    pub(super) fn hosts(&self) -> impl Iterator<Item = &str> {
+        let turn = self.turn.iter().map(|(url, _)| url.host.as_str());
+        self.stun.iter().map(|url| url.host.as_str()).chain(turn)
+    }
 }
 
 fn credentials(server: &IceServer) -> Option<Credentials> {
