@@ -5,5 +5,5 @@ use std::process::ExitCode;
 use letsmeet::cli::{self, args::Cli};
 
 fn main() -> ExitCode {
-    ExitCode::from(cli::run(Cli::from_command_line()).code())
+    ExitCode::from(cli::run(Cli::from_command_line()))
 }

@@ -22,8 +22,12 @@ mod call_clip;
 mod call_loopback;
 #[path = "integration/cli_output.rs"]
 mod cli_output;
+#[path = "integration/connectivity.rs"]
+mod connectivity;
 #[path = "integration/crossings.rs"]
 mod crossings;
+#[path = "integration/doctor.rs"]
+mod doctor;
 #[path = "integration/echo.rs"]
 mod echo;
 #[path = "integration/exit_codes.rs"]

@@ -18,7 +18,8 @@ mod groups;
 mod values;
 
 pub use groups::{
-    AlertLevel, ExpectedCode, Files, IceServers, Media, Messages, Path, Policy, Receive, Trust,
+    AlertLevel, ExpectedCode, Files, IceServers, Media, Messages, Path, Policy, Privacy, Receive, Results,
+    Trust,
 };
 pub use values::Size;
 use values::duration;
@@ -103,7 +104,7 @@ pub enum Command {
     Alert(Alert),
     /// Cameras, microphones, speakers, screens and windows of this machine
     Devices,
-    /// What this machine can do for a call
+    /// What stands in the way of a call: server, STUN, TURN, NAT, media paths, devices, terminal
     Doctor(Doctor),
     /// Print a completion script for a shell
     Completions {
@@ -192,6 +193,9 @@ pub struct Login {
     /// Path.
     #[command(flatten)]
     pub path: Path,
+    /// Privacy.
+    #[command(flatten)]
+    pub privacy: Privacy,
     /// Trust.
     #[command(flatten)]
     pub trust: Trust,
@@ -234,6 +238,9 @@ pub struct Call {
     /// A file with one expectation a line; # starts a comment
     #[arg(long, value_name = "FILE")]
     pub expect_file: Option<PathBuf>,
+    /// Results.
+    #[command(flatten)]
+    pub results: Results,
     /// Media.
     #[command(flatten)]
     pub media: Media,
@@ -399,12 +406,18 @@ pub struct Calibrate {
 /// `doctor`.
 #[derive(Debug, Args)]
 pub struct Doctor {
-    /// Ask the terminal what it can do, and show a test card in each way to draw that it has
+    /// Only the terminal: what it can do, and a test card in each way to draw that it has
     #[arg(long)]
     pub terminal: bool,
     /// Show the test card in this way only
     #[arg(long, value_name = "MODE", requires = "terminal")]
     pub render: Option<Mode>,
+    /// Servers.
+    #[command(flatten)]
+    pub servers: IceServers,
+    /// Results.
+    #[command(flatten)]
+    pub results: Results,
 }
 
 #[cfg(test)]

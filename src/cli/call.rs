@@ -1,6 +1,7 @@
 //! `letsmeet call NAME`: dial, let media flow, judge, report.
 
 use std::fs;
+use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 use tokio::time::Instant;
@@ -13,7 +14,9 @@ use super::face::{Face, Scene};
 use super::failure::Device;
 use super::messages::Correspondent;
 use super::output::report::Report;
-use super::output::{Output, Style};
+use super::output::results::Results;
+use super::output::{Output, Style, mask};
+use super::results::Status;
 use super::setup::Ground;
 use super::trust;
 use super::verdict;
@@ -39,8 +42,10 @@ struct Caller<'a> {
 ///
 /// # Errors
 /// Flags, settings, files: what is wrong before the call.
-pub(super) async fn run(global: &Global, args: Call) -> Result<Exit> {
-    let face = Face::choose(global, args.headless);
+pub(super) async fn run(global: &Global, args: Call) -> Result<Status> {
+    args.results.check(global.json, args.headless)?;
+    mask::hide_name(&args.to);
+    let face = Face::choose(global, args.headless || args.results.nagios);
     let ground = Ground::read(global)?;
     let expectations = expectations(&args)?;
     let profile = ground.profile(global)?;
@@ -57,7 +62,8 @@ pub(super) async fn run(global: &Global, args: Call) -> Result<Exit> {
         refused: None,
         ended: None,
     };
-    let output = Output::new(Style::choose(global.json, args.headless));
+    let style = Style::choose(global.json, args.headless);
+    let output = Output::new(if args.results.nagios { Style::Silent } else { style });
     let scene = Scene {
         ground: &ground,
         profile: &profile,
@@ -76,7 +82,8 @@ pub(super) async fn run(global: &Global, args: Call) -> Result<Exit> {
     }
     let (exit, report) = caller.judge(&expectations);
     output.report(&report)?;
-    Ok(exit)
+    let results = Results::of_call(exit, &report, ("peer", &args.to), SystemTime::now());
+    args.results.write(exit, &results)
 }
 
 impl Attendant for Caller<'_> {

@@ -1,130 +1,161 @@
-//! `letsmeet doctor`: what this machine can do for a call. So far: the terminal.
+//! `letsmeet doctor`: what this machine and its network can do for a call, and what to do where they cannot.
+//!
+//! Owns which checks run when and what their outcomes mean together; each check is a file of its own below. Every
+//! check is bounded in time, and a network that lets nothing through is a finding like any other.
 
-use std::io::{self, Write as _};
+mod dates;
+mod judge;
+mod local;
+mod nat;
+mod paths;
+mod relay;
+mod sentence;
+mod server;
+mod servers;
+mod terminal;
+mod throughput;
 
-use anyhow::{Context as _, Result};
-use serde::Serialize;
+use std::time::SystemTime;
+
+use anyhow::Result;
 
 use super::args::{Doctor, Global};
-use super::exit::Exit;
-use super::failure::{Device, Usage};
-use super::output;
-use crate::tui::card;
-use crate::tui::render::{Depth, Mode};
-use crate::tui::terminal::{self, Capabilities, Finding, Options, Terminal};
+use super::failure::Usage;
+use super::output::checks::{Check, Diagnosis, Outcome};
+use super::output::report::Verdict;
+use super::output::results::Results;
+use super::output::{self, Output, Style, human, mask};
+use super::results::Status;
+use super::setup::Ground;
+use super::signals::Signals;
+use crate::config::DEFAULT_SERVER;
+use crate::rtc::probe::Family;
+use crate::rtc::{IceServer, Trust};
+use crate::signaling::client::ServerAddress;
+use servers::Servers;
 
-/// The document that `--json` prints.
-#[derive(Debug, Serialize)]
-struct Document<'a> {
-    schema: &'static str,
-    terminal: About<'a>,
-}
+pub(super) use terminal::unusable;
 
-#[derive(Debug, Serialize)]
-struct About<'a> {
-    /// The terminal's own name and version.
-    name: Option<&'a str>,
-    /// The way to draw that is chosen.
-    mode: &'static str,
-    /// Why it is that one.
-    why: &'static str,
-    /// All ways that the terminal shows, best first.
-    modes: Vec<&'static str>,
-    columns: u16,
-    rows: u16,
-    cell_width: Option<u16>,
-    cell_height: Option<u16>,
-    /// 24, 8, 4 or 0 bits of colour.
-    colour_bits: u8,
-    utf8: bool,
-    answers: bool,
-    answered_after_ms: Option<f64>,
-    findings: Vec<Found<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-struct Found<'a> {
-    what: &'a str,
-    value: &'a str,
-    how: &'a str,
+/// What is checked, read from flags and settings before anything is asked.
+struct Plan {
+    server: ServerAddress,
+    login: server::Login,
+    /// Servers of the flags and the settings file.
+    ice_servers: Vec<IceServer>,
+    authorities: Option<Trust>,
 }
 
 /// Runs the command.
 ///
 /// # Errors
-/// No check was asked for, or there is no terminal.
-pub(super) async fn run(global: &Global, args: Doctor) -> Result<Exit> {
-    if !args.terminal {
-        return Err(Usage::new(
-            "so far doctor checks the terminal only: letsmeet doctor --terminal (does media flow? letsmeet selftest)",
-        )
-        .into());
+/// Flags and settings that make no sense, a file that can't be read, a broken stdout.
+pub(super) async fn run(global: &Global, args: Doctor) -> Result<Status> {
+    if args.terminal {
+        if args.results.wanted() {
+            return Err(Usage::new("--terminal shows the terminal alone: leave it out").into());
+        }
+        return terminal::run(global, args).await.map(Status::from);
     }
-    // Given back before anything is printed: nothing is read here but answers.
-    let terminal = Terminal::open(Options::LINES).await.map_err(unusable)?;
-    let (capabilities, findings, size) =
-        (terminal.capabilities().clone(), terminal.findings().to_vec(), terminal.size());
-    terminal.close();
-    if global.json {
-        output::document(&document(&capabilities, &findings, size))?;
-        return Ok(Exit::Ok);
+    args.results.check(global.json, false)?;
+    let ground = Ground::read(global)?;
+    let plan = Plan::new(global, &args, &ground)?;
+    let authorities = global.ca_file.as_deref().or(ground.settings.ca_file.as_deref());
+    let server = plan.server.to_string();
+    let style = if args.results.nagios { Style::Silent } else { Style::choose(global.json, false) };
+    let output = Output::new(style);
+    let mut signals = Signals::listen()?;
+    let checked = tokio::select! {
+        checked = plan.carry_out(authorities, &output) => Ok(checked?),
+        signal = signals.next() => Err(signal),
+    };
+    let (exit, message, checks) = match checked {
+        Ok(checks) => {
+            let (exit, message) = judge::verdict(&checks);
+            (exit, message, checks)
+        }
+        Err(signal) => (signal.into(), "interrupted before all checks were done".to_owned(), Vec::new()),
+    };
+    let diagnosis = Diagnosis {
+        schema: Diagnosis::SCHEMA,
+        version: env!("CARGO_PKG_VERSION"),
+        result: Verdict { exit: exit.code(), name: exit.name().into(), message },
+        checks,
+    };
+    match global.json {
+        true => output::document(&diagnosis)?,
+        false => output.say(&format!(
+            "\n{}: {}",
+            diagnosis.result.name,
+            human::clean(&diagnosis.result.message)
+        ))?,
     }
-    // A card needs to know its row: all of it is written at the bottom, where the screen scrolls.
-    write(&card::to_bottom(size))?;
-    let widest = findings.iter().map(|found| found.what.len()).max().unwrap_or(0);
-    for found in &findings {
-        output::write_line(&format!("{:widest$}  {}  ({})", found.what, found.value, found.how))?;
-    }
-    let (mode, why) = capabilities.choice();
-    output::write_line(&format!("{:widest$}  {mode}  ({why})", "draws in"))?;
-    let modes = args.render.map_or_else(|| capabilities.modes(), |mode| vec![mode]);
-    for (number, mode) in (1..).zip(modes) {
-        output::write_line(&format!("\n{mode}:"))?;
-        write(&card::draw(&capabilities, mode, size, number))?;
-    }
-    Ok(Exit::Ok)
+    let results = Results::of_doctor(exit, &diagnosis, ("server", &server), SystemTime::now());
+    args.results.write(exit, &results)
 }
 
-fn write(bytes: &[u8]) -> Result<()> {
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(bytes).and_then(|()| stdout.flush()).context("cannot write the test card")
-}
-
-/// What a terminal that can't be used means for a command that needs one.
-pub(super) fn unusable(error: terminal::Error) -> anyhow::Error {
-    Device::new(format!("{error}; this command needs a terminal")).into()
-}
-
-fn document<'a>(
-    capabilities: &'a Capabilities,
-    findings: &'a [Finding],
-    size: terminal::Size,
-) -> Document<'a> {
-    let (mode, why) = capabilities.choice();
-    Document {
-        schema: "letsmeet.doctor/1",
-        terminal: About {
-            name: capabilities.name.as_deref(),
-            mode: mode.name(),
-            why,
-            modes: capabilities.modes().into_iter().map(Mode::name).collect(),
-            columns: size.columns,
-            rows: size.rows,
-            cell_width: capabilities.cell.map(|cell| cell.width),
-            cell_height: capabilities.cell.map(|cell| cell.height),
-            colour_bits: match capabilities.depth {
-                Depth::Truecolor => 24,
-                Depth::Indexed256 => 8,
-                Depth::Indexed16 => 4,
-                Depth::Monochrome => 0,
-            },
-            utf8: capabilities.utf8,
-            answers: capabilities.answers,
-            answered_after_ms: capabilities.link.map(|link| link.as_secs_f64() * 1000.0),
-            findings: findings
-                .iter()
-                .map(|found| Found { what: found.what, value: &found.value, how: found.how })
-                .collect(),
-        },
+impl Plan {
+    fn new(global: &Global, args: &Doctor, ground: &Ground) -> Result<Self> {
+        let server = global.server.as_deref().or(ground.settings.server.as_deref()).unwrap_or(DEFAULT_SERVER);
+        let server: ServerAddress =
+            server.parse().map_err(|error| Usage::new(format!("--server: {error}")))?;
+        mask::hide_server(&server.to_string());
+        // Without any name there is nobody to sign in as, which is no reason not to check the rest.
+        let login = match ground.has_profile(global)? {
+            true => {
+                let profile = ground.profile(global)?;
+                Ok(ground.signaling(global, &profile, &profile.identity)?)
+            }
+            false => Err("no name to sign in with".to_owned()),
+        };
+        let ice_servers = ground.ice_servers(&args.servers)?;
+        Ok(Self { server, login, ice_servers, authorities: ground.authorities(global)? })
     }
+
+    /// Two rounds: what needs no other check, all at once; then what needs the servers that the signaling server
+    /// hands out, all at once; at last what the relay carries.
+    async fn carry_out(self, ca_file: Option<&std::path::Path>, output: &Output) -> Result<Vec<Check>> {
+        let (seen, devices, terminal, host) = tokio::join!(
+            server::examine(&self.server, self.login, ca_file),
+            local::devices(),
+            local::terminal(),
+            paths::host(),
+        );
+        let mut checks = seen.checks;
+        tell(output, &checks)?;
+        let mut all = self.ice_servers;
+        all.extend(seen.ice_servers);
+        let servers = Servers::of(&all);
+        servers.hosts().for_each(mask::hide_host);
+        let relays = servers.turn.iter().any(|(_, credentials)| credentials.is_some());
+        let trust = self.authorities.as_ref();
+        let (v4, v6, nat, turn, candidates, relay) = tokio::join!(
+            nat::stun(Family::V4, &servers.stun),
+            nat::stun(Family::V6, &servers.stun),
+            nat::behaviour(&servers.stun),
+            relay::turn(&servers.turn, trust),
+            paths::candidates(&all, relays, trust),
+            paths::relay(&all, relays, trust),
+        );
+        let mut second = vec![v4, v6];
+        second.extend(nat);
+        second.extend(turn);
+        let works = relay.outcome == Outcome::Pass;
+        second.extend([candidates, host, relay]);
+        // Alone: it fills the way.
+        second.push(throughput::relay(&all, works, trust).await);
+        judge::soften(&mut second);
+        second.extend(devices);
+        second.push(terminal);
+        tell(output, &second)?;
+        checks.extend(second);
+        Ok(checks)
+    }
+}
+
+/// Lines for a person.
+fn tell(output: &Output, checks: &[Check]) -> Result<()> {
+    for check in checks {
+        output.say(&check.lines())?;
+    }
+    Ok(())
 }

@@ -9,6 +9,7 @@ use anyhow::Result;
 
 use super::args::{Global, IceServers};
 use super::failure::{Device, Usage};
+use super::output::mask;
 use super::setup::{Ground, secret};
 use crate::rtc::{self, IceServer};
 use crate::signaling::server::Minting;
@@ -87,6 +88,7 @@ impl Ground {
             for url in urls {
                 let parsed: rtc::ServerUrl =
                     url.parse().map_err(|error| Usage::new(format!("\"{url}\": {error}")))?;
+                mask::hide_host(&parsed.host);
                 if parsed.scheme != scheme {
                     let flag = if scheme == rtc::Scheme::Stun { "--stun" } else { "--turn" };
                     return Err(Usage::new(format!("\"{url}\" is no server for {flag}")).into());

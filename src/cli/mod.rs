@@ -17,12 +17,14 @@ mod host;
 mod ice;
 mod input;
 mod login;
+mod loopback;
 mod man;
 mod messages;
 pub mod output;
 mod preview;
 mod process;
 mod profile;
+mod results;
 mod selftest;
 mod send;
 mod serve;
@@ -36,12 +38,13 @@ use std::io::Write as _;
 
 use anyhow::Result;
 
-use args::{Cli, Command, Global};
+use args::{Cli, Command, Global, Privacy, Results};
 use exit::Exit;
 use face::Face;
 use failure::Device;
 use output::report::Report;
-use output::{Output, Style};
+use output::{Output, Style, mask};
+use results::Status;
 
 use crate::config::Folders;
 use crate::logging::{self, Target};
@@ -49,19 +52,25 @@ use crate::logging::{self, Target};
 /// Threads of the async runtime. Media has threads of its own; what is left is sockets and timers.
 const WORKERS: usize = 2;
 
-/// Runs one command to its end and says how it came out. Errors are printed here, in the way the flags ask for.
+/// Runs one command to its end; the exit status. Errors are printed here, in the way the flags ask for.
 #[must_use]
-pub fn run(cli: Cli) -> Exit {
-    let style = Style::choose(cli.global.json, cli.command.is_headless());
-    let name = cli.command.name();
-    match log(&cli).and_then(|()| start(cli)) {
-        Ok(exit) => exit,
-        Err(error) => {
-            let exit = failure::exit_of(&error);
-            tell(style, name, exit, &error);
-            exit
-        }
+pub fn run(cli: Cli) -> u8 {
+    if cli.command.privacy().is_some_and(|privacy| privacy.mask) {
+        mask::start();
     }
+    let style = Style::choose(cli.global.json, cli.command.is_headless());
+    let results = cli.command.results().cloned().unwrap_or_default();
+    let style = if results.nagios { Style::Silent } else { style };
+    let (name, (label, subject)) = (cli.command.name(), cli.command.subject(&cli.global));
+    let status = log(&cli).and_then(|()| start(cli)).unwrap_or_else(|error| {
+        let exit = failure::exit_of(&error);
+        tell(style, name, exit, &error);
+        // What can't be written now is what was just told, or comes to the same exit status.
+        results
+            .write_error(name, exit, &format!("{error:#}"), (label, &subject))
+            .unwrap_or(Status::Exit(exit))
+    });
+    status.code()
 }
 
 /// Diagnostics go to a file while the screen has the terminal.
@@ -74,19 +83,20 @@ fn log(cli: &Cli) -> Result<()> {
         .map_err(|error| Device::new(format!("cannot log to {target}: {error}")).into())
 }
 
-fn start(cli: Cli) -> Result<Exit> {
+fn start(cli: Cli) -> Result<Status> {
     let global = cli.global;
     let command = match cli.command {
-        Command::Completions { shell } => return man::completions(shell),
-        Command::Man { folder } => return man::pages(folder.as_deref()),
+        Command::Completions { shell } => return man::completions(shell).map(Status::from),
+        Command::Man { folder } => return man::pages(folder.as_deref()).map(Status::from),
         other => other,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
     let outcome = runtime.block_on(async {
-        match command {
+        let exit = match command {
+            Command::Call(args) => return call::run(&global, args).await,
+            Command::Doctor(args) => return doctor::run(&global, args).await,
             Command::Serve(args) => serve::run(&global, args).await,
             Command::Login(args) => login::run(&global, args).await,
-            Command::Call(args) => call::run(&global, args).await,
             Command::Send(args) => send::run(&global, args).await,
             Command::Users(args) => users::run(&global, args).await,
             Command::Selftest(args) => selftest::run(&global, args).await,
@@ -94,10 +104,10 @@ fn start(cli: Cli) -> Result<Exit> {
             Command::Trust(args) => trust::run(&global, &args),
             Command::Alert(args) => alert::run(&global, args).await,
             Command::Devices => devices::run(&global).await,
-            Command::Doctor(args) => doctor::run(&global, args).await,
             Command::Completions { shell } => man::completions(shell),
             Command::Man { folder } => man::pages(folder.as_deref()),
-        }
+        };
+        exit.map(Status::from)
     });
     // Threads that wait for stdin must not keep the process.
     runtime.shutdown_background();
@@ -109,8 +119,8 @@ fn start(cli: Cli) -> Result<Exit> {
 fn tell(style: Style, command: &str, exit: Exit, error: &anyhow::Error) {
     let message = format!("{error:#}");
     // Stderr may be closed; the exit status still tells.
-    let _ = writeln!(std::io::stderr(), "error: {}", output::human::clean_lines(&message));
-    if style != Style::Human {
+    let _ = writeln!(std::io::stderr(), "error: {}", output::human::clean_lines(&mask::text(&message)));
+    if !matches!(style, Style::Human | Style::Silent) {
         let mut report = Report::empty(command);
         report.conclude(exit, &message);
         // Stdout may be what failed; the exit status still tells.
@@ -134,8 +144,33 @@ impl Command {
     fn face(&self, global: &Global) -> Option<Face> {
         match self {
             Self::Login(args) => Some(Face::choose(global, args.headless)),
-            Self::Call(args) => Some(Face::choose(global, args.headless)),
+            Self::Call(args) => Some(Face::choose(global, args.headless || args.results.nagios)),
             _ => None,
+        }
+    }
+
+    /// Where the outcome goes, of a command that has one to tell.
+    fn results(&self) -> Option<&Results> {
+        match self {
+            Self::Call(args) => Some(&args.results),
+            Self::Doctor(args) => Some(&args.results),
+            _ => None,
+        }
+    }
+
+    /// What is not to be told.
+    fn privacy(&self) -> Option<Privacy> {
+        match self {
+            Self::Login(args) => Some(args.privacy),
+            other => other.results().map(|results| results.privacy),
+        }
+    }
+
+    /// Whom or what the command is about, as a label.
+    fn subject(&self, global: &Global) -> (&'static str, String) {
+        match self {
+            Self::Call(args) => ("peer", args.to.clone()),
+            _ => ("server", global.server.clone().unwrap_or_default()),
         }
     }
 

@@ -36,7 +36,8 @@ impl Profile {
     pub(super) fn open(data: &Path, name: Option<&str>) -> Result<Self> {
         let name = match name {
             Some(name) => name.to_owned(),
-            None => last(data)?.ok_or_else(|| Usage::new("no name yet (give --name NAME once, at login)"))?,
+            None => Self::last(data)?
+                .ok_or_else(|| Usage::new("no name yet (give --name NAME once, at login)"))?,
         };
         if name.is_empty() || name.len() > LONGEST {
             bail!(Usage::new(format!("a name has 1 to {LONGEST} bytes")));
@@ -51,6 +52,19 @@ impl Profile {
         })
     }
 
+    /// The name of the last login.
+    ///
+    /// # Errors
+    /// The data folder can't be read.
+    pub(super) fn last(data: &Path) -> Result<Option<String>> {
+        let path = data.join("last_profile");
+        match fs::read_to_string(&path) {
+            Ok(name) => Ok(Some(name.trim().to_owned()).filter(|name| !name.is_empty())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+        }
+    }
+
     /// Makes this the profile that commands take when no name is given.
     ///
     /// # Errors
@@ -58,15 +72,6 @@ impl Profile {
     pub(super) fn remember(&self, data: &Path) -> Result<()> {
         let path = data.join("last_profile");
         fs::write(&path, &self.name).with_context(|| format!("cannot write {}", path.display()))
-    }
-}
-
-fn last(data: &Path) -> Result<Option<String>> {
-    let path = data.join("last_profile");
-    match fs::read_to_string(&path) {
-        Ok(name) => Ok(Some(name.trim().to_owned()).filter(|name| !name.is_empty())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
     }
 }
 

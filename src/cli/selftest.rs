@@ -7,25 +7,21 @@ use std::time::Duration;
 
 use anyhow::Result;
 use serde::Serialize;
-use tokio::net::TcpListener;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
 use super::args::{Global, Selftest};
 use super::exit::Exit;
 use super::expect::{self, Expectation};
-use super::failure::{Signaling, exit_of};
+use super::failure::exit_of;
+use super::loopback::{Server, Setup};
 use super::output::report::Report;
 use super::output::{self, Output, Style, human};
-use super::setup::signer;
 use super::signals::Signals;
 use super::verdict;
-use crate::identity::Identity;
+use crate::call::Timing;
 use crate::media::VideoFormat;
-use crate::media::spec::{AudioSpec, HearSpec, ShowSpec, VideoSpec};
-use crate::session::{Alert, Command, Config, Event, Media, Session, Trust, Voice, report};
-use crate::signaling::protocol::Name;
-use crate::signaling::{client, server};
+use crate::rtc::IcePolicy;
+use crate::session::report;
 
 /// How long everything but the media may take.
 const OVERHEAD: Duration = Duration::from_secs(20);
@@ -66,20 +62,15 @@ pub(super) async fn run(global: &Global, args: Selftest) -> Result<Exit> {
         args.fps,
         args.duration.as_secs_f64()
     ))?;
-    let listener = TcpListener::bind("127.0.0.1:0")
-        .await
-        .map_err(|error| Signaling::new(format!("cannot listen on the loopback interface: {error}")))?;
-    let server = format!("ws://{}", listener.local_addr()?);
-    let shutdown = CancellationToken::new();
-    let serving = tokio::spawn(server::serve(listener, server::Config::default(), shutdown.clone()));
+    let server = Server::start().await?;
     let mut signals = Signals::listen()?;
+    let setup = setup(&args);
     let ended = tokio::select! {
-        ended = timeout(args.duration + OVERHEAD, call(&server, &args)) => Ok(ended),
+        ended = timeout(args.duration + OVERHEAD, server.call(&setup)) => Ok(ended),
         signal = signals.next() => Err(signal),
     };
-    shutdown.cancel();
     tokio::select! {
-        _ = serving => {}
+        () = server.stop() => {}
         // Whoever asks now does not want to wait for the server's goodbyes.
         _ = signals.next() => {}
     }
@@ -122,97 +113,16 @@ fn expectations(args: &Selftest) -> Result<Vec<Expectation>> {
     Ok(all)
 }
 
-/// Both ends' reports, the caller's first.
-async fn call(server: &str, args: &Selftest) -> Result<[Box<report::Report>; 2]> {
-    let mut bob = Session::start(config(server, "bob", args)?);
-    registered(&mut bob).await?;
-    let mut alice = Session::start(config(server, "alice", args)?);
-    registered(&mut alice).await?;
-    let callee = tokio::spawn(async move {
-        let report = answer(&mut bob).await;
-        bob.command(Command::Quit).await;
-        report
-    });
-    alice.command(Command::Dial { to: "bob".into() }).await;
-    let caller = converse(&mut alice, args.duration).await?;
-    alice.command(Command::Quit).await;
-    Ok([caller, callee.await??])
-}
-
-async fn registered(session: &mut Session) -> Result<()> {
-    match session.next().await {
-        Some(Event::Registered { .. }) => Ok(()),
-        Some(Event::Refused { message, .. }) => Err(Signaling::new(message).into()),
-        other => Err(Signaling::new(format!("no registration, but {other:?}")).into()),
-    }
-}
-
-async fn converse(session: &mut Session, duration: Duration) -> Result<Box<report::Report>> {
-    let commands = session.commander().clone();
-    while let Some(event) = session.next().await {
-        match event {
-            Event::Connected { .. } => {
-                let commands = commands.clone();
-                tokio::spawn(async move {
-                    tokio::time::sleep(duration).await;
-                    commands.give(Command::HangUp { call: None }).await;
-                });
-            }
-            Event::Ended { report, .. } => return Ok(report),
-            _ => {}
-        }
-    }
-    Err(Signaling::new("the caller's session ended without a report").into())
-}
-
-async fn answer(session: &mut Session) -> Result<Box<report::Report>> {
-    while let Some(event) = session.next().await {
-        match event {
-            Event::Incoming { call, .. } => session.command(Command::Accept { call: Some(call) }).await,
-            Event::Ended { report, .. } => return Ok(report),
-            _ => {}
-        }
-    }
-    Err(Signaling::new("the callee's session ended without a report").into())
-}
-
-fn config(server: &str, name: &str, args: &Selftest) -> Result<Config> {
-    let identity = std::sync::Arc::new(Identity::ephemeral()?);
-    Ok(Config {
-        signaling: client::Config::new(
-            server.parse().map_err(|error| Signaling::new(format!("{server}: {error}")))?,
-            Name::new(name).map_err(|error| Signaling::new(error.to_string()))?,
-            signer(&identity),
-        ),
-        identity,
-        trust: Trust::default(),
-        media: Media {
-            video: VideoSpec::Pattern(None),
-            audio: AudioSpec::Tone(None),
-            show: ShowSpec::Null,
-            hear: HearSpec::Null,
-            format: VideoFormat { width: args.size.width, height: args.size.height, fps: args.fps },
-            video_bitrate: None,
-            audio_bitrate: 48_000,
-            forgiving: false,
-            push_to_talk: false,
-            alert: Alert::default(),
-            voice: Voice::default(),
-            record: None,
-            recordings: std::path::PathBuf::new(),
-            monitor: None,
-        },
-        files: crate::session::files::Settings {
-            folder: std::env::temp_dir(),
-            policy: crate::session::files::Policy::Decline,
-            max_size: 0,
-            only: false,
-        },
+fn setup(args: &Selftest) -> Setup {
+    Setup {
+        format: VideoFormat { width: args.size.width, height: args.size.height, fps: args.fps },
+        duration: args.duration,
+        connect: Timing::default().connect,
         ice_servers: Vec::new(),
+        ice_policy: IcePolicy::Host,
         authorities: None,
-        ice_policy: crate::rtc::IcePolicy::Host,
-        timing: crate::call::Timing::default(),
-    })
+        message: None,
+    }
 }
 
 fn judge(ends: &[Box<report::Report>; 2], expectations: &[Expectation]) -> (Exit, Document) {

@@ -115,6 +115,7 @@ pub(super) async fn run(global: &Global, args: Send) -> Result<Exit> {
             result: report.result,
             files: sender.files.iter().map(|file| output::File::of(&sender.call, file)).collect(),
         })?,
+        Style::Silent => {}
     }
     Ok(exit)
 }

@@ -10,6 +10,7 @@ use anyhow::Result;
 use super::args::{AlertLevel, Files, Global, Media, Receive, Trust};
 use super::face::Face;
 use super::failure::{Device, Usage};
+use super::output::mask;
 use super::profile::Profile;
 use crate::call::Timing;
 use crate::config::{self, DEFAULT_SERVER, Folders, Settings};
@@ -65,6 +66,15 @@ impl Ground {
         Profile::open(&self.folders.data, name)
     }
 
+    /// Whether any name is known to sign in with: of the flags, the file or the last login.
+    ///
+    /// # Errors
+    /// The data folder can't be read.
+    pub(super) fn has_profile(&self, global: &Global) -> Result<bool> {
+        let named = global.name.is_some() || self.settings.name.is_some();
+        Ok(named || Profile::last(&self.folders.data)?.is_some())
+    }
+
     /// The server's shared token, of the flag, the settings file or LETSMEET_TOKEN, in this order.
     ///
     /// # Errors
@@ -88,8 +98,10 @@ impl Ground {
     ) -> Result<client::Config> {
         let server = global.server.as_deref().or(self.settings.server.as_deref()).unwrap_or(DEFAULT_SERVER);
         let token = self.token(global)?;
+        mask::hide_name(&profile.name);
         let server: client::ServerAddress =
             server.parse().map_err(|error| Usage::new(format!("--server: {error}")))?;
+        mask::hide_server(&server.to_string());
         let way =
             client::Way { trust: self.authorities(global)?, proxies: client::Proxies::from_environment() };
         // Said before anything is tried; a server may still lead elsewhere.

@@ -170,6 +170,33 @@ impl From<Policy> for IcePolicy {
     }
 }
 
+/// Where the outcome goes beside stdout.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Results")]
+pub struct Results {
+    /// Write the outcome as JUnit XML, for CI servers: what did not hold is a failure, what could not run an error
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Write the outcome as Prometheus text, replaced whole: NAME.prom in the folder of node_exporter's textfile collector
+    #[arg(long, value_name = "FILE")]
+    pub prometheus: Option<PathBuf>,
+    /// Be a plugin for Nagios and the like: one line on stdout, exit status 0 OK, 1 WARNING, 2 CRITICAL or 3 UNKNOWN
+    #[arg(long)]
+    pub nagios: bool,
+    /// What is not told.
+    #[command(flatten)]
+    pub privacy: Privacy,
+}
+
+/// What is not told.
+#[derive(Debug, Clone, Copy, Default, Args)]
+#[command(next_help_heading = "Results")]
+pub struct Privacy {
+    /// Write address-1, name-1, key-1 for addresses, names and fingerprints, the same for the same one; not in logs (-v) and on the screen
+    #[arg(long)]
+    pub mask: bool,
+}
+
 /// Whose key is accepted.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Trust")]

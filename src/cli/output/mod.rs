@@ -3,10 +3,16 @@
 //! Knows the session's events and nothing of how they came about. Diagnostics never come here; they go to
 //! stderr through `tracing`.
 
+pub mod checks;
 pub mod figures;
 pub(super) mod human;
+pub mod junit;
 mod lines;
+pub mod mask;
+pub mod nagios;
+pub mod prometheus;
 pub mod report;
+pub mod results;
 
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,6 +33,8 @@ pub enum Style {
     Lines,
     /// One JSON document at the end, nothing before.
     Document,
+    /// Nothing: what there is to say goes elsewhere.
+    Silent,
 }
 
 impl Style {
@@ -66,6 +74,7 @@ impl Output {
     /// # Errors
     /// Stdout is closed or broken.
     pub fn event(&self, event: &Event, files: bool) -> io::Result<()> {
+        mask::learn(event);
         let sentence = if files { human::sentence_about_files } else { human::sentence };
         match self.style {
             Style::Human => match sentence(event) {
@@ -74,16 +83,16 @@ impl Output {
                     if matches!(event, Event::Incoming { .. } | Event::Alert { raised: true, .. })
                         && io::stdout().is_terminal() =>
                 {
-                    write_line(&format!("\u{7}{text}"))
+                    write_line(&format!("\u{7}{}", mask::text(&text)))
                 }
-                Some(text) => write_line(&text),
+                Some(text) => write_line(&mask::text(&text)),
                 None => Ok(()),
             },
             Style::Lines => match Line::of(event) {
                 Some(line) => self.line(&line),
                 None => Ok(()),
             },
-            Style::Document => Ok(()),
+            Style::Document | Style::Silent => Ok(()),
         }
     }
 
@@ -103,6 +112,7 @@ impl Output {
     /// # Errors
     /// Stdout is closed or broken.
     pub fn users(&self, users: Vec<User>, more: bool) -> io::Result<()> {
+        users.iter().for_each(|user| mask::hide_name(&user.name));
         self.say(&human::online(&users, more))?;
         self.line(&Line::Users { users, more })
     }
@@ -112,7 +122,7 @@ impl Output {
     /// # Errors
     /// Stdout is closed or broken.
     pub fn say(&self, text: &str) -> io::Result<()> {
-        if self.style == Style::Human { write_line(text) } else { Ok(()) }
+        if self.style == Style::Human { write_line(&mask::text(text)) } else { Ok(()) }
     }
 
     /// The report: the document, the last line, or a summary.
@@ -120,10 +130,14 @@ impl Output {
     /// # Errors
     /// Stdout is closed or broken.
     pub fn report(&self, report: &Report) -> io::Result<()> {
+        if let Some(peer) = &report.call.peer {
+            mask::hide_name(peer);
+        }
         match self.style {
-            Style::Human => write_line(&human::summary(report)),
+            Style::Human => write_line(&mask::text(&human::summary(report))),
             Style::Lines => self.line(&Line::Report(Box::new(report.clone()))),
             Style::Document => document(report),
+            Style::Silent => Ok(()),
         }
     }
 }
@@ -150,13 +164,30 @@ pub(in crate::cli) fn write_bar(text: &str) -> io::Result<()> {
 /// # Errors
 /// Stdout is closed or broken.
 pub fn document(value: &impl serde::Serialize) -> io::Result<()> {
-    let text = serde_json::to_string_pretty(value).map_err(io::Error::other)?;
+    let text = match masked(value)? {
+        Some(value) => serde_json::to_string_pretty(&value),
+        None => serde_json::to_string_pretty(value),
+    };
+    let text = text.map_err(io::Error::other)?;
     write_line(&text::escape_json(text))
 }
 
 fn write_json(value: &impl serde::Serialize) -> io::Result<()> {
-    let text = serde_json::to_string(value).map_err(io::Error::other)?;
-    write_line(&text::escape_json(text))
+    let text = match masked(value)? {
+        Some(value) => serde_json::to_string(&value),
+        None => serde_json::to_string(value),
+    };
+    write_line(&text::escape_json(text.map_err(io::Error::other)?))
+}
+
+/// The value without addresses and names, if they are hidden. Its fields are in another order then.
+fn masked(value: &impl serde::Serialize) -> io::Result<Option<serde_json::Value>> {
+    if !mask::is_on() {
+        return Ok(None);
+    }
+    let mut value = serde_json::to_value(value).map_err(io::Error::other)?;
+    mask::document(&mut value);
+    Ok(Some(value))
 }
 
 /// One write for a line, flushed: a reader at the other end of a pipe sees whole lines at once.

@@ -11,7 +11,7 @@ use crate::harness::{Server, bob, call_bob};
 const SECRET: &str = "a secret of the laboratory";
 
 /// A network with coturn beside the signaling server, which names these TURN servers to its clients with passwords of their own.
-fn network_with(hosts: &[&str], turn: &[&str]) -> (Network, Server) {
+pub(crate) fn network_with(hosts: &[&str], turn: &[&str]) -> (Network, Server) {
     let network = Network::up(hosts);
     network.natlab(&["turn", "start", SECRET]);
     let home = network.home("srv");

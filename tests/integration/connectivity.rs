@@ -1,0 +1,75 @@
+//! The ready scripts of scripts/connectivity, as somebody's CI, monitor and cron would run them.
+
+use std::fs;
+use std::process::Command;
+
+use crate::harness::process::LETSMEET;
+use crate::harness::{Home, Outcome, Process, SOON, Server, server_and_bob};
+
+/// A script in a home of its own, at this server.
+fn script(home: &Home, name: &str, args: &[&str], server: Option<&Server>) -> Outcome {
+    let mut command = Command::new("bash");
+    command
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/connectivity/").to_owned() + name)
+        .args(args)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("LETSMEET", LETSMEET)
+        .env("LETSMEET_HOME", home.path().join("letsmeet"))
+        .env("HOME", home.path())
+        .env("DURATION", "2s")
+        .current_dir(home.path());
+    if let Some(server) = server {
+        command.env("LETSMEET_SERVER", server.url()).env("LETSMEET_NAME", "alice");
+    }
+    Process::start(command, name).finish(2 * SOON)
+}
+
+#[test]
+fn a_ci_job_checks_a_call_between_two_ends_of_its_own() {
+    let home = Home::new();
+    let outcome = script(&home, "ci-call", &["out.xml"], None).expect_code(0);
+    assert_eq!(outcome.report().result.name, "ok");
+    let xml = fs::read_to_string(home.path().join("out.xml")).unwrap();
+    assert!(xml.contains("tests=\"5\" failures=\"0\" errors=\"0\""), "{xml}");
+    let outcome = script(&home, "ci-call", &["out.xml", "--expect", "video.fps>=1000"], None).expect_code(7);
+    assert!(fs::read_to_string(home.path().join("out.xml")).unwrap().contains("failures=\"1\""), "{outcome}");
+}
+
+#[test]
+fn a_monitor_s_plugin_says_one_line() {
+    let (server, _home, _bob) = server_and_bob("accept");
+    let home = Home::new();
+    let outcome = script(&home, "check-letsmeet", &["call", "bob"], Some(&server)).expect_code(0);
+    assert!(outcome.stdout.starts_with("LETSMEET OK - "), "{outcome}");
+    let outcome = script(&home, "check-letsmeet", &["doctor"], Some(&server));
+    // A machine without a camera is a warning.
+    assert!(outcome.code() <= 1 && outcome.stdout.starts_with("LETSMEET "), "{outcome}");
+    for wrong in [&["doctor", "--nonsense"][..], &["call"], &[]] {
+        let outcome = script(&home, "check-letsmeet", wrong, Some(&server)).expect_code(3);
+        assert!(outcome.stdout.starts_with("LETSMEET UNKNOWN - "), "{outcome}");
+        assert_eq!(outcome.stdout.lines().count(), 1, "{outcome}");
+    }
+}
+
+#[test]
+fn a_cron_job_leaves_text_for_a_collector() {
+    let (server, _home, _bob) = server_and_bob("accept");
+    let home = Home::new();
+    let folder = home.path().join("textfile");
+    fs::create_dir(&folder).unwrap();
+    let outcome =
+        script(&home, "cron-prometheus", &[folder.to_str().unwrap(), "bob"], Some(&server)).expect_code(0);
+    assert_eq!(
+        (outcome.stdout.as_str(), outcome.stderr.as_str()),
+        ("", ""),
+        "a cron job that talks sends mail"
+    );
+    for (file, line) in [
+        ("letsmeet_doctor.prom", "letsmeet_doctor_ok{"),
+        ("letsmeet_call_bob.prom", "letsmeet_call_ok{peer=\"bob\"} 1"),
+    ] {
+        let text = fs::read_to_string(folder.join(file)).unwrap();
+        assert!(text.contains(line), "{text}");
+    }
+}
