@@ -121,7 +121,7 @@ pub(in crate::rtc) enum Connection {
 /// of its family that accepts.
 ///
 /// # Errors
-/// [`Error`], of the last address that was tried.
+/// [`enum@Error`], of the last address that was tried.
 pub(in crate::rtc) async fn connect(endpoint: &Endpoint, from: IpAddr) -> Result<Connection, Error> {
     let same_family = endpoint.addresses.iter().filter(|to| to.is_ipv4() == from.is_ipv4());
     let mut last = Error::NoAddress { host: endpoint.host.clone(), from };

@@ -106,7 +106,7 @@ impl Decoder {
     /// The next datagram, without padding. `None` until there are more bytes.
     ///
     /// # Errors
-    /// [`Error`], now and ever after.
+    /// [`enum@Error`], now and ever after.
     pub(in crate::rtc) fn next(&mut self) -> Result<Option<Bytes>, Error> {
         if !self.begun && matches!(self.bytes.first(), Some(0x40..)) {
             return Err(Error::Neither);

@@ -148,6 +148,6 @@ fn not_upgraded(way: &Way, url: &Url, error: WsError) -> Outcome {
         },
         // What it holds says more than the error around it.
         WsError::Io(error) => way.failure(url, &error).into(),
-        error => way.failure(url, &error).into(),
+        error => lost(format!("cannot reach {url}: {error}")),
     }
 }

@@ -1,7 +1,7 @@
 //! How servers are reached: whose certificates are accepted, and through which proxy.
 //!
 //! Owns the socket up to where the WebSocket handshake begins, and the settings of the look-up's HTTP client, so that
-//! both go the same way. Knows nothing of logins; [`dial`](super::dial) and [`resolve`](super::resolve) use it.
+//! both go the same way. Knows nothing of logins; [`dial`](super::dial) and [`resolve`](mod@super::resolve) use it.
 
 use std::error::Error;
 use std::sync::Arc;

@@ -324,6 +324,8 @@ mod tests {
             ("src/signaling/client/mod.rs", "use crate::call::machine::Machine;"),
             ("src/signaling/client/mod.rs", "use crate::rtc::Peer;"),
             ("src/signaling/server/mod.rs", "use crate::session::Handle;"),
+            ("src/signaling/server/tls.rs", "use crate::tls::Trust;"),
+            ("src/tls.rs", "use crate::rtc::Peer;"),
             ("src/session/mod.rs", "use crate::cli::output;"),
             ("src/session/mod.rs", "use crate::{cli}; "),
             ("src/tui/mod.rs", "use crate::media::codec::vp8;"),
@@ -350,6 +352,8 @@ mod tests {
                 "src/signaling/client/mod.rs",
                 "use crate::signaling::protocol::ClientMessage; use crate::call::CallId;",
             ),
+            ("src/signaling/client/way.rs", "use crate::tls::Trust;"),
+            ("src/rtc/servers.rs", "use crate::tls::Trust;"),
             ("src/signaling/server/registry.rs", "use std::time::{Duration, Instant}; fn f(now: Instant) {}"),
             (
                 "src/session/mod.rs",
