@@ -160,7 +160,9 @@ async fn http(url: &Url, authorities: Option<&Path>) -> Vec<Check> {
                 why if why.contains("InvalidContentType") => {
                     "this is no TLS port: is it the right one, or is the server asked without TLS (--server http://...)?"
                 }
-                _ => "is the certificate for this name and still good?",
+                _ => {
+                    "is the certificate for this name and still good, and its authority known here (--ca-file)?"
+                }
             };
             let clock = Check::new("clock", Outcome::Skip, "no answer over HTTP");
             return vec![Check::new("tls", Outcome::Fail, why).took(took).hint(hint), clock];
