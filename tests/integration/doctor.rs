@@ -100,8 +100,7 @@ fn lines_for_a_person_have_marks_and_hints() {
     for part in ["pass  tcp", "skip  login", "-> give --name NAME", "\nok: "] {
         assert!(outcome.stdout.contains(part), "{part:?} is missing\n{outcome}");
     }
-    let left: Vec<_> = fs::read_dir(home.path()).unwrap().collect();
-    assert!(left.is_empty(), "no key is made for nobody: {left:?}");
+    assert!(!home.path().join("data").exists(), "no key is made for nobody");
 }
 
 #[test]
@@ -145,6 +144,12 @@ fn masked_output_has_neither_addresses_nor_names() {
     assert!(hidden(&outcome.stdout), "{outcome}");
     assert_eq!(outcome_of(&diagnosis(&outcome), "tcp"), "pass");
     drop(bob);
+    let login = ["login", "--name", "carol", "--server", server.url(), "--mask", "--duration", "200ms"];
+    for more in [&["--headless"][..], &["--plain"]] {
+        let outcome = home.start(&[&login[..], more].concat()).finish(SOON).expect_code(0);
+        assert!(!outcome.stdout.contains("carol") && hidden(&outcome.stdout), "{outcome}");
+        assert!(outcome.stdout.contains("name-1"), "{outcome}");
+    }
 }
 
 #[test]

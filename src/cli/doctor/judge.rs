@@ -28,7 +28,9 @@ pub(super) fn soften(checks: &mut [Check]) {
     for check in checks.iter_mut().filter(|check| check.outcome == Outcome::Fail) {
         let other = match check.name {
             "stun-v4" | "stun-v6" if families => "by the other family of addresses",
-            "stun-v4" | "stun-v6" | "turn-udp" | "turn-tcp" | "turn-tls" if relayed => "by another relay",
+            "stun-v4" | "stun-v6" | "turn-udp" | "turn-tcp" | "turn-tls" if relayed => {
+                "by a relay that works"
+            }
             _ => continue,
         };
         check.outcome = Outcome::Warn;

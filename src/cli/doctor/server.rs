@@ -155,9 +155,14 @@ async fn http(url: &Url, authorities: Option<&Path>) -> Vec<Check> {
     let answer = match answer {
         Ok(answer) => answer,
         Err(why) if secure => {
-            let hint = match why.contains("UnknownIssuer") {
-                true => "name the server's certificate authority (--ca-file)",
-                false => "is the certificate for this name and still good, and is this a TLS port?",
+            let hint = match &why {
+                why if why.contains("UnknownIssuer") => "name the server's certificate authority (--ca-file)",
+                why if why.contains("InvalidContentType") => {
+                    "this is no TLS port: is it the right one, or is the server asked without TLS (--server http://...)?"
+                }
+                _ => {
+                    "is the certificate for this name and still good, and its authority known here (--ca-file)?"
+                }
             };
             let clock = Check::new("clock", Outcome::Skip, "no answer over HTTP");
             return vec![Check::new("tls", Outcome::Fail, why).took(took).hint(hint), clock];

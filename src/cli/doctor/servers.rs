@@ -32,9 +32,10 @@ impl Servers {
                 Scheme::Stun => {}
                 Scheme::Turn => {
                     let credentials = credentials(server);
-                    let known = servers.turn.iter().any(|(other, _)| *other == url);
-                    if !known && servers.turn.len() < MOST {
-                        servers.turn.push((url, credentials));
+                    // One server with two passwords is two relays: of a call's, one may work.
+                    let turn = (url, credentials);
+                    if !servers.turn.contains(&turn) && servers.turn.len() < MOST {
+                        servers.turn.push(turn);
                     }
                 }
             }
@@ -42,6 +43,7 @@ impl Servers {
         if servers.stun.is_empty() {
             let udp = servers.turn.iter().map(|(url, _)| url);
             servers.stun = udp.filter(|url| url.transport == Transport::Udp).cloned().collect();
+            servers.stun.dedup();
         }
         servers
     }
@@ -77,9 +79,10 @@ mod tests {
     fn each_server_is_asked_once_and_turn_servers_stand_in_for_stun_servers() {
         let servers = Servers::of(&[
             server(&["turn:a", "turn:a?transport=tcp", "turns:a", "nonsense"], Some("me")),
-            server(&["turn:a"], None),
+            server(&["turn:a"], Some("me")),
+            server(&["turn:a"], Some("you")),
         ]);
-        assert_eq!(servers.turn.len(), 3);
+        assert_eq!(servers.turn.len(), 4);
         assert!(servers.turn.iter().all(|(_, credentials)| credentials.is_some()));
         assert_eq!(servers.stun.len(), 1);
         let servers = Servers::of(&[server(&["turn:a", "stun:b", "stun:b", "stuns:c"], None)]);
