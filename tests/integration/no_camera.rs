@@ -19,8 +19,7 @@ fn without_any_camera_preview_and_a_call_say_what_to_do() {
         return a_camera_that_is_not_there_is_told_with_what_to_do();
     }
     let home = Home::new();
-    let words =
-        "cannot open camera: there is no camera (plug one in, or take --video screen, pattern or none)";
+    let words = "cannot open camera: there is no camera (plug one in, or take --video file:PATH, screen, pattern or none)";
     let outcome = home.run(&["preview", "--video", "camera"]).expect_code(6);
     assert!(outcome.says(words), "{outcome}");
     let call =
