@@ -345,7 +345,9 @@ fn look_for(choice: &Choice) -> Result<()> {
     }
     let which = wish.name().map_or_else(String::new, |name| format!(" {name:?}"));
     let why = match (kind, devices.is_empty()) {
-        (Kind::Camera, true) => "there is no camera (plug one in, or take --video screen, pattern or none)",
+        (Kind::Camera, true) => {
+            "there is no camera (plug one in, or take --video file:PATH, screen, pattern or none)"
+        }
         (Kind::Camera, false) => "no such device (see: letsmeet devices)",
         _ => "no such screen or window (see: letsmeet devices)",
     };

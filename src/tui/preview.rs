@@ -299,12 +299,12 @@ impl<E> Stage<E> {
             (hand, 9),
             (failure, 8),
             (self.name.as_str(), 4),
-            (size.as_str(), 1),
+            (size.as_str(), 0),
             (self.settings.mode.name(), 3),
-            (drawn.as_str(), 0),
+            (drawn.as_str(), 2),
             (watched, 6),
             (meter.as_str(), 5),
-            ("r: mode", 2),
+            ("r: mode", 1),
             ("q: leave", 7),
         ];
         let line = foot(&parts, usize::from(self.area.width));

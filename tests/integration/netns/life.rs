@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::harness::network::{Network, SERVER};
+use super::reach::network_with_turn;
+use crate::harness::network::Network;
 use crate::harness::process::Event;
 use crate::harness::{Home, Process, Server, bob, call_bob};
 
@@ -20,8 +21,7 @@ struct Call {
 
 impl Call {
     fn between(kind: &str) -> Self {
-        let network = Network::up(&[&format!("alice={kind}"), &format!("bob={kind}")]);
-        let server = Server::start_in(network.home("srv"), &format!("{SERVER}:0"));
+        let (network, server) = network_with_turn(&[&format!("alice={kind}"), &format!("bob={kind}")]);
         let homes = [network.home("alice"), network.home("bob")];
         let bob = bob(&server, &homes[1], "accept");
         let alice = call_bob(&server, &homes[0], &[]);

@@ -26,7 +26,8 @@ pub(crate) fn network_with(hosts: &[&str], turn: &[&str]) -> (Network, Server) {
     (network, server)
 }
 
-fn network_with_turn(hosts: &[&str]) -> (Network, Server) {
+/// The same with one TURN server over UDP.
+pub(super) fn network_with_turn(hosts: &[&str]) -> (Network, Server) {
     network_with(hosts, &[&format!("turn:{SERVER}:3478")])
 }
 
