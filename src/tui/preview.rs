@@ -297,7 +297,6 @@ impl<E> Stage<E> {
         // By what gives way first where there is no room: the way out never does.
         let parts = [
             (hand, 9),
-            (failure, 8),
             (self.name.as_str(), 4),
             (size.as_str(), 0),
             (self.settings.mode.name(), 3),
@@ -307,7 +306,8 @@ impl<E> Stage<E> {
             ("r: mode", 1),
             ("q: leave", 7),
         ];
-        let line = foot(&parts, usize::from(self.area.width));
+        // What went wrong has what is left of the line.
+        let line = format!("{}  {failure}", foot(&parts, usize::from(self.area.width)));
         let picture = Rect { height: self.area.height.saturating_sub(1), ..self.area };
         self.composition.compose(frame, picture, Some(&line), quality, true, out);
         self.figures.count(out.len(), Instant::now());
