@@ -28,10 +28,9 @@ use super::output::{self, Output, Style, human, mask};
 use super::results::Status;
 use super::setup::Ground;
 use super::signals::Signals;
-use crate::config::DEFAULT_SERVER;
+use crate::rtc::IceServer;
 use crate::rtc::probe::Family;
-use crate::rtc::{IceServer, Trust};
-use crate::signaling::client::ServerAddress;
+use crate::signaling::client::{ServerAddress, Way};
 use servers::Servers;
 
 pub(super) use terminal::unusable;
@@ -39,10 +38,10 @@ pub(super) use terminal::unusable;
 /// What is checked, read from flags and settings before anything is asked.
 struct Plan {
     server: ServerAddress,
+    way: Way,
     login: server::Login,
     /// Servers of the flags and the settings file.
     ice_servers: Vec<IceServer>,
-    authorities: Option<Trust>,
 }
 
 /// Runs the command.
@@ -59,13 +58,12 @@ pub(super) async fn run(global: &Global, args: Doctor) -> Result<Status> {
     args.results.check(global.json, false)?;
     let ground = Ground::read(global)?;
     let plan = Plan::new(global, &args, &ground)?;
-    let authorities = global.ca_file.as_deref().or(ground.settings.ca_file.as_deref());
     let server = plan.server.to_string();
     let style = if args.results.nagios { Style::Silent } else { Style::choose(global.json, false) };
     let output = Output::new(style);
     let mut signals = Signals::listen()?;
     let checked = tokio::select! {
-        checked = plan.carry_out(authorities, &output) => Ok(checked?),
+        checked = plan.carry_out(&output) => Ok(checked?),
         signal = signals.next() => Err(signal),
     };
     let (exit, message, checks) = match checked {
@@ -95,10 +93,7 @@ pub(super) async fn run(global: &Global, args: Doctor) -> Result<Status> {
 
 impl Plan {
     fn new(global: &Global, args: &Doctor, ground: &Ground) -> Result<Self> {
-        let server = global.server.as_deref().or(ground.settings.server.as_deref()).unwrap_or(DEFAULT_SERVER);
-        let server: ServerAddress =
-            server.parse().map_err(|error| Usage::new(format!("--server: {error}")))?;
-        mask::hide_server(&server.to_string());
+        let (server, way) = ground.server(global)?;
         // Without any name there is nobody to sign in as, which is no reason not to check the rest.
         let login = match ground.has_profile(global)? {
             true => {
@@ -108,14 +103,14 @@ impl Plan {
             false => Err("no name to sign in with".to_owned()),
         };
         let ice_servers = ground.ice_servers(&args.servers)?;
-        Ok(Self { server, login, ice_servers, authorities: ground.authorities(global)? })
+        Ok(Self { server, way, login, ice_servers })
     }
 
     /// Two rounds: what needs no other check, all at once; then what needs the servers that the signaling server
     /// hands out, all at once; at last what the relay carries.
-    async fn carry_out(self, ca_file: Option<&std::path::Path>, output: &Output) -> Result<Vec<Check>> {
+    async fn carry_out(self, output: &Output) -> Result<Vec<Check>> {
         let (seen, devices, terminal, host) = tokio::join!(
-            server::examine(&self.server, self.login, ca_file),
+            server::examine(&self.server, &self.way, self.login),
             local::devices(),
             local::terminal(),
             paths::host(),
@@ -127,7 +122,7 @@ impl Plan {
         let servers = Servers::of(&all);
         servers.hosts().for_each(mask::hide_host);
         let relays = servers.turn.iter().any(|(_, credentials)| credentials.is_some());
-        let trust = self.authorities.as_ref();
+        let trust = self.way.trust.as_ref();
         let (v4, v6, nat, turn, candidates, relay) = tokio::join!(
             nat::stun(Family::V4, &servers.stun),
             nat::stun(Family::V6, &servers.stun),

@@ -86,6 +86,22 @@ impl Ground {
         }
     }
 
+    /// The server, and how it is reached.
+    ///
+    /// # Errors
+    /// Its address makes no sense, the file of authorities can't be read, the environment names a proxy that can't be used.
+    pub(super) fn server(&self, global: &Global) -> Result<(client::ServerAddress, client::Way)> {
+        let server = global.server.as_deref().or(self.settings.server.as_deref()).unwrap_or(DEFAULT_SERVER);
+        let server: client::ServerAddress =
+            server.parse().map_err(|error| Usage::new(format!("--server: {error}")))?;
+        mask::hide_server(&server.to_string());
+        let way =
+            client::Way { trust: self.authorities(global)?, proxies: client::Proxies::from_environment() };
+        // Said before anything is tried; a server may still lead elsewhere.
+        way.check(&server).map_err(|error| Usage::new(error.to_string()))?;
+        Ok((server, way))
+    }
+
     /// Where and how to sign in.
     ///
     /// # Errors
@@ -96,16 +112,9 @@ impl Ground {
         profile: &Profile,
         identity: &Arc<Identity>,
     ) -> Result<client::Config> {
-        let server = global.server.as_deref().or(self.settings.server.as_deref()).unwrap_or(DEFAULT_SERVER);
         let token = self.token(global)?;
         mask::hide_name(&profile.name);
-        let server: client::ServerAddress =
-            server.parse().map_err(|error| Usage::new(format!("--server: {error}")))?;
-        mask::hide_server(&server.to_string());
-        let way =
-            client::Way { trust: self.authorities(global)?, proxies: client::Proxies::from_environment() };
-        // Said before anything is tried; a server may still lead elsewhere.
-        way.check(&server).map_err(|error| Usage::new(error.to_string()))?;
+        let (server, way) = self.server(global)?;
         let name = Name::new(&profile.name)
             .map_err(|error| Usage::new(format!("--name {:?}: {error}", profile.name)))?;
         Ok(client::Config { way, token, ..client::Config::new(server, name, signer(identity)) })

@@ -26,7 +26,7 @@ use tokio::time::Instant;
 
 pub use crate::tls::{Certificate, Trust, TrustError};
 pub use connect::Error;
-pub(super) use connect::{Connection, Endpoint, broken, connect};
+pub(super) use connect::{Connection, Endpoint, broken, connect, socket};
 pub use framing::Error as FramingError;
 pub(super) use framing::{Decoder, encode};
 

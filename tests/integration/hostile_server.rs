@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::harness::{Home, MEASURED, Outcome, SOON};
+use crate::harness::{Home, MEASURED, Outcome, Process, SOON};
 
 const CALL: &str = "00112233445566778899aabbccddeeff";
 const SECOND: &str = "ffeeddccbbaa99887766554433221100";
@@ -74,20 +74,24 @@ async fn logged_in(listener: &TcpListener, name: &str) -> Client {
     client
 }
 
+/// Bob, whom nobody answers for, logged in to us.
+async fn bob_who_is_asked(home: &Home) -> (Client, Process) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/v1/ws", listener.local_addr().unwrap());
+    let args = ["login", "--name", "bob", "--server", &url, "--headless", "--answer", "ask"];
+    let bob = home.start(&[&args[..], &MEASURED].concat());
+    (logged_in(&listener, "bob").await, bob)
+}
+
 #[test]
 fn an_offer_that_comes_before_the_callee_accepted_is_not_answered() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("ws://{}/v1/ws", listener.local_addr().unwrap());
         let home = Home::new();
-        let mut args = vec!["login", "--name", "bob", "--server", &url, "--headless", "--answer", "ask"];
-        args.extend(MEASURED);
-        let mut bob = home.start(&args);
-        let mut server = logged_in(&listener, "bob").await;
+        let (mut server, mut bob) = bob_who_is_asked(&home).await;
 
-        let mallory = SigningKey::from_bytes(&[9; 32]);
-        let key = Key::from_bytes(mallory.verifying_key().to_bytes());
+        let mallory = key(9);
+        let key = public(&mallory);
         let incoming = |call: &str| {
             json!({"type": "incoming", "call": call, "from": "alice", "from_key": key, "from_session": SESSION})
         };
@@ -96,9 +100,7 @@ fn an_offer_that_comes_before_the_callee_accepted_is_not_answered() {
 
         let (peer, _events) = Peer::new(rtc::Config::default(), Arc::new(Nowhere)).await.unwrap();
         let sdp = peer.offer(false).await.unwrap();
-        let statement =
-            format!("letsmeet description v1\0{CALL}\noffer\n{}", rtc::fingerprint(&sdp).unwrap());
-        let signature = Signature::from_bytes(mallory.sign(statement.as_bytes()).to_bytes());
+        let signature = signed(&mallory, CALL, "offer", &rtc::fingerprint(&sdp).unwrap());
         let offer = json!({"type": "description", "call": CALL, "from": SESSION, "kind": "offer", "sdp": sdp,
             "signature": signature});
         server.say(offer.clone()).await;
@@ -125,13 +127,8 @@ fn an_offer_that_comes_before_the_callee_accepted_is_not_answered() {
 fn whoever_took_files_is_neither_seen_nor_heard() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("ws://{}/v1/ws", listener.local_addr().unwrap());
         let home = Home::new();
-        let mut args = vec!["login", "--name", "bob", "--server", &url, "--headless", "--answer", "ask"];
-        args.extend(MEASURED);
-        let mut bob = home.start(&args);
-        let mut server = logged_in(&listener, "bob").await;
+        let (mut server, mut bob) = bob_who_is_asked(&home).await;
         let mallory = key(9);
         server
             .say(json!({"type": "incoming", "call": CALL, "from": "alice", "from_key": public(&mallory),

@@ -5,7 +5,6 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::select_ok;
@@ -15,10 +14,10 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use super::dates;
+use super::sentence::split;
 use crate::cli::output::checks::{Check, Outcome};
 use crate::rtc::IceServer;
-use crate::signaling::client::{Client, Config, Event, ServerAddress};
-use crate::signaling::protocol::WELL_KNOWN_PATH;
+use crate::signaling::client::{self, Client, Config, Event, Proxy, ServerAddress, Way};
 
 const RESOLVE_WITHIN: Duration = Duration::from_secs(5);
 const CONNECT_WITHIN: Duration = Duration::from_secs(4);
@@ -42,9 +41,9 @@ pub(super) struct Seen {
 pub(super) type Login = Result<Config, String>;
 
 /// Goes the way to the server.
-pub(super) async fn examine(server: &ServerAddress, login: Login, authorities: Option<&Path>) -> Seen {
+pub(super) async fn examine(server: &ServerAddress, way: &Way, login: Login) -> Seen {
     let mut checks = Vec::new();
-    let ice_servers = steps(server, login, authorities, &mut checks).await.unwrap_or_default();
+    let ice_servers = steps(server, way, login, &mut checks).await.unwrap_or_default();
     for name in ["resolve", "tcp", "tls", "clock", "login"] {
         if !checks.iter().any(|check| check.name == name) {
             checks.push(Check::new(name, Outcome::Skip, "the server was not reached"));
@@ -56,28 +55,35 @@ pub(super) async fn examine(server: &ServerAddress, login: Login, authorities: O
 /// `None` as soon as there is no way on.
 async fn steps(
     server: &ServerAddress,
+    way: &Way,
     login: Login,
-    authorities: Option<&Path>,
     checks: &mut Vec<Check>,
 ) -> Option<Vec<IceServer>> {
-    let url = Url::parse(&server.to_string()).ok()?;
-    let addresses = resolve(&url, checks).await?;
-    connect(&addresses, checks).await?;
-    let (http, (login, ice_servers)) = tokio::join!(http(&url, authorities), sign_in(login));
+    // Whoever goes through a proxy needs the way to that, and no other.
+    let proxy = way.proxies.for_url(server.url()).ok().flatten();
+    let (host, port) = match &proxy {
+        Some(proxy) => (proxy.host().to_owned(), proxy.port()),
+        None => (host(server.url())?, server.url().port_or_known_default()?),
+    };
+    let addresses = resolve(&host, port, checks).await?;
+    connect(&addresses, proxy.as_ref(), checks).await?;
+    let (http, (login, ice_servers)) = tokio::join!(http(server, way), sign_in(login));
     checks.extend(http);
     checks.push(login);
     Some(ice_servers)
 }
 
-async fn resolve(url: &Url, checks: &mut Vec<Check>) -> Option<Vec<SocketAddr>> {
-    let host = url.host_str()?.trim_start_matches('[').trim_end_matches(']').to_owned();
-    let port = url.port_or_known_default()?;
+fn host(url: &Url) -> Option<String> {
+    Some(url.host_str()?.trim_start_matches('[').trim_end_matches(']').to_owned())
+}
+
+async fn resolve(host: &str, port: u16, checks: &mut Vec<Check>) -> Option<Vec<SocketAddr>> {
     let begun = Instant::now();
-    let found = timeout(RESOLVE_WITHIN, tokio::net::lookup_host((host.as_str(), port))).await;
+    let found = timeout(RESOLVE_WITHIN, tokio::net::lookup_host((host, port))).await;
     let took = begun.elapsed();
     let failed = |why: String| {
         Check::new("resolve", Outcome::Fail, why)
-            .of(host.clone())
+            .of(host)
             .took(took)
             .hint("is the server's name right (--server), and does DNS work here?")
     };
@@ -101,13 +107,13 @@ async fn resolve(url: &Url, checks: &mut Vec<Check>) -> Option<Vec<SocketAddr>> 
         Ok(_) => "an address, no name".to_owned(),
         Err(_) => shown.join(", "),
     };
-    let check = Check::new("resolve", Outcome::Pass, figure).of(host.clone()).took(took);
+    let check = Check::new("resolve", Outcome::Pass, figure).of(host).took(took);
     checks.push(check.number("addresses", addresses.len() as f64));
     Some(addresses)
 }
 
 /// To all addresses at once: the first that answers counts.
-async fn connect(addresses: &[SocketAddr], checks: &mut Vec<Check>) -> Option<()> {
+async fn connect(addresses: &[SocketAddr], proxy: Option<&Proxy>, checks: &mut Vec<Check>) -> Option<()> {
     let begun = Instant::now();
     let attempts = addresses.iter().take(8).map(|address| {
         Box::pin(async move {
@@ -122,7 +128,8 @@ async fn connect(addresses: &[SocketAddr], checks: &mut Vec<Check>) -> Option<()
     let took = begun.elapsed();
     match outcome {
         Ok((address, _)) => {
-            let check = Check::new("tcp", Outcome::Pass, format!("connected to {address}"));
+            let which = if proxy.is_some() { ", the proxy of the environment" } else { "" };
+            let check = Check::new("tcp", Outcome::Pass, format!("connected to {address}{which}"));
             checks.push(check.took(took).time("connect_ms", took));
             Some(())
         }
@@ -145,32 +152,29 @@ async fn connect(addresses: &[SocketAddr], checks: &mut Vec<Check>) -> Option<()
 }
 
 /// TLS and the clock, by one request.
-async fn http(url: &Url, authorities: Option<&Path>) -> Vec<Check> {
-    let secure = matches!(url.scheme(), "https" | "wss");
+async fn http(server: &ServerAddress, way: &Way) -> Vec<Check> {
+    let secure = server.is_secure();
     let plain = || Check::new("tls", Outcome::Skip, "the server is asked without TLS");
     let begun = Instant::now();
-    let answer = ask(url, secure, authorities).await;
+    let answer = client::ask(server, way, ANSWER_WITHIN).await;
     let took = begun.elapsed();
     let now = SystemTime::now();
     let answer = match answer {
         Ok(answer) => answer,
-        Err(why) if secure => {
-            let hint = match &why {
-                why if why.contains("UnknownIssuer") => "name the server's certificate authority (--ca-file)",
-                why if why.contains("InvalidContentType") => {
-                    "this is no TLS port: is it the right one, or is the server asked without TLS (--server http://...)?"
+        Err(why) => {
+            let (why, hint) = split(&why);
+            let (tls, clock) = match secure {
+                true => {
+                    let hint = hint.unwrap_or_else(|| "is this the server's TLS port?".to_owned());
+                    let tls = Check::new("tls", Outcome::Fail, why).took(took).hint(hint);
+                    (tls, Check::new("clock", Outcome::Skip, "no answer over HTTP"))
                 }
-                _ => {
-                    "is the certificate for this name and still good, and its authority known here (--ca-file)?"
+                false => {
+                    let hint = hint.unwrap_or_else(|| "is this a letsmeet server?".to_owned());
+                    (plain(), Check::new("clock", Outcome::Inconclusive, why).took(took).hint(hint))
                 }
             };
-            let clock = Check::new("clock", Outcome::Skip, "no answer over HTTP");
-            return vec![Check::new("tls", Outcome::Fail, why).took(took).hint(hint), clock];
-        }
-        Err(why) => {
-            let hint = "is this a letsmeet server?";
-            let clock = Check::new("clock", Outcome::Inconclusive, why).took(took).hint(hint);
-            return vec![plain(), clock];
+            return vec![tls, clock];
         }
     };
     let tls = match secure {
@@ -179,40 +183,6 @@ async fn http(url: &Url, authorities: Option<&Path>) -> Vec<Check> {
     };
     let date = answer.headers().get(reqwest::header::DATE).and_then(|date| date.to_str().ok());
     vec![tls, clock(date.and_then(dates::http), now, took)]
-}
-
-async fn ask(url: &Url, secure: bool, authorities: Option<&Path>) -> Result<reqwest::Response, String> {
-    let mut url = url.clone();
-    let scheme = if secure { "https" } else { "http" };
-    url.set_scheme(scheme).map_err(|()| "it cannot be asked over HTTP".to_owned())?;
-    url.set_path(WELL_KNOWN_PATH);
-    url.set_query(None);
-    install_crypto();
-    let said = |error: reqwest::Error| root_cause(&error);
-    let mut client = reqwest::Client::builder().timeout(ANSWER_WITHIN).tls_info(true);
-    if let Some(path) = authorities {
-        let pem = tokio::fs::read(path).await.map_err(|error| format!("{}: {error}", path.display()))?;
-        client = client.tls_certs_only(reqwest::Certificate::from_pem_bundle(&pem).map_err(said)?);
-    }
-    client.build().map_err(said)?.get(url).send().await.map_err(said)
-}
-
-/// The HTTP client is built without a TLS provider of its own.
-fn install_crypto() {
-    use rustls::crypto::{CryptoProvider, ring};
-    if CryptoProvider::get_default().is_none() {
-        // Losing a race against another thread leaves that one's provider in place.
-        let _ = ring::default_provider().install_default();
-    }
-}
-
-/// The innermost cause: the layers around it only say that a request failed.
-fn root_cause(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }
 
 fn certificate(info: Option<&reqwest::tls::TlsInfo>, now: SystemTime) -> Check {

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Error, Options, resolve};
 use crate::rtc::server_url::{ServerUrl, Transport};
-use crate::rtc::stream::{self, Connection, Decoder, Endpoint, READ, Trust, broken, connect, encode};
+use crate::rtc::stream::{self, Connection, Decoder, Endpoint, READ, Trust, broken, connect, encode, socket};
 use crate::rtc::stun::{Class, Message, TransactionId};
 
 /// Pause before the first repetition over UDP; each further one is twice as long.
@@ -190,7 +190,8 @@ impl Link {
         let begun = Instant::now();
         let connection = connect(&Endpoint { addresses, host: server.host.clone(), tls }, from).await?;
         let connected = Some(begun.elapsed());
-        let (local, to) = (connection.local_address(), connection.server_address());
+        let socket = socket(&connection);
+        let (local, to) = (socket.local_addr(), socket.peer_addr());
         let local = local.map_err(|error| broken(&error))?;
         let to = to.map_err(|error| broken(&error))?;
         let way = Way::Stream(Box::new((connection, Decoder::default())));

@@ -2,15 +2,13 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
+use tokio_util::either::Either;
 
 use super::framing;
 use super::tcp::Tcp;
@@ -110,12 +108,8 @@ pub enum Error {
     Framing(#[from] framing::Error),
 }
 
-/// A connection that is up.
-#[derive(Debug)]
-pub(in crate::rtc) enum Connection {
-    Plain(Tcp),
-    Tls(Box<TlsStream<Tcp>>),
-}
+/// A connection that is up, without TLS or with it.
+pub(in crate::rtc) type Connection = Either<Tcp, Box<TlsStream<Tcp>>>;
 
 /// Connects from `from`, or from wherever the system likes if that is unspecified, to the first address
 /// of its family that accepts.
@@ -153,13 +147,13 @@ async fn open(to: SocketAddr, from: IpAddr) -> Result<Tcp, Error> {
 
 async fn secure(stream: Tcp, endpoint: &Endpoint) -> Result<Connection, Error> {
     let Some(trust) = &endpoint.tls else {
-        return Ok(Connection::Plain(stream));
+        return Ok(Either::Left(stream));
     };
     let host = || endpoint.host.clone();
     let name = tls::server_name(&endpoint.host)
         .ok_or_else(|| Error::Handshake { host: host(), reason: "not a host name".to_owned() })?;
     match timeout(HANDSHAKE_WITHIN, trust.connector().connect(name, stream)).await {
-        Ok(Ok(stream)) => Ok(Connection::Tls(Box::new(stream))),
+        Ok(Ok(stream)) => Ok(Either::Right(Box::new(stream))),
         Ok(Err(error)) => Err(handshake(error, &endpoint.host)),
         Err(_) => Err(Error::HandshakeTimeout { host: host(), within: HANDSHAKE_WITHIN }),
     }
@@ -184,60 +178,11 @@ fn handshake(error: io::Error, host: &str) -> Error {
     }
 }
 
-impl Connection {
-    /// The local address.
-    ///
-    /// # Errors
-    /// The system does not say.
-    pub(in crate::rtc) fn local_address(&self) -> io::Result<SocketAddr> {
-        self.tcp().local_addr()
-    }
-
-    /// The server's address.
-    ///
-    /// # Errors
-    /// The system does not say: the connection is gone.
-    pub(in crate::rtc) fn server_address(&self) -> io::Result<SocketAddr> {
-        self.tcp().peer_addr()
-    }
-
-    fn tcp(&self) -> &TcpStream {
-        match self {
-            Self::Plain(stream) => stream.get(),
-            Self::Tls(stream) => stream.get_ref().0.get(),
-        }
-    }
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, to),
-            Self::Tls(stream) => Pin::new(&mut **stream).poll_read(cx, to),
-        }
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Self::Tls(stream) => Pin::new(&mut **stream).poll_write(cx, bytes),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(&mut **stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(&mut **stream).poll_shutdown(cx),
-        }
+/// The socket below a connection, for its addresses.
+pub(in crate::rtc) fn socket(connection: &Connection) -> &TcpStream {
+    match connection {
+        Either::Left(stream) => stream.get(),
+        Either::Right(stream) => stream.get_ref().0.get(),
     }
 }
 

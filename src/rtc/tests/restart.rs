@@ -2,22 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::support::{Arrival, connected, loopback, negotiate, stream, two_apart};
-use crate::media::pipeline::Kind;
+use super::support::{connected, loopback, negotiate, restart_twice, two_apart};
 use crate::rtc::{DISCONNECTED_AFTER, Event};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn media_goes_on_over_a_new_path_after_an_ice_restart() {
     let (mut a, mut b) = connected(loopback()).await;
-    let sending = stream(a.peer.outlet(), Kind::Video, 1);
-    b.arrival(|arrival| matches!(arrival, Arrival::Rtp(..)).then_some(())).await;
-    for _ in 0..2 {
-        negotiate(&a, &b, true).await;
-        tokio::join!(a.until(|event| *event == Event::Restored), b.until(|event| *event == Event::Restored));
-        while b.arrivals.try_recv().is_ok() {}
-        b.arrival(|arrival| matches!(arrival, Arrival::Rtp(..)).then_some(())).await;
-    }
-    sending.abort();
+    restart_twice(&mut a, &mut b).await;
     assert_eq!(a.peer.stats().restarts, 2);
 }
 

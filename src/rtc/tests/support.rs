@@ -135,6 +135,19 @@ pub(super) async fn connected(config: Config) -> (End, End) {
     (a, b)
 }
 
+/// Restarts ICE twice while `a` sends, and sees each time that what `b` receives comes over the new path.
+pub(super) async fn restart_twice(a: &mut End, b: &mut End) {
+    let sending = stream(a.peer.outlet(), Kind::Video, 1);
+    b.arrival(|arrival| matches!(arrival, Arrival::Rtp(..)).then_some(())).await;
+    for _ in 0..2 {
+        negotiate(a, b, true).await;
+        tokio::join!(a.until(|event| *event == Event::Restored), b.until(|event| *event == Event::Restored));
+        while b.arrivals.try_recv().is_ok() {}
+        b.arrival(|arrival| matches!(arrival, Arrival::Rtp(..)).then_some(())).await;
+    }
+    sending.abort();
+}
+
 /// The `number`-th packet of a stream: every tenth carries the marker.
 pub(super) fn packet(number: u16) -> RtpPacket {
     RtpPacket {

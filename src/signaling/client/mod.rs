@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use backoff::Backoff;
 pub use proxy::{BadProxy, Proxies, Proxy};
 pub use refusal::Refusal;
-pub use resolve::{Endpoint, ServerAddress, resolve};
+pub use resolve::{Endpoint, ServerAddress, ask, resolve};
 pub use way::Way;
 
 use refusal::Failure;

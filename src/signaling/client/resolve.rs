@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, UPGRADE};
-use reqwest::{StatusCode, Url};
+use reqwest::{Response, StatusCode, Url};
 
 use super::{Failure, Way};
 use crate::signaling::protocol::{ErrorCode, VERSION, WELL_KNOWN_PATH, WS_PATH, WellKnown};
@@ -92,8 +92,26 @@ impl FromStr for ServerAddress {
 }
 
 impl ServerAddress {
-    pub(super) fn url(&self) -> &Url {
+    /// As it was understood.
+    #[must_use]
+    pub fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// Whether it is reached over TLS.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        matches!(self.url.scheme(), "https" | "wss")
+    }
+
+    /// Where the server says of itself what it is.
+    fn document(&self) -> Url {
+        let mut url = self.url.clone();
+        url.set_path(WELL_KNOWN_PATH);
+        url.set_query(None);
+        let changed = url.set_scheme(if self.is_secure() { "https" } else { "http" });
+        debug_assert!(changed.is_ok(), "all four schemes are special ones");
+        url
     }
 }
 
@@ -111,17 +129,21 @@ pub async fn resolve(server: &ServerAddress, way: &Way) -> Result<Endpoint, Stri
     find(server, way).await.map_err(|failure| failure.to_string())
 }
 
+/// Asks a server what it is, by `way`, and gives the answer as it came, with what is known of its certificate: for whoever
+/// wants to know how it is reached.
+///
+/// # Errors
+/// A sentence for a person; what can be done stands in parentheses at its end.
+pub async fn ask(server: &ServerAddress, way: &Way, within: Duration) -> Result<Response, String> {
+    request(&server.document(), way, within).await.map_err(|failure| failure.to_string())
+}
+
 pub(super) async fn find(server: &ServerAddress, way: &Way) -> Result<Endpoint, Failure> {
     let given = &server.url;
     if matches!(given.scheme(), "ws" | "wss") && given.path() != "/" {
         return Ok(endpoint(given));
     }
-    let secure = matches!(given.scheme(), "https" | "wss");
-    let mut ask = given.clone();
-    ask.set_path(WELL_KNOWN_PATH);
-    ask.set_query(None);
-    let changed = ask.set_scheme(if secure { "https" } else { "http" });
-    debug_assert!(changed.is_ok(), "all four schemes are special ones");
+    let (ask, secure) = (server.document(), server.is_secure());
     let document = fetch(ask.clone(), way).await?;
     if !document.protocols.contains(&VERSION) {
         return Err(Failure::Never(
@@ -141,12 +163,17 @@ pub(super) async fn find(server: &ServerAddress, way: &Way) -> Result<Endpoint, 
     Ok(endpoint(&url))
 }
 
-async fn fetch(url: Url, way: &Way) -> Result<WellKnown, Failure> {
+async fn request(url: &Url, way: &Way, within: Duration) -> Result<Response, Failure> {
     super::install_crypto();
+    let failed = |error: reqwest::Error| way.failure(url, &error);
+    let client = way.http(url).await?.timeout(within).tls_info(true);
+    let client = client.https_only(url.scheme() == "https").build().map_err(failed)?;
+    client.get(url.clone()).send().await.map_err(failed)
+}
+
+async fn fetch(url: Url, way: &Way) -> Result<WellKnown, Failure> {
     let failed = |error: reqwest::Error| way.failure(&url, &error);
-    let client = way.http(&url).await?;
-    let client = client.timeout(TIMEOUT).https_only(url.scheme() == "https").build().map_err(failed)?;
-    let mut response = client.get(url.clone()).send().await.map_err(failed)?;
+    let mut response = request(&url, way, TIMEOUT).await?;
     if response.status() == StatusCode::NOT_FOUND {
         let message = format!("{url} does not exist: is this a letsmeet server?");
         return Err(Failure::Never(ErrorCode::Malformed.into(), message));

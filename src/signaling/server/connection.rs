@@ -21,7 +21,7 @@ use super::hub::Attached;
 use super::limits::Bucket;
 use super::outbox::{Bounds, End, Frame};
 use super::registry::{Refusal, Reply};
-use super::stream::Stream;
+use super::tls::Stream;
 use super::{App, login};
 use crate::signaling::protocol::{
     CallId, Candidate, ClientMessage, Description, ErrorCode, MAX_FRAME, ServerMessage, check_candidate,

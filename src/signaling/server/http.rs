@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::connection;
-use super::stream::Stream;
+use super::tls::Stream;
 use super::{App, Slot};
 use crate::signaling::protocol::{ErrorCode, VERSION, WELL_KNOWN_PATH, WS_PATH, WellKnown};
 
@@ -69,7 +69,7 @@ pub(crate) async fn exchange(app: &App, router: Router, stream: TcpStream, peer:
     let service = TowerToHyperService::new(router.layer(Extension(Peer(peer))));
     let connection = async {
         let stream = match &app.config.tls {
-            None => Stream::Plain(stream),
+            None => Stream::Left(stream),
             Some(tls) => match tls.accept(stream).await {
                 Ok(stream) => stream,
                 Err(error) => {

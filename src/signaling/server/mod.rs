@@ -12,7 +12,6 @@ mod limits;
 mod login;
 mod outbox;
 pub mod registry;
-mod stream;
 #[cfg(test)]
 mod tests;
 mod tls;

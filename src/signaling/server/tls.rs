@@ -19,9 +19,13 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 
-use super::stream::Stream;
+/// A client's socket: as it came, also behind a proxy that took the TLS off, or after the handshake. What TLS needs is on the heap, so
+/// that a plain connection does not pay for it.
+pub(crate) type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -168,7 +172,7 @@ impl Tls {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the client does not speak TLS"));
         }
         let acceptor = self.current().acceptor.clone();
-        acceptor.accept(stream).await.map(|stream| Stream::Tls(Box::new(stream)))
+        acceptor.accept(stream).await.map(|stream| Stream::Right(Box::new(stream)))
     }
 
     fn current(&self) -> MutexGuard<'_, Current> {

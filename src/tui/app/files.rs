@@ -74,9 +74,8 @@ impl Files {
             }
             FileState::Failed { why } => {
                 let begun =
-                    |it: &&Transfer| it.number == file.number && matches!(it.state, State::Moving { .. });
-                let goes_on =
-                    matches!(why, Why::CallEnded | Why::Stalled) && self.list.iter().find(begun).is_some();
+                    |it: &Transfer| it.number == file.number && matches!(it.state, State::Moving { .. });
+                let goes_on = matches!(why, Why::CallEnded | Why::Stalled) && self.list.iter().any(begun);
                 let more = if goes_on { "; sent again, it goes on from there" } else { "" };
                 let text = format!("{name}: {}{more}", why.sentence());
                 self.ends(file.number, text.clone());
