@@ -66,8 +66,8 @@ pub enum Effect {
         /// Who offers.
         role: JsepRole,
     },
-    /// Not connected yet, and what was sent may have been lost with a signaling connection: send
-    /// the own description of this call and its candidates again, if there is one already.
+    /// Not connected yet, or the path is being replaced, and what was sent may have been lost with a signaling
+    /// connection: send the own description of this call and its candidates again, if one is unanswered.
     RepeatDescription {
         /// Which call.
         call: CallId,

@@ -113,7 +113,9 @@ impl Observer {
                     assert!(self.started.contains(call) && self.peers.contains(call));
                 }
                 Effect::RepeatDescription { call } => {
+                    // Until the path is up; after that only an offer for a new one.
                     assert!(self.negotiated.contains_key(call) && !self.over.contains(call));
+                    assert!(!self.started.contains(call) || self.negotiated[call] == JsepRole::Offerer);
                 }
                 Effect::Notify { call, notice } => {
                     assert!(!self.over.contains(call), "{notice:?} after the end");

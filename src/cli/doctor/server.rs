@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout};
 use super::dates;
 use super::sentence::split;
 use crate::cli::output::checks::{Check, Outcome};
+use crate::cli::output::mask;
 use crate::rtc::IceServer;
 use crate::signaling::client::{self, Client, Config, Event, Proxy, ServerAddress, Way};
 
@@ -65,6 +66,7 @@ async fn steps(
         Some(proxy) => (proxy.host().to_owned(), proxy.port()),
         None => (host(server.url())?, server.url().port_or_known_default()?),
     };
+    mask::hide_host(&host);
     let addresses = resolve(&host, port, checks).await?;
     connect(&addresses, proxy.as_ref(), checks).await?;
     let (http, (login, ice_servers)) = tokio::join!(http(server, way), sign_in(login));
