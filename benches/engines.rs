@@ -202,6 +202,7 @@ fn main() {
             audio: Some(Box::new(Tone::new(440).unwrap())),
             video_kbps: number("--kbps", "600") as u32,
             audio_bits_per_second: 24_000,
+            most: None,
         };
         engine.attach(sources).unwrap();
         (engine, inlet)

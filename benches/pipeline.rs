@@ -19,7 +19,7 @@ fn video(start: Instant, lossy: bool) -> Vec<RtpPacket> {
         let mut data = vec![u8::from(frame != 0); 7_000];
         data[1..5].copy_from_slice(&frame.to_be_bytes());
         let now = start + Duration::from_millis(u64::from(frame) * 40);
-        packets.extend(packetiser.packetise(&data, frame * 3_600, now));
+        packets.extend(packetiser.packetise(&data, frame * 3_600, usize::MAX, now));
     }
     if lossy {
         for packet in packets.iter_mut().step_by(20).skip(1) {

@@ -155,6 +155,7 @@ fn config(server: &str, name: &str, setup: &Setup) -> Result<Config> {
             format: setup.format,
             video_bitrate: None,
             audio_bitrate: 48_000,
+            max_bitrate: None,
             forgiving: false,
             push_to_talk: false,
             alert: Alert::default(),

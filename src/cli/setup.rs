@@ -227,6 +227,7 @@ impl Ground {
             format: VideoFormat { width: size.0, height: size.1, fps: flags.fps.unwrap_or(usual.fps) },
             video_bitrate: flags.video_bitrate.map(|kbps| kbps * 1000),
             audio_bitrate: flags.audio_bitrate.unwrap_or(48) * 1000,
+            max_bitrate: flags.max_bitrate.map(|kbps| kbps * 1000),
             forgiving: !headless,
             push_to_talk: flags.push_to_talk || self.settings.push_to_talk,
             voice: session::Voice {

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use ::rtc::ice::mdns::MulticastDnsMode;
-use ::rtc::interceptor::{NackResponderBuilder, ReceiverReportBuilder, Registry, SenderReportBuilder, Slot};
+use ::rtc::interceptor::{ReceiverReportBuilder, Registry, SenderReportBuilder, Slot};
 use ::rtc::media_stream::MediaStreamTrack;
 use ::rtc::peer_connection::configuration::media_engine::{MIME_TYPE_OPUS, MIME_TYPE_VP8};
 use ::rtc::rtp_transceiver::rtp_sender::{
     RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters,
-    RtpCodecKind,
+    RTCRtpHeaderExtensionCapability, RtpCodecKind,
 };
 use tokio::sync::Notify;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
@@ -31,6 +31,7 @@ use super::nack::Nack;
 use super::runtime::Driver;
 use super::servers::Servers;
 use super::shared::Shared;
+use super::traffic::{FEEDBACK, NUMBER_URI, Traffic};
 use crate::media::pipeline::Kind;
 
 /// How often RTCP reports are sent.
@@ -106,6 +107,10 @@ fn codecs() -> Result<MediaEngine, Error> {
     let mut engine = MediaEngine::default();
     engine.register_codec(opus(), RtpCodecKind::Audio)?;
     engine.register_codec(vp8(), RtpCodecKind::Video)?;
+    for kind in [RtpCodecKind::Audio, RtpCodecKind::Video] {
+        let number = RTCRtpHeaderExtensionCapability { uri: NUMBER_URI.to_owned() };
+        engine.register_header_extension(number, kind, None)?;
+    }
     Ok(engine)
 }
 
@@ -118,7 +123,7 @@ fn opus() -> RTCRtpCodecParameters {
             clock_rate: 48_000,
             channels: 2,
             sdp_fmtp_line: "minptime=10;useinbandfec=1".to_owned(),
-            rtcp_feedback: vec![feedback("nack", "")],
+            rtcp_feedback: vec![feedback("nack", ""), feedback(FEEDBACK, "")],
         },
         payload_type: OPUS_PAYLOAD_TYPE,
     }
@@ -133,7 +138,12 @@ fn vp8() -> RTCRtpCodecParameters {
             clock_rate: 90_000,
             channels: 0,
             sdp_fmtp_line: String::new(),
-            rtcp_feedback: vec![feedback("nack", ""), feedback("nack", "pli"), feedback("ccm", "fir")],
+            rtcp_feedback: vec![
+                feedback("nack", ""),
+                feedback("nack", "pli"),
+                feedback("ccm", "fir"),
+                feedback(FEEDBACK, ""),
+            ],
         },
         payload_type: VP8_PAYLOAD_TYPE,
     }
@@ -175,7 +185,7 @@ fn multicast_works() -> bool {
 fn interceptors(shared: &Arc<Shared>) -> Registry {
     Registry::new()
         .with(Slot::from(METER_SLOT), Meter::new(Arc::clone(shared)))
-        .with(Slot::NackResponder, NackResponderBuilder::new().with_size(RETRANSMISSION_BUFFER).build())
+        .with(Slot::Pacer, Traffic::new(Arc::clone(shared)))
         .with(Slot::NackGenerator, Nack::new(Arc::clone(shared)))
         .with(Slot::ReceiverReport, ReceiverReportBuilder::new().with_interval(REPORT_INTERVAL).build())
         .with(Slot::SenderReport, SenderReportBuilder::new().with_interval(REPORT_INTERVAL).build())

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::media::pipeline::{Inlet, Kind};
+use crate::media::pipeline::{Bandwidth, Inlet, Kind};
 use crate::media::rtp::packet::RtpPacket;
 
 /// Takes what arrives. Called from the task that drives the connection: it must never block, and
@@ -14,6 +14,8 @@ pub trait Inbound: Send + Sync {
     fn sender_report(&self, kind: Kind, ntp: u64, rtp: u32, arrived: Instant);
     /// The other side asks for a keyframe (PLI, RFC 4585, or FIR, RFC 5104).
     fn keyframe_requested(&self);
+    /// News of the path in our direction. Answers what would be sent if there were room, in bits per second on the wire.
+    fn bandwidth(&self, path: Bandwidth) -> f64;
 }
 
 impl Inbound for Inlet {
@@ -27,5 +29,9 @@ impl Inbound for Inlet {
 
     fn keyframe_requested(&self) {
         Inlet::keyframe_requested(self);
+    }
+
+    fn bandwidth(&self, path: Bandwidth) -> f64 {
+        Inlet::bandwidth(self, path)
     }
 }

@@ -5,6 +5,7 @@
 //! media, and nothing of calls, sessions or signaling: descriptions and candidates go in and come
 //! out as text. The session drives a [`Peer`] and reads its [`Event`]s.
 
+pub mod bandwidth;
 mod build;
 mod bulk;
 mod candidate;
@@ -31,6 +32,7 @@ mod servers;
 mod shared;
 mod stream;
 mod stun;
+mod traffic;
 
 pub use bulk::{Bulk, BulkMessage};
 pub use config::{

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::task::unconstrained;
@@ -13,7 +14,7 @@ use ::rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndicati
 
 use super::path::bump;
 use super::shared::Shared;
-use crate::media::pipeline::{Kind, Outlet};
+use crate::media::pipeline::{Bandwidth, Kind, Outlet};
 use crate::media::rtp::packet::RtpPacket;
 
 /// RTP is version 2 (RFC 3550, section 5.1).
@@ -68,6 +69,14 @@ impl Outlet for PacketOutlet {
         if !self.queue(kind, packet) {
             bump(&self.shared.medium(kind).counters.dropped, 1);
         }
+    }
+
+    fn path(&self) -> Option<Bandwidth> {
+        self.shared.bandwidth()
+    }
+
+    fn backlog(&self) -> Duration {
+        self.shared.backlog()
     }
 
     fn request_keyframe(&self) {

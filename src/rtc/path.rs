@@ -15,6 +15,17 @@ pub struct PathEnd {
     pub address: String,
 }
 
+/// What is known of the path in our direction.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Outgoing {
+    /// Bits per second on the wire that may be sent.
+    pub available: f64,
+    /// The share of packets that gets lost, 0 to 1.
+    pub loss: f64,
+    /// The queue that packets meet.
+    pub queue: Duration,
+}
+
 /// A distribution of durations.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Distribution {
@@ -85,6 +96,8 @@ pub struct PathStats {
     pub bytes_sent: u64,
     /// RTP and RTCP bytes received, counted alike.
     pub bytes_received: u64,
+    /// What the path carries in our direction, as far as it is known.
+    pub outgoing: Option<Outgoing>,
 }
 
 /// The last round-trip times. At one or two samples a second this holds about ten minutes.

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::io::{self, IoSliceMut};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, Weak};
@@ -30,6 +30,9 @@ use super::stream::{Routes, Streams};
 /// What a socket may hold that was not read yet, bytes: a window of the data channels on top of media. What does not fit is lost, and
 /// media with it; the system's usual 208 KB hold less than a hundred packets.
 const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
+
+/// The content type of a handshake in DTLS (RFC 9147, section 4.1).
+const HANDSHAKE: u8 = 22;
 
 /// How long one host name may take.
 const RESOLVE_WITHIN: Duration = Duration::from_secs(1);
@@ -137,6 +140,7 @@ impl Runtime for Driver {
         let socket = UdpSocket::from_std(socket)?;
         let streams = Streams::new(&self.routes, socket.local_addr()?.ip());
         Ok(Arc::new_cyclic(|datagrams| Datagrams {
+            shared: Arc::clone(&self.shared),
             socket,
             streams,
             checks: Mutex::default(),
@@ -187,6 +191,7 @@ impl Runtime for Driver {
 /// for batches cost 96 KB a socket.
 #[derive(Debug)]
 struct Datagrams {
+    shared: Arc<Shared>,
     socket: UdpSocket,
     /// TURN servers that are reached over TCP and TLS, behind addresses that stand for them.
     streams: Streams,
@@ -202,6 +207,10 @@ struct Datagrams {
 impl Datagrams {
     /// Takes note of a datagram that was sent.
     fn sent(&self, datagram: &[u8], to: SocketAddr) {
+        if matches!(datagram.first(), Some(&HANDSHAKE)) {
+            let own = self.socket.local_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |own| own.ip());
+            self.shared.reaches(own, to.ip());
+        }
         if !lock(&self.flights).sent(datagram, to, Instant::now()) {
             return;
         }

@@ -2,17 +2,18 @@
 //! queue of events. Everything here can be touched from any thread and never waits.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::bandwidth::{Estimate, IPV6_MORE};
 use super::config::{Candidate, EVENT_RESERVE, Event, MAX_REMOTE_CANDIDATES};
 use super::inbound::Inbound;
-use super::path::{Counters, PathEnd, PathStats, RemoteReport, Window};
-use crate::media::pipeline::Kind;
+use super::path::{Counters, Outgoing, PathEnd, PathStats, RemoteReport, Window};
+use crate::media::pipeline::{Bandwidth, Kind};
 
 /// No payload type was negotiated for a stream.
 const NOT_NEGOTIATED: u8 = u8::MAX;
@@ -55,6 +56,14 @@ impl Medium {
     }
 }
 
+/// Where an estimate begins, in bits per second: on a path that may be anything, within a private network, and within
+/// one machine.
+const UNKNOWN_START: f64 = 100_000.0;
+const NEIGHBOUR_START: f64 = 1e6;
+const SAME_MACHINE_START: f64 = 50e6;
+/// The header of a TURN channel (RFC 8656, section 12.4).
+const CHANNEL_HEADER: u32 = 4;
+
 /// Relayed addresses that are remembered.
 const MAX_RELAYS: usize = 64;
 
@@ -86,6 +95,17 @@ pub(super) struct Shared {
     /// The latest round-trip time in microseconds, 0 while unknown.
     latest_rtt: AtomicU64,
     pair: Mutex<Option<Pair>>,
+    /// Counts the paths: another one is another number.
+    pub(super) path: AtomicU64,
+    /// What is sent is numbered, and the other side tells what of it arrived.
+    pub(super) numbered: AtomicBool,
+    /// The bits of the rate to begin with, an `f64`.
+    start: AtomicU64,
+    /// Bytes that a packet takes on this path beyond those of IPv4 and UDP.
+    pub(super) extra: AtomicU32,
+    /// How long pictures wait for their turn, in microseconds.
+    backlog: AtomicU64,
+    estimate: Mutex<Option<Outgoing>>,
     /// Remote candidates as they were announced: address and type. At most
     /// [`MAX_REMOTE_CANDIDATES`]; the oldest gives way.
     announced: Mutex<VecDeque<(SocketAddr, String)>>,
@@ -122,6 +142,12 @@ impl Shared {
             rtt: Mutex::new(Window::default()),
             latest_rtt: AtomicU64::new(0),
             pair: Mutex::new(None),
+            path: AtomicU64::new(0),
+            numbered: AtomicBool::new(false),
+            start: AtomicU64::new(UNKNOWN_START.to_bits()),
+            extra: AtomicU32::new(0),
+            backlog: AtomicU64::new(0),
+            estimate: Mutex::default(),
             announced: Mutex::new(VecDeque::new()),
             mid: Mutex::new("0".to_owned()),
             events: Events::new(events),
@@ -174,7 +200,63 @@ impl Shared {
             pair.remote.candidate_type.clone_from(kind);
         }
         drop(announced);
-        *lock(&self.pair) = Some(pair);
+        let mut extra = if pair.local.address.starts_with('[') { IPV6_MORE } else { 0 };
+        if pair.relay_protocol.is_some() {
+            extra += CHANNEL_HEADER;
+        }
+        self.extra.store(extra, Ordering::Relaxed);
+        let before = lock(&self.pair).replace(pair.clone());
+        let another = |before: Pair| {
+            (before.local.address, before.remote.address) != (pair.local.address, pair.remote.address)
+        };
+        if before.is_some_and(another) {
+            self.path.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A handshake goes to this address; `own` is that of the socket. Nothing is known of a path yet, except that one
+    /// which does not leave the machine is as wide as anybody may want, and one within a private network hardly narrow.
+    pub(super) fn reaches(&self, own: IpAddr, address: IpAddr) {
+        let neighbours = match (own, address) {
+            (IpAddr::V4(own), IpAddr::V4(address)) => {
+                address.is_private() && own.octets()[..3] == address.octets()[..3]
+            }
+            (IpAddr::V6(own), IpAddr::V6(address)) => {
+                address.is_unique_local() && own.segments()[..4] == address.segments()[..4]
+            }
+            _ => false,
+        };
+        let start = match address {
+            _ if address.is_loopback() || address == own => SAME_MACHINE_START,
+            _ if neighbours => NEIGHBOUR_START,
+            _ => UNKNOWN_START,
+        };
+        self.start.store(start.to_bits(), Ordering::Relaxed);
+    }
+
+    /// Where an estimate of the path begins, in bits per second.
+    pub(super) fn start_rate(&self) -> f64 {
+        f64::from_bits(self.start.load(Ordering::Relaxed))
+    }
+
+    /// What is known of the path before anything was sent.
+    pub(super) fn bandwidth(&self) -> Option<Bandwidth> {
+        self.numbered.load(Ordering::Relaxed).then(|| Bandwidth::start(self.start_rate()))
+    }
+
+    pub(super) fn set_backlog(&self, backlog: Duration) {
+        let micros = u64::try_from(backlog.as_micros()).unwrap_or(u64::MAX);
+        self.backlog.store(micros, Ordering::Relaxed);
+    }
+
+    /// How long pictures wait for their turn.
+    pub(super) fn backlog(&self) -> Duration {
+        Duration::from_micros(self.backlog.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn set_estimate(&self, estimate: &Estimate) {
+        *lock(&self.estimate) =
+            Some(Outgoing { available: estimate.target, loss: estimate.loss, queue: estimate.queue });
     }
 
     /// A relayed address was gathered from a server that is reached by `protocol`.
@@ -226,6 +308,7 @@ impl Shared {
             keyframe_requests_received: get(&self.keyframe_requests_received),
             bytes_sent: get(&self.bytes_sent),
             bytes_received: get(&self.bytes_received),
+            outgoing: *lock(&self.estimate),
         }
     }
 }

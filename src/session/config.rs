@@ -106,10 +106,12 @@ pub struct Media {
     pub hear: HearSpec,
     /// Size and rate of the picture sent.
     pub format: VideoFormat,
-    /// Video bitrate in bit/s; `None` chooses by size.
+    /// The most for pictures, bit/s; `None` chooses by size.
     pub video_bitrate: Option<u32>,
-    /// Audio bitrate in bit/s.
+    /// The most for sound, bit/s.
     pub audio_bitrate: u32,
+    /// The most for everything that is sent, bit/s on the wire.
+    pub max_bitrate: Option<u32>,
     /// A call goes on without a device that can't be had, unless it has to be exactly that one. For people: a script wants to
     /// know before.
     pub forgiving: bool,
@@ -245,6 +247,7 @@ impl Media {
             audio: None,
             video_kbps: self.kbps(self.format),
             audio_bits_per_second: self.audio_bitrate,
+            most: self.max_bitrate,
         };
         for slot in [Slot::Video, Slot::Audio] {
             match self.open_or_do_without(slot, notices, &mut missing)? {

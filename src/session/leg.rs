@@ -464,8 +464,7 @@ impl Running<'_> {
             self.engine.set_rtt(rtt.p50);
         }
         if let Some(audio) = path.audio.remote {
-            // Saturating by the rules of `as` for floats.
-            self.engine.set_expected_loss((audio.fraction_lost * 100.0).ceil() as u8);
+            self.engine.set_expected_loss(audio.fraction_lost);
         }
         let media = Box::new(self.engine.snapshot());
         for failure in media.failures.iter().skip(self.failures_told) {

@@ -56,7 +56,7 @@ pub struct Media {
     /// Frames sent a second [default: 25]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=60))]
     pub fps: Option<u32>,
-    /// Video bitrate in kbit/s [default: by size]
+    /// The most for pictures, in kbit/s [default: by size]
     #[arg(long, value_name = "KBPS", value_parser = clap::value_parser!(u32).range(10..=20_000))]
     pub video_bitrate: Option<u32>,
     /// How pictures are drawn in the terminal [default: the best that the terminal shows]
@@ -77,7 +77,10 @@ pub struct Media {
     /// Leave the microphone's sound as loud as it is
     #[arg(long)]
     pub no_gain: bool,
-    /// Audio bitrate in kbit/s [default: 48]
+    /// The most that is sent of everything, in kbit/s with all headers; less when the path has less [default: no limit]
+    #[arg(long, value_name = "KBPS", value_parser = clap::value_parser!(u32).range(16..=100_000))]
+    pub max_bitrate: Option<u32>,
+    /// The most for sound, in kbit/s [default: 48]
     #[arg(long, value_name = "KBPS", value_parser = clap::value_parser!(u32).range(6..=256))]
     pub audio_bitrate: Option<u32>,
 }

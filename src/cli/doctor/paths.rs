@@ -12,7 +12,7 @@ use crate::cli::output::checks::{Check, Outcome};
 use crate::cli::output::report::Report;
 use crate::cli::verdict;
 use crate::media::VideoFormat;
-use crate::media::pipeline::Kind;
+use crate::media::pipeline::{Bandwidth, Kind};
 use crate::media::rtp::packet::RtpPacket;
 use crate::rtc::{Candidate, Config, Event, IcePolicy, IceServer, Inbound, Peer, Trust};
 use crate::session::report;
@@ -35,6 +35,9 @@ impl Inbound for Nobody {
     fn rtp(&self, _kind: Kind, _packet: RtpPacket) {}
     fn sender_report(&self, _kind: Kind, _ntp: u64, _rtp: u32, _arrived: std::time::Instant) {}
     fn keyframe_requested(&self) {}
+    fn bandwidth(&self, _path: Bandwidth) -> f64 {
+        0.0
+    }
 }
 
 /// How many candidates of each type there are.

@@ -119,6 +119,12 @@ pub struct Path {
     pub rtt_ms: Spread,
     /// ICE restarts.
     pub restarts: u64,
+    /// What the path carries in our direction, with all headers; null when the other side does not tell what arrives.
+    pub available_kbps: Option<f64>,
+    /// Bytes of media and reports sent, without the headers below RTP.
+    pub bytes_sent: u64,
+    /// Bytes received.
+    pub bytes_received: u64,
 }
 
 /// A candidate of the selected pair.

@@ -1,4 +1,4 @@
-//! Opus (RFC 6716, RTP payload RFC 7587): 20 ms blocks with in-band FEC, and a decoder that fills what was lost.
+//! Opus (RFC 6716, RTP payload RFC 7587): 20 to 60 ms with in-band FEC, and a decoder that fills what was lost.
 //!
 //! Owns the libopus states. Must not know RTP or the jitter buffer, which decides when to ask for FEC or for
 //! concealment.
@@ -42,7 +42,10 @@ impl Default for Settings {
     }
 }
 
-/// An Opus encoder for 48 kHz mono speech in 20 ms blocks.
+/// Blocks that go into one packet at most: 60 ms, the longest frame that speech has (RFC 6716, section 2.1.4).
+pub const BLOCKS: usize = 3;
+
+/// An Opus encoder for 48 kHz mono speech, in packets of one to three blocks of 20 ms.
 pub struct Encoder {
     encoder: opus::Encoder,
     settings: Settings,
@@ -110,16 +113,16 @@ impl Encoder {
         Ok(())
     }
 
-    /// Encodes one block of exactly [`BLOCK`] samples. With DTX, one or two bytes mean: need not be sent
-    /// ([`leaves_out`]).
+    /// Encodes one packet of one to [`BLOCKS`] times [`BLOCK`] samples. With DTX, one or two bytes mean: need not be
+    /// sent ([`leaves_out`]).
     ///
     /// # Errors
     /// [`Error::Encode`] for another number of samples.
     pub fn encode(&mut self, samples: &[f32]) -> Result<Bytes, Error> {
-        if samples.len() != BLOCK {
+        if !samples.len().is_multiple_of(BLOCK) || !(1..=BLOCKS).contains(&(samples.len() / BLOCK)) {
             return Err(Error::Encode {
                 codec: "Opus",
-                why: format!("{} samples instead of {BLOCK}", samples.len()),
+                why: format!("{} samples are not one to {BLOCKS} times {BLOCK}", samples.len()),
             });
         }
         let mut packet = [0; MAX_PACKET];

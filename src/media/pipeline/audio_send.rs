@@ -1,8 +1,9 @@
-//! The thread that sends sound: each 20 ms reads a block, works on it if it is a microphone's, encodes it, sends one
-//! packet. Of the silence of a microphone, and of a mute, hardly anything is sent (DTX).
+//! The thread that sends sound: each 20 ms reads a block and works on it if it is a microphone's; one to three of them, as the
+//! path has room, are encoded into one packet. Of the silence of a microphone, and of a mute, hardly anything is sent (DTX).
 
 use std::time::{Duration, Instant};
 
+use super::allocation::Audio;
 use super::control::Orders;
 use super::pace::Pacer;
 use super::stats::kbps;
@@ -19,7 +20,8 @@ const BLOCK_TIME: Duration = Duration::from_millis(20);
 /// A thread that is behind by more than this passes blocks over; below it catches up.
 const PATIENCE: Duration = Duration::from_millis(120);
 /// Below this libopus leaves forward error correction out at 24 kbit/s, also at 5 % loss. The other side's reports are no
-/// reason to do without it: a retransmission that came too late to be played may count as received there.
+/// reason to do without it, as long as nothing better is known of the path: a retransmission that came too late to be
+/// played may count as received there.
 const LEAST_EXPECTED_LOSS: u8 = 10;
 /// When the system's clock and the beat of the blocks have come apart by this, the clock was set.
 const CLOCK_SET: Duration = Duration::from_millis(200);
@@ -31,6 +33,11 @@ pub(super) struct Sender {
     voice: Capture,
     fade: Fade,
     activity: Activity,
+    /// Blocks of the next packet, and the number of the first.
+    gathered: Vec<f32>,
+    first: u64,
+    /// What the path carries.
+    allotted: Option<Audio>,
     /// The other side knows that silence is being left out.
     leaving_out: bool,
     ssrc: u32,
@@ -55,6 +62,9 @@ impl Sender {
             voice,
             fade: Fade::default(),
             activity: Activity::default(),
+            gathered: Vec::with_capacity(opus::BLOCKS * opus::BLOCK),
+            first: 0,
+            allotted: None,
             leaving_out: false,
             ssrc,
             timestamp,
@@ -81,6 +91,7 @@ impl Sender {
                 start = now;
                 clock = CaptureClock::new(WallTime::now());
                 self.skipped += pacer.skipped();
+                self.gathered.clear();
                 pacer = Pacer::new(start + BLOCK_TIME, BLOCKS);
             }
             if let Err(error) = self.steer(&orders) {
@@ -94,14 +105,15 @@ impl Sender {
                 continue;
             };
             let captured = clock.block(index, WallTime::now());
-            let encoded = self.encode(captured, &mut block, orders.muted, shared);
+            let encoded = self.encode(captured, index, &mut block, orders.muted, shared);
             if encoded.is_ok() {
                 // Counted in the blocks' own beat, so that they join without a step.
                 let spoken = start + BLOCK_TIME * u32::try_from(index).unwrap_or(u32::MAX);
                 shared.record(|tap| tap.sound(Side::Own, spoken, &block));
             }
             match encoded {
-                Ok(payload) => self.send(payload, index, self.skipped + pacer.skipped(), shared, outlet),
+                Ok(None) => {}
+                Ok(Some(payload)) => self.send(payload, self.skipped + pacer.skipped(), shared, outlet),
                 Err(error) => {
                     shared.fail(Kind::Audio, true, &error);
                     self.source = None;
@@ -110,14 +122,15 @@ impl Sender {
         }
     }
 
-    /// The next packet, from what the source has now.
+    /// The next packet, if what the source has now completes it.
     fn encode(
         &mut self,
         captured: WallTime,
+        index: u64,
         block: &mut [f32; opus::BLOCK],
         muted: bool,
         shared: &Shared,
-    ) -> Result<bytes::Bytes, Error> {
+    ) -> Result<Option<bytes::Bytes>, Error> {
         let mut live = false;
         if let Some(source) = &mut self.source {
             live = source.live();
@@ -132,13 +145,33 @@ impl Sender {
             monitor.own.heard(block, speaking);
         }
         lock(&shared.audio_sent).speaking = speaking;
-        self.encoder.set_dtx(live || self.fade.silent())?;
-        self.encoder.encode(block)
+        let have = (self.gathered.len() / opus::BLOCK) as u64;
+        if have == 0 || index != self.first + have {
+            // Blocks that were passed over would move those before them.
+            self.gathered.clear();
+            self.first = index;
+        }
+        self.gathered.extend_from_slice(block);
+        if self.gathered.len() / opus::BLOCK < self.blocks() {
+            return Ok(None);
+        }
+        self.encoder.set_dtx(live || self.fade.silent() || self.allotted.is_some_and(|audio| audio.dtx))?;
+        self.encoder.encode(&self.gathered).map(Some)
+    }
+
+    /// Blocks that go into one packet.
+    fn blocks(&self) -> usize {
+        let blocks = self.allotted.map_or(1, |audio| audio.frame.as_millis() / BLOCK_TIME.as_millis());
+        usize::try_from(blocks).unwrap_or(1).clamp(1, opus::BLOCKS)
     }
 
     fn steer(&mut self, orders: &Orders<Box<dyn AudioSource>>) -> Result<(), Error> {
-        if let Some(rate) = orders.bitrate {
-            self.encoder.set_bitrate(rate)?;
+        if let Some(audio) = orders.audio {
+            self.allotted = Some(audio);
+            if audio.bits_per_second != self.encoder.settings().bits_per_second {
+                self.encoder.set_bitrate(audio.bits_per_second)?;
+            }
+            self.encoder.set_expected_loss(audio.expected_loss)?;
         }
         if let Some(percent) = orders.expected_loss {
             self.encoder.set_expected_loss(percent.max(LEAST_EXPECTED_LOSS))?;
@@ -146,21 +179,16 @@ impl Sender {
         Ok(())
     }
 
-    fn send(
-        &mut self,
-        payload: bytes::Bytes,
-        index: u64,
-        skipped: u64,
-        shared: &Shared,
-        outlet: &dyn Outlet,
-    ) {
+    fn send(&mut self, payload: bytes::Bytes, skipped: u64, shared: &Shared, outlet: &dyn Outlet) {
         let silence = opus::leaves_out(&payload);
+        let blocks = self.gathered.len() / opus::BLOCK;
+        self.gathered.clear();
         if silence && self.leaving_out {
-            lock(&shared.audio_sent).blocks_left_out += 1;
+            lock(&shared.audio_sent).blocks_left_out += blocks as u64;
             return;
         }
         // The first packet of a silence is sent: it says that what follows was not lost.
-        let talkspurt = index == 0 || (self.leaving_out && !silence);
+        let talkspurt = self.first == 0 || (self.leaving_out && !silence);
         self.leaving_out = silence;
         let now = Instant::now();
         let bytes = (payload.len() + HEADER_LENGTH) as u64;
@@ -170,7 +198,7 @@ impl Sender {
                 payload_type: OPUS_PAYLOAD_TYPE,
                 marker: talkspurt,
                 sequence: self.sequence,
-                timestamp: self.timestamp.wrapping_add((index * opus::BLOCK as u64) as u32),
+                timestamp: self.timestamp.wrapping_add((self.first * opus::BLOCK as u64) as u32),
                 ssrc: self.ssrc,
                 payload,
                 arrived: now,

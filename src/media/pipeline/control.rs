@@ -4,6 +4,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use super::allocation::{self, Audio};
 use super::fitting::Limit;
 
 /// What was told since the thread last looked; `S` is what it reads from.
@@ -11,8 +12,11 @@ use super::fitting::Limit;
 pub(super) struct Orders<S> {
     pub(super) muted: bool,
     pub(super) keyframe: bool,
-    pub(super) bitrate: Option<u32>,
     pub(super) expected_loss: Option<u8>,
+    /// What the path carries of pictures from now on; none when it has no room for them.
+    pub(super) video: Option<Option<allocation::Video>>,
+    /// What it carries of sound.
+    pub(super) audio: Option<Audio>,
     /// What the other side can use from now on.
     pub(super) limit: Option<Option<Limit>>,
     /// Read from this from now on; `Some(None)` is to read from nothing.
@@ -21,7 +25,15 @@ pub(super) struct Orders<S> {
 
 impl<S> Default for Orders<S> {
     fn default() -> Self {
-        Self { muted: false, keyframe: false, bitrate: None, expected_loss: None, limit: None, source: None }
+        Self {
+            muted: false,
+            keyframe: false,
+            expected_loss: None,
+            video: None,
+            audio: None,
+            limit: None,
+            source: None,
+        }
     }
 }
 
@@ -64,12 +76,16 @@ impl<S> Control<S> {
         state.orders.muted = muted;
     }
 
-    pub(super) fn set_bitrate(&self, rate: u32) {
-        self.lock().orders.bitrate = Some(rate);
-    }
-
     pub(super) fn set_expected_loss(&self, percent: u8) {
         self.lock().orders.expected_loss = Some(percent);
+    }
+
+    pub(super) fn set_video(&self, video: Option<allocation::Video>) {
+        self.lock().orders.video = Some(video);
+    }
+
+    pub(super) fn set_audio(&self, audio: Audio) {
+        self.lock().orders.audio = Some(audio);
     }
 
     pub(super) fn set_limit(&self, limit: Option<Limit>) {

@@ -1,10 +1,11 @@
-//! How large and how often pictures are sent: as the other side's window and our own processor can use them.
+//! How large and how often pictures are sent: as the other side's window, the path and our own processor can use them.
 //!
 //! Owns the steps between sizes and when one is left for another. Pure: time is an argument. A new size costs a key frame, so a window
 //! whose edge is dragged moves it through few steps, and not twice in [`SETTLE`].
 
 use std::time::{Duration, Instant};
 
+use super::allocation::Video;
 use crate::media::VideoFormat;
 
 /// What the other side can use: its window in pixels, and frames a second.
@@ -18,12 +19,23 @@ pub struct Limit {
     pub fps: u32,
 }
 
+/// What would be sent if the path took it: pixels, frames a second, and what they may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Wish {
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) fps: u32,
+    pub(super) kbps: u32,
+}
+
 /// Sizes in sixteenths of the source's sides, largest first.
 const STEPS: [u32; 7] = [16, 12, 8, 6, 4, 3, 2];
 /// No picture is made smaller than this.
 const LEAST: (u32, u32) = (160, 90);
 /// One size stays for this long at least.
 const SETTLE: Duration = Duration::from_secs(1);
+/// One that is too large for the path, only so long.
+const TOO_LARGE: Duration = Duration::from_millis(300);
 /// The encoder is too slow when it takes more than this share of the beat for [`TOO_SLOW_FOR`].
 const TOO_SLOW: f64 = 0.85;
 const TOO_SLOW_FOR: Duration = Duration::from_millis(1_500);
@@ -41,9 +53,12 @@ const LEAST_KBPS: u32 = 60;
 pub(super) struct Fitting {
     source: VideoFormat,
     limit: Option<Limit>,
-    /// The steps that the window, the processor, and both allow.
+    /// What the path carries; none as long as that is not known.
+    allotted: Option<Video>,
+    /// The steps that the window, the processor, the path, and all of them allow.
     window: usize,
     load: usize,
+    path: usize,
     step: usize,
     changed: Option<Instant>,
     /// Since when encoding has taken too long, or little.
@@ -57,8 +72,10 @@ impl Fitting {
         let mut fitting = Self {
             source,
             limit: None,
+            allotted: None,
             window: 0,
             load: 0,
+            path: 0,
             step: 0,
             changed: None,
             slow_since: None,
@@ -86,6 +103,34 @@ impl Fitting {
         while self.window < self.last() && f64::from(STEPS[self.window + 1]) >= useful * 0.95 {
             self.window += 1;
         }
+    }
+
+    /// What the path carries from now on.
+    pub(super) fn set_allotted(&mut self, video: Option<Video>) {
+        self.allotted = video;
+        let wish = self.wish(u32::MAX);
+        self.path = match video {
+            Some(video) if (video.width, video.height) != (wish.width, wish.height) => {
+                let pixels = f64::from(video.width) * f64::from(video.height);
+                let all = f64::from(self.source.width.max(1)) * f64::from(self.source.height.max(1));
+                let useful = 16.0 * (pixels / all).sqrt() * 1.05;
+                let fits = |step: &u32| f64::from(*step) <= useful;
+                STEPS.iter().position(fits).unwrap_or(STEPS.len()).min(self.last())
+            }
+            _ => 0,
+        };
+    }
+
+    /// What would be sent if the path took everything, of a source that may take `kbps`.
+    pub(super) fn wish(&self, kbps: u32) -> Wish {
+        let step = self.window.max(self.load).min(self.last());
+        let (width, height) = at(step, (self.source.width, self.source.height));
+        let beat = self.source.fps.max(1);
+        let fps = self.limit.map_or(beat, |limit| limit.fps.clamp(1, beat));
+        let pixels = f64::from(STEPS[step] * STEPS[step]) / 256.0;
+        let beats = f64::from(fps) / f64::from(beat);
+        let kbps = ((f64::from(kbps) * pixels * beats) as u32).max(kbps.min(LEAST_KBPS));
+        Wish { width, height, fps, kbps }
     }
 
     /// How long scaling and encoding took for one picture.
@@ -118,8 +163,9 @@ impl Fitting {
 
     /// Takes the size that is right at `now`; true when it is another one than before.
     pub(super) fn settle(&mut self, now: Instant) -> bool {
-        let wanted = self.window.max(self.load).min(self.last());
-        if wanted == self.step || self.changed.is_some_and(|changed| now - changed < SETTLE) {
+        let wanted = self.window.max(self.load).max(self.path).min(self.last());
+        let settle = if self.path > self.step { TOO_LARGE } else { SETTLE };
+        if wanted == self.step || self.changed.is_some_and(|changed| now - changed < settle) {
             return false;
         }
         self.step = wanted;
@@ -130,11 +176,7 @@ impl Fitting {
 
     /// The size to send a picture in that the source gave in `size`; `size` itself on the first step.
     pub(super) fn size(&self, size: (u32, u32)) -> (u32, u32) {
-        if self.step == 0 {
-            return size;
-        }
-        let side = |side: u32| (side * STEPS[self.step] / 16 / 2 * 2).max(2);
-        (side(size.0), side(size.1))
+        at(self.step, size)
     }
 
     /// Whether beat `index` of the source is sent.
@@ -145,14 +187,13 @@ impl Fitting {
 
     /// The encoder's target when it is `kbps` for everything that the source gives.
     pub(super) fn kbps(&self, kbps: u32) -> u32 {
-        let pixels = f64::from(STEPS[self.step] * STEPS[self.step]) / 256.0;
-        let beats = f64::from(self.fps()) / f64::from(self.source.fps.max(1));
-        ((f64::from(kbps) * pixels * beats) as u32).max(kbps.min(LEAST_KBPS))
+        let wish = self.wish(kbps).kbps;
+        self.allotted.map_or(wish, |video| wish.min(video.bits_per_second / 1_000))
     }
 
     fn fps(&self) -> u32 {
-        let source = self.source.fps.max(1);
-        self.limit.map_or(source, |limit| limit.fps.clamp(1, source))
+        let wish = self.wish(0).fps;
+        self.allotted.map_or(wish, |video| video.fps.clamp(1, wish))
     }
 
     /// The last step that is not too small.
@@ -162,6 +203,15 @@ impl Fitting {
         };
         STEPS.iter().skip(1).take_while(|step| fits(step)).count()
     }
+}
+
+/// The size of a step of `size`.
+fn at(step: usize, size: (u32, u32)) -> (u32, u32) {
+    if step == 0 {
+        return size;
+    }
+    let side = |side: u32| (side * STEPS[step] / 16 / 2 * 2).max(2);
+    (side(size.0), side(size.1))
 }
 
 #[cfg(test)]
@@ -215,6 +265,36 @@ mod tests {
         fitting.set_limit(None);
         assert!(fitting.settle(later + Duration::from_secs(400)));
         assert_eq!(fitting.size((1280, 720)), (1280, 720));
+    }
+
+    #[test]
+    fn a_narrow_path_gets_small_pictures_soon_and_a_wide_one_those_of_the_source() {
+        let start = Instant::now();
+        let mut fitting = Fitting::new(SOURCE, limit(640, 360, 30));
+        fitting.settle(start);
+        let all = fitting.wish(2_000);
+        assert_eq!(all, Wish { width: 640, height: 360, fps: 30, kbps: 500 });
+        let video = |width, height, fps, bits_per_second| {
+            Some(Video { bits_per_second, fps, width, height, packet: 600 })
+        };
+        for (allotted, size, kbps) in [
+            (video(160, 90, 10, 38_000), (160, 90), 38),
+            (video(240, 136, 15, 90_000), (240, 134), 90),
+            (video(320, 180, 20, 180_000), (320, 180), 180),
+            (video(640, 360, 30, 900_000), (640, 360), 500),
+        ] {
+            fitting.set_allotted(allotted);
+            assert!(fitting.settle(start + SETTLE * size.0), "{size:?}");
+            assert_eq!((fitting.size((1280, 720)), fitting.kbps(2_000)), (size, kbps));
+        }
+        fitting.set_allotted(video(160, 90, 10, 38_000));
+        let later = start + SETTLE * 640;
+        assert!(!fitting.settle(later + TOO_LARGE / 2) && fitting.settle(later + TOO_LARGE));
+        let sent = (0..300).filter(|&beat| fitting.sends(beat)).count();
+        assert_eq!(sent, 100);
+        fitting.set_allotted(None);
+        assert!(fitting.settle(later + SETTLE * 3));
+        assert_eq!((fitting.size((1280, 720)), fitting.kbps(2_000)), ((640, 360), 500));
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! Inlet -> jitter buffer -> decoder -> beat -> sink, meter
 //! ```
 
+pub mod allocation;
 mod audio_receive;
 mod audio_send;
 mod control;
@@ -17,6 +18,7 @@ mod fitting;
 pub mod mailbox;
 pub mod pace;
 pub mod playout;
+mod rates;
 mod stats;
 mod video_receive;
 mod video_send;
@@ -26,10 +28,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 pub use fitting::Limit;
+pub use rates::Bandwidth;
 pub use stats::{AudioReceived, AudioSent, Failure, Stats, VideoReceived, VideoSent};
 
 use self::control::Control;
 use self::mailbox::Mailbox;
+use self::rates::Rates;
 use super::alert::{Tally, Watcher};
 use super::record::{Side, Tap};
 use super::rtp::packet::RtpPacket;
@@ -62,6 +66,15 @@ pub trait Outlet: Send + std::marker::Sync {
     fn send(&self, kind: Kind, packet: RtpPacket);
     /// Asks the other side for a key frame (PLI, RFC 4585, section 6.3.1); never blocks.
     fn request_keyframe(&self);
+    /// What is known of the path before anything was sent. `None` when the other side will not tell what arrives: then
+    /// [`Inlet::bandwidth`] is never called, and everything is sent as it is.
+    fn path(&self) -> Option<Bandwidth> {
+        None
+    }
+    /// How long the pictures that were sent still wait for their turn to leave.
+    fn backlog(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// Where received media goes.
@@ -80,10 +93,12 @@ pub struct Sources {
     pub video: Option<Box<dyn VideoSource>>,
     /// The sound to send; `None` sends none.
     pub audio: Option<Box<dyn AudioSource>>,
-    /// Target of the video encoder, kbit/s.
+    /// The most for pictures, kbit/s.
     pub video_kbps: u32,
-    /// Target of the audio encoder, bit/s.
+    /// The most for sound, bit/s.
     pub audio_bits_per_second: u32,
+    /// The most for everything together, bit/s on the wire.
+    pub most: Option<u32>,
 }
 
 /// What came from the network for one receiving thread.
@@ -108,6 +123,7 @@ struct Shared {
     /// What is done to the sound of a microphone.
     voice: Mutex<voice::Settings>,
     sync: Mutex<Sync>,
+    rates: Mutex<Rates>,
     rtt: Mutex<Option<Duration>>,
     video_sent: Mutex<VideoSent>,
     audio_sent: Mutex<AudioSent>,
@@ -196,6 +212,17 @@ impl Inlet {
         self.shared.video_out.request_keyframe();
     }
 
+    /// News of the path in our direction, several times a second: sound and pictures follow. Answers what would be sent
+    /// if there were room, in bits per second on the wire.
+    pub fn bandwidth(&self, path: Bandwidth) -> f64 {
+        let (allocation, wanted) = lock(&self.shared.rates).path(Instant::now(), path);
+        if let Some(allocation) = allocation {
+            self.shared.audio_out.set_audio(allocation.audio);
+            self.shared.video_out.set_video(allocation.video);
+        }
+        wanted
+    }
+
     fn mailbox(&self, kind: Kind) -> &Mailbox<Incoming> {
         match kind {
             Kind::Audio => &self.shared.audio_in,
@@ -237,6 +264,7 @@ impl Engine {
             hear: Mutex::default(),
             voice: Mutex::default(),
             sync: Mutex::new(Sync::new()),
+            rates: Mutex::default(),
             rtt: Mutex::new(None),
             video_sent: Mutex::default(),
             audio_sent: Mutex::default(),
@@ -273,6 +301,10 @@ impl Engine {
         // Whoever attaches again has no way back from what is played: the first has it.
         let capture = lock(&self.capture).take().unwrap_or_else(|| voice::pair(voice::Settings::OFF).0);
         let audio = audio_send::Sender::new(sources.audio, sources.audio_bits_per_second, capture)?;
+        let mut rates = lock(&self.shared.rates);
+        rates.set_audio(sources.audio_bits_per_second);
+        rates.set_most(sources.most.map(f64::from));
+        drop(rates);
         *lock(&self.senders) = Some(Senders { video, audio });
         Ok(())
     }
@@ -287,6 +319,7 @@ impl Engine {
         let Some(senders) = lock(&self.senders).take() else {
             return Ok(());
         };
+        lock(&self.shared.rates).begin(outlet.path());
         *lock(&self.shared.outlet) = Some(outlet.clone());
         self.shared.video_in.nudge();
         let (shared, video, video_outlet) = (self.shared.clone(), senders.video, outlet.clone());
@@ -372,19 +405,13 @@ impl Engine {
         self.shared.video_out.request_keyframe();
     }
 
-    /// Changes the target of the video encoder, kbit/s.
-    pub fn set_video_bitrate(&self, kbps: u32) {
-        self.shared.video_out.set_bitrate(kbps);
-    }
-
-    /// Changes the target of the audio encoder, bit/s.
-    pub fn set_audio_bitrate(&self, bits_per_second: u32) {
-        self.shared.audio_out.set_bitrate(bits_per_second);
-    }
-
-    /// Tells how much of the sound sent gets lost, in percent: forward error correction is made for it.
-    pub fn set_expected_loss(&self, percent: u8) {
-        self.shared.audio_out.set_expected_loss(percent);
+    /// Tells how much of the sound sent gets lost, 0 to 1: forward error correction is made for it. Where the path is
+    /// known better ([`Inlet::bandwidth`]) that holds.
+    pub fn set_expected_loss(&self, share: f64) {
+        if lock(&self.shared.rates).is_path_known() {
+            return;
+        }
+        self.shared.audio_out.set_expected_loss((share * 100.0).ceil() as u8);
     }
 
     /// Tells the round trip time of the path: how long a retransmission is worth waiting for.

@@ -162,6 +162,7 @@ fn end() -> End {
         audio: Some(Box::new(Tone::new(440).unwrap())),
         video_kbps: 150,
         audio_bits_per_second: 24_000,
+        most: None,
     };
     engine.attach(sources).unwrap();
     End { engine, inlet, video, audio }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::allocation::{BACKLOG, Video};
 use super::control::Orders;
-use super::fitting::{Fitting, Limit};
+use super::fitting::{Fitting, Limit, Wish};
 use super::pace::Pacer;
 use super::stats::kbps;
 use super::{Kind, Outlet, Shared, VP8_PAYLOAD_TYPE, lock};
@@ -37,6 +38,10 @@ struct Running {
     kbps: u32,
     fitting: Fitting,
     scaler: Option<Scaler>,
+    /// The path has no room for pictures.
+    held: bool,
+    /// The most bytes of a picture in one packet.
+    packet: usize,
 }
 
 impl Running {
@@ -51,7 +56,18 @@ impl Running {
             kbps: feed.kbps,
             fitting: Fitting::new(format, limit),
             scaler: None,
+            held: false,
+            packet: usize::MAX,
         })
+    }
+
+    /// What the path carries of these pictures from now on.
+    fn allot(&mut self, video: Option<Video>) {
+        self.held = video.is_none();
+        if let Some(video) = video {
+            self.fitting.set_allotted(Some(video));
+            self.packet = video.packet;
+        }
     }
 
     /// Follows what was told.
@@ -59,10 +75,16 @@ impl Running {
         if let Some(limit) = orders.limit {
             self.fitting.set_limit(limit);
         }
-        self.kbps = orders.bitrate.unwrap_or(self.kbps);
+        if let Some(video) = orders.video {
+            self.allot(video);
+        }
         let settled = self.fitting.settle(Instant::now());
-        if settled || orders.limit.is_some() || orders.bitrate.is_some() {
-            self.encoder.set_bitrate(self.fitting.kbps(self.kbps))?;
+        if settled || orders.limit.is_some() || orders.video.is_some() {
+            let (before, now) = (self.encoder.settings().kbps, self.fitting.kbps(self.kbps));
+            // What is hardly another rate is none: the encoder begins to learn anew with each.
+            if settled || before.abs_diff(now) * 32 >= before {
+                self.encoder.set_bitrate(now)?;
+            }
         }
         Ok(())
     }
@@ -105,6 +127,8 @@ pub(super) struct Sender {
     skipped: u64,
     /// What the other side can use.
     limit: Option<Limit>,
+    /// What was last asked of the path.
+    wish: Option<Wish>,
 }
 
 impl Sender {
@@ -117,6 +141,7 @@ impl Sender {
             last_forced: None,
             skipped: 0,
             limit: None,
+            wish: None,
         })
     }
 
@@ -133,13 +158,18 @@ impl Sender {
                 self.skipped += pacer.skipped();
                 pacer = Pacer::new(start, self.running.as_ref().map_or(IDLE_FPS, |running| running.fps));
             }
-            let Some(running) = &mut self.running else {
+            let followed = self.running.as_mut().map_or(Ok(()), |running| running.follow(&orders));
+            self.ask(orders.muted, shared);
+            if self.running.is_none() {
                 continue;
-            };
-            let frame = running.follow(&orders).and_then(|()| {
+            }
+            let frame = followed.and_then(|()| {
                 let Some(index) = pacer.tick(Instant::now(), Duration::ZERO).filter(|_| !orders.muted) else {
                     return Ok(None);
                 };
+                if outlet.backlog() > BACKLOG {
+                    return Ok(None);
+                }
                 self.frame(index, &mut orders, shared)
             });
             // What could not be done now is still wanted.
@@ -154,6 +184,24 @@ impl Sender {
                     self.running = None;
                 }
             }
+        }
+    }
+
+    /// Tells what there is to send, when that is something else than before, and takes what the path has for it.
+    fn ask(&mut self, muted: bool, shared: &Shared) {
+        let running = self.running.as_mut().filter(|_| !muted);
+        let wish = running.as_ref().map(|running| running.fitting.wish(running.kbps));
+        if wish == self.wish {
+            return;
+        }
+        self.wish = wish;
+        let allotted = lock(&shared.rates).wish(Instant::now(), wish);
+        if let (Some(running), Some(video)) = (running, allotted) {
+            running.allot(video);
+            let now = Instant::now();
+            running.fitting.settle(now);
+            // What cannot be set now is set with the first picture.
+            let _ = running.encoder.set_bitrate(running.fitting.kbps(running.kbps));
         }
     }
 
@@ -179,7 +227,7 @@ impl Sender {
         let Some(running) = &mut self.running else {
             return Ok(None);
         };
-        if !running.fitting.sends(index) {
+        if running.held || !running.fitting.sends(index) {
             return Ok(None);
         }
         let Some(picture) = running.source.frame(index, WallTime::now())? else {
@@ -214,7 +262,8 @@ impl Sender {
 
     fn send(&mut self, frame: &EncodedFrame, skipped: u64, shared: &Shared, outlet: &dyn Outlet) {
         let now = Instant::now();
-        let packets = self.packetiser.packetise(&frame.data, frame.timestamp, now);
+        let most = self.running.as_ref().map_or(usize::MAX, |running| running.packet);
+        let packets = self.packetiser.packetise(&frame.data, frame.timestamp, most, now);
         let count = packets.len() as u64;
         let bytes: usize = packets.iter().map(|packet| packet.payload.len() + HEADER_LENGTH).sum();
         for packet in packets {

@@ -1,7 +1,7 @@
 //! The audio jitter buffer: when each Opus packet is played, and what is played in place of one
 //! that is not there.
 //!
-//! Owns the order, the adaptive playout delay (40 to 120 ms above the quickest packet) and the
+//! Owns the order, the adaptive playout delay (40 to 320 ms above the quickest packet) and the
 //! counters. It must not know the decoder, the sound card or any clock: the playout thread asks for
 //! the next stretch of sound with the instant at which that will be heard, and decodes the answer.
 //!
@@ -30,7 +30,7 @@ pub const CAPACITY: usize = 100;
 /// A sequence jump beyond this is a new start of the sender (RFC 3550, appendix A.1).
 const MAX_DROPOUT: i64 = 3_000;
 /// Delay range and aim of the playout, microseconds.
-pub const LIMITS: Limits = Limits { floor: 40_000, ceiling: 120_000, margin: 8_000, quantile: 0.985 };
+pub const LIMITS: Limits = Limits { floor: 40_000, ceiling: 320_000, margin: 8_000, quantile: 0.985 };
 /// How far the delay may stand off its target before sound is stretched, microseconds.
 const SLACK: i64 = 8_000;
 /// How far above its ceiling the delay may be before sound is skipped, microseconds.

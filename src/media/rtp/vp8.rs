@@ -20,6 +20,8 @@ const EXTENSION_ROOM: usize = 16;
 const DESCRIPTOR_LENGTH: usize = 4;
 /// The most octets of a frame in one packet.
 pub const MAX_FRAGMENT: usize = MAX_PACKET - HEADER_LENGTH - EXTENSION_ROOM - DESCRIPTOR_LENGTH;
+/// Nobody wants smaller pieces than this.
+const LEAST_FRAGMENT: usize = 200;
 
 /// Cuts frames into packets and numbers them.
 #[derive(Debug)]
@@ -37,10 +39,10 @@ impl Packetiser {
         Self { ssrc, payload_type, sequence, picture_id: picture_id & 0x7fff }
     }
 
-    /// Cuts one frame into packets of nearly equal size, the last with the marker. An empty frame
-    /// makes no packet and uses no picture id.
-    pub fn packetise(&mut self, frame: &[u8], timestamp: u32, now: Instant) -> Vec<RtpPacket> {
-        let count = frame.len().div_ceil(MAX_FRAGMENT);
+    /// Cuts one frame into packets of nearly equal size with at most `most` octets of it, nor more than
+    /// [`MAX_FRAGMENT`]; the last has the marker. An empty frame makes no packet and uses no picture id.
+    pub fn packetise(&mut self, frame: &[u8], timestamp: u32, most: usize, now: Instant) -> Vec<RtpPacket> {
+        let count = frame.len().div_ceil(most.clamp(LEAST_FRAGMENT, MAX_FRAGMENT));
         if count == 0 {
             return Vec::new();
         }
@@ -183,9 +185,9 @@ mod tests {
     fn picture_id_and_sequence_wrap() {
         let mut packetiser = Packetiser::new(1, 96, 65_535, 0x7fff);
         let now = Instant::now();
-        let first = packetiser.packetise(&[1; 2_000], 0, now);
+        let first = packetiser.packetise(&[1; 2_000], 0, MAX_FRAGMENT, now);
         assert_eq!(first.iter().map(|p| p.sequence).collect::<Vec<_>>(), [65_535, 0]);
-        let second = packetiser.packetise(&[1; 10], 3_600, now);
+        let second = packetiser.packetise(&[1; 10], 3_600, MAX_FRAGMENT, now);
         let id = |p: &RtpPacket| Fragment::parse(&p.payload).unwrap().picture_id.unwrap();
         assert_eq!(id(&second[0]), PictureId::Long(0));
         assert_eq!(id(&first[0]).steps_to(id(&second[0])), Some(1));
@@ -195,7 +197,7 @@ mod tests {
         #[test]
         fn what_is_cut_fits_and_joins_again(frame in proptest::collection::vec(any::<u8>(), 0..6_000)) {
             let mut packetiser = Packetiser::new(7, 96, 9, 3);
-            let packets = packetiser.packetise(&frame, 90_000, Instant::now());
+            let packets = packetiser.packetise(&frame, 90_000, MAX_FRAGMENT, Instant::now());
             let mut joined = Vec::new();
             for (index, packet) in packets.iter().enumerate() {
                 prop_assert!(packet.to_bytes().len() + EXTENSION_ROOM <= MAX_PACKET);

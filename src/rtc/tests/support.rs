@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::media::pipeline::{Kind, Outlet};
+use crate::media::pipeline::{Bandwidth, Kind, Outlet};
 use crate::media::rtp::packet::RtpPacket;
 use crate::rtc::{Candidate, Config, Event, Inbound, Peer};
 
@@ -34,6 +34,9 @@ impl Inbound for Recorder {
     }
     fn keyframe_requested(&self) {
         let _ = self.0.try_send(Arrival::KeyframeRequest);
+    }
+    fn bandwidth(&self, _path: Bandwidth) -> f64 {
+        0.0
     }
 }
 

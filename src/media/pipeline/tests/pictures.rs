@@ -109,6 +109,7 @@ fn only_a_camera_is_mirrored_and_only_for_whoever_sits_before_it() {
             audio: None,
             video_kbps: 100,
             audio_bits_per_second: 0,
+            most: None,
         };
         a.attach(sources).unwrap();
         let (wire, thread) = Wire::new(to_b, 0.0, 1);

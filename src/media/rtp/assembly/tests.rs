@@ -32,7 +32,7 @@ impl Sender {
 
     fn frame(&mut self, keyframe: bool, size: usize, now: Instant) -> Vec<RtpPacket> {
         let data = encoded(self.number, keyframe, size);
-        let packets = self.packetiser.packetise(&data, self.number.wrapping_mul(3_600), now);
+        let packets = self.packetiser.packetise(&data, self.number.wrapping_mul(3_600), usize::MAX, now);
         self.number += 1;
         packets
     }

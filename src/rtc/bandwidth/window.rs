@@ -1,0 +1,144 @@
+//! Sliding measures of the estimator: bytes in a time, and the least value of a long time.
+//!
+//! Pure arithmetic over times that others give. Must not know what is measured.
+
+use std::collections::VecDeque;
+
+use super::Micros;
+
+/// Bytes that passed, with their times. Times that go back a little are taken as the latest; where they go back far
+/// they are another clock's, and everything begins anew.
+#[derive(Clone, Debug)]
+pub(super) struct Flow {
+    keep: Micros,
+    begun: Option<Micros>,
+    passed: VecDeque<(Micros, u64)>,
+}
+
+/// A rate needs this long.
+const SHORTEST: Micros = 100_000;
+const CLOCK_SET: Micros = 10_000_000;
+/// Entries kept, whatever the times say.
+const KEPT: usize = 4_096;
+
+impl Flow {
+    /// Remembers `keep` of time.
+    pub(super) fn new(keep: Micros) -> Self {
+        Self { keep, begun: None, passed: VecDeque::new() }
+    }
+
+    /// `bytes` passed at `at`.
+    pub(super) fn add(&mut self, at: Micros, bytes: u64) {
+        if self.passed.back().is_some_and(|(last, _)| last - at > CLOCK_SET) {
+            self.clear();
+        }
+        let at = self.passed.back().map_or(at, |(last, _)| at.max(*last));
+        self.begun.get_or_insert(at);
+        self.passed.push_back((at, bytes));
+        while self.passed.len() > KEPT || self.passed.front().is_some_and(|(first, _)| at - first > self.keep)
+        {
+            self.passed.pop_front();
+        }
+    }
+
+    /// Bits per second over the last `span` and over `least` packets at least, none with less than that. The first
+    /// packet only starts the clock.
+    pub(super) fn rate(&self, span: Micros, least: usize) -> Option<f64> {
+        let (last, _) = *self.passed.back()?;
+        let mut bytes = 0;
+        for (count, (at, size)) in self.passed.iter().rev().enumerate() {
+            if last - at >= span && count >= least {
+                return Some(bytes as f64 * 8e6 / (last - at) as f64);
+            }
+            bytes += size;
+        }
+        None
+    }
+
+    /// Bits per second over the `span` that ends at `now`, silence included; over less when there was nothing before.
+    pub(super) fn rate_until(&self, now: Micros, span: Micros) -> f64 {
+        let begun = self.begun.map_or(0, |begun| now - begun);
+        let span = span.min(begun.max(SHORTEST));
+        let recent = self.passed.iter().rev().take_while(|(at, _)| now - at < span);
+        recent.map(|(_, bytes)| *bytes).sum::<u64>() as f64 * 8e6 / span.max(1) as f64
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.passed.clear();
+        self.begun = None;
+    }
+}
+
+/// The least of what was seen in the last half minute.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Least {
+    /// The least value of each part of the time, and when the part began.
+    parts: VecDeque<(Micros, Micros)>,
+}
+
+const PART: Micros = 5_000_000;
+const PARTS: usize = 6;
+
+impl Least {
+    /// Takes `value`, seen at `at`.
+    pub(super) fn add(&mut self, at: Micros, value: Micros) {
+        match self.parts.back_mut() {
+            Some((start, least)) if at.saturating_sub(*start) < PART => *least = value.min(*least),
+            _ => {
+                self.parts.push_back((at, value));
+                if self.parts.len() > PARTS {
+                    self.parts.pop_front();
+                }
+            }
+        }
+    }
+
+    pub(super) fn value(&self) -> Option<Micros> {
+        self.parts.iter().map(|(_, least)| *least).min()
+    }
+
+    /// Forgets what was seen, and goes on from `value`.
+    pub(super) fn restart(&mut self, at: Micros, value: Micros) {
+        self.parts.clear();
+        self.add(at, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_measured_between_packets() {
+        let mut flow = Flow::new(1_000_000);
+        for step in 0..20 {
+            flow.add(step * 100_000, 1_250);
+        }
+        assert_eq!(flow.rate(500_000, 3), Some(100_000.0));
+        assert_eq!(flow.rate(100_000, 5), Some(100_000.0));
+        assert_eq!(flow.rate(500_000, 30), None);
+        assert_eq!(flow.rate_until(1_900_000, 1_000_000), 100_000.0);
+        assert_eq!(flow.rate_until(9_000_000, 1_000_000), 0.0);
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_far_begins_anew() {
+        let mut flow = Flow::new(1_000_000);
+        flow.add(Micros::MAX / 4, 1_000);
+        for step in 0..10 {
+            flow.add(step * 100_000, 1_250);
+        }
+        assert_eq!(flow.rate(500_000, 3), Some(100_000.0));
+    }
+
+    #[test]
+    fn the_least_is_forgotten_after_half_a_minute() {
+        let mut least = Least::default();
+        least.add(0, -7);
+        for second in 1..60 {
+            least.add(second * 1_000_000, 40);
+            let expected = if second < 30 { -7 } else { 40 };
+            assert_eq!(least.value(), Some(expected), "after {second} s");
+        }
+    }
+}
