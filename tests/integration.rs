@@ -14,6 +14,8 @@ mod harness;
 
 #[path = "integration/alert.rs"]
 mod alert;
+#[path = "integration/answer_echo.rs"]
+mod answer_echo;
 #[path = "integration/bad_input.rs"]
 mod bad_input;
 #[path = "integration/call_clip.rs"]

@@ -166,7 +166,7 @@ pub struct Login {
     /// JSON lines on stdout, commands as JSON lines on stdin; needs no terminal
     #[arg(long)]
     pub headless: bool,
-    /// What to do with an incoming call [headless: ask, by a command on stdin]
+    /// What to do with an incoming call [headless: ask, by a command on stdin]. With echo one side can test alone: it gets back what it sends
     #[arg(long, value_enum, default_value = "ask", value_name = "HOW")]
     pub answer: Answer,
     /// Run the signaling server too, for two people and no server [without an address: 0.0.0.0:7880]
@@ -210,6 +210,8 @@ pub enum Answer {
     Decline,
     /// Say busy
     Busy,
+    /// Answer every call, and send back what is heard, seen and written
+    Echo,
     /// Wait for the person or the script to say
     Ask,
 }
