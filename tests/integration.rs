@@ -58,6 +58,8 @@ mod preview;
 mod real_terminals;
 #[path = "integration/recording.rs"]
 mod recording;
+#[path = "integration/repeat.rs"]
+mod repeat;
 #[path = "integration/schema.rs"]
 mod schema;
 #[path = "integration/screen_share.rs"]
