@@ -14,8 +14,6 @@ mod harness;
 
 #[path = "integration/alert.rs"]
 mod alert;
-#[path = "integration/answer_echo.rs"]
-mod answer_echo;
 #[path = "integration/bad_input.rs"]
 mod bad_input;
 #[path = "integration/call_clip.rs"]
@@ -32,6 +30,8 @@ mod crossings;
 mod doctor;
 #[path = "integration/echo.rs"]
 mod echo;
+#[path = "integration/echo_login.rs"]
+mod echo_login;
 #[path = "integration/exit_codes.rs"]
 mod exit_codes;
 #[path = "integration/files.rs"]

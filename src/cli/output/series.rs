@@ -287,7 +287,14 @@ mod tests {
         let range = Range { min: 12.0, p50: 18.5, max: 25.0, runs: 2 };
         assert_eq!(summary.figures["receive.video.fps"], range);
         assert!(!summary.figures.contains_key("receive.audio.concealed_pct"), "nothing was measured");
-        insta::assert_snapshot!(summary.lines(), @"");
+        insta::assert_snapshot!(summary.lines(), @"
+        All 3 runs together:
+          call.duration_ms: 0 to 0, median 0
+          receive.video.fps: 12 to 25, median 18.5
+          setup.connected_ms: 20 to 20, median 20
+          runs     1 expectation, 1 not-answered, 1 ok
+          result   not-answered: 1 of 3 runs good; the worst was run 2, not-answered: bob is busy
+        ");
     }
 
     #[test]
