@@ -30,6 +30,8 @@ mod crossings;
 mod doctor;
 #[path = "integration/echo.rs"]
 mod echo;
+#[path = "integration/echo_login.rs"]
+mod echo_login;
 #[path = "integration/exit_codes.rs"]
 mod exit_codes;
 #[path = "integration/files.rs"]
@@ -56,6 +58,8 @@ mod preview;
 mod real_terminals;
 #[path = "integration/recording.rs"]
 mod recording;
+#[path = "integration/repeat.rs"]
+mod repeat;
 #[path = "integration/schema.rs"]
 mod schema;
 #[path = "integration/screen_share.rs"]

@@ -166,7 +166,7 @@ pub struct Login {
     /// JSON lines on stdout, commands as JSON lines on stdin; needs no terminal
     #[arg(long)]
     pub headless: bool,
-    /// What to do with an incoming call [headless: ask, by a command on stdin]
+    /// What to do with an incoming call [headless: ask, by a command on stdin]. With echo one side can test alone: it gets back what it sends
     #[arg(long, value_enum, default_value = "ask", value_name = "HOW")]
     pub answer: Answer,
     /// Run the signaling server too, for two people and no server [without an address: 0.0.0.0:7880]
@@ -210,6 +210,8 @@ pub enum Answer {
     Decline,
     /// Say busy
     Busy,
+    /// Answer every call, and send back what is heard, seen and written
+    Echo,
     /// Wait for the person or the script to say
     Ask,
 }
@@ -226,12 +228,18 @@ pub struct Call {
     /// Hang up this long after the call is connected (10s, 2m, 500ms)
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub duration: Option<Duration>,
-    /// Wait until the other side is online, at most this long, then dial
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    pub wait: Option<Duration>,
+    /// Wait until the other side is online, then dial [at most this long; without a time as long as it takes]
+    #[arg(long, value_name = "TIME", num_args = 0..=1, value_parser = duration)]
+    pub wait: Option<Option<Duration>>,
     /// Give up when nobody has answered after this long
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "45s")]
     pub ring_timeout: Duration,
+    /// Call so many times; each run is judged by itself, the worst one is the exit status
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub repeat: Option<u64>,
+    /// Begin a run this long after the one before began, or at once if that took longer [without --repeat: until interrupted]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub every: Option<Duration>,
     /// What must hold: METRIC OP VALUE, for example 'video.fps>=24' (repeatable)
     #[arg(long = "expect", value_name = "EXPECTATION")]
     pub expectations: Vec<Expectation>,
@@ -270,9 +278,9 @@ pub struct Send {
     /// JSON lines on stdout, commands as JSON lines on stdin
     #[arg(long)]
     pub headless: bool,
-    /// Wait until the other side is online, at most this long
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    pub wait: Option<Duration>,
+    /// Wait until the other side is online [at most this long; without a time as long as it takes]
+    #[arg(long, value_name = "TIME", num_args = 0..=1, value_parser = duration)]
+    pub wait: Option<Option<Duration>>,
     /// Give up when nobody has answered after this long
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "45s")]
     pub ring_timeout: Duration,

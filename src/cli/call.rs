@@ -4,24 +4,29 @@ use std::fs;
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::args::{Call, Global};
 use super::dialing::Dialing;
 use super::exit::Exit;
 use super::expect::{self, Expectation};
 use super::face::{Face, Scene};
-use super::failure::Device;
+use super::failure::{self, Device, Usage};
 use super::messages::Correspondent;
 use super::output::report::Report;
 use super::output::results::Results;
-use super::output::{Output, Style, mask};
+use super::output::series::Series;
+use super::output::{Line, Output, Style, mask};
+use super::process;
+use super::profile::Profile;
+use super::repeat::Schedule;
 use super::results::Status;
 use super::setup::Ground;
+use super::signals::Signals;
 use super::trust;
 use super::verdict;
 use crate::call::EndReason;
-use crate::session::{Attendant, Command, Event, Interruption, report};
+use crate::session::{Attendant, Command, Event, Interruption, numbered, report};
 
 /// The largest file of expectations that is read, bytes.
 const LARGEST: u64 = 1 << 20;
@@ -38,52 +43,154 @@ struct Caller<'a> {
     ended: Option<report::Report>,
 }
 
+/// What each run of the command has in common.
+struct Setting<'a> {
+    global: &'a Global,
+    args: &'a Call,
+    ground: Ground,
+    profile: Profile,
+    expectations: Vec<Expectation>,
+    face: Face,
+    output: Output,
+}
+
 /// Runs the command.
 ///
 /// # Errors
 /// Flags, settings, files: what is wrong before the call.
 pub(super) async fn run(global: &Global, args: Call) -> Result<Status> {
     args.results.check(global.json, args.headless)?;
-    mask::hide_name(&args.to);
-    let face = Face::choose(global, args.headless || args.results.nagios);
-    let ground = Ground::read(global)?;
-    let expectations = expectations(&args)?;
-    let profile = ground.profile(global)?;
-    let dialing = Dialing::new(&ground, &profile, &args.to, args.wait)?;
-    let mut config = ground.session(global, &profile, &args.media, &args.path, &args.trust, face)?;
-    config.files = ground.files(&args.files)?;
-    config.timing.ring = args.ring_timeout;
-    let mut caller = Caller {
-        args: &args,
-        dialing,
-        lingers: face == Face::Screen && args.duration.is_none(),
-        connected: false,
-        interrupted: None,
-        refused: None,
-        ended: None,
-    };
-    let style = Style::choose(global.json, args.headless);
-    let output = Output::new(if args.results.nagios { Style::Silent } else { style });
-    let scene = Scene {
-        ground: &ground,
-        profile: &profile,
-        server: config.signaling.server.to_string(),
-        config,
-        output,
-        dial: Some(&args.to),
-        asks_code: args.trust.asks(),
-        render: args.media.render,
-    };
-    let mut correspondent = Correspondent::new(&args.messages, &profile.name, &mut caller)?;
-    face.attend(scene, &mut correspondent).await?;
-    correspondent.conclude(&output)?;
-    if let Some(error) = caller.dialing.broken.take() {
-        return Err(error);
+    if args.every.is_some_and(|every| every.is_zero()) {
+        return Err(Usage::new("--every needs a time above 0").into());
     }
-    let (exit, report) = caller.judge(&expectations);
-    output.report(&report)?;
-    let results = Results::of_call(exit, &report, ("peer", &args.to), SystemTime::now());
-    args.results.write(exit, &results)
+    if args.results.nagios && args.every.is_some() && args.repeat.is_none() {
+        return Err(Usage::new("--nagios writes its line at the end: say with --repeat when that is").into());
+    }
+    mask::hide_name(&args.to);
+    let style = Style::choose(global.json, args.headless);
+    let ground = Ground::read(global)?;
+    let setting = Setting {
+        global,
+        args: &args,
+        expectations: expectations(&args)?,
+        profile: ground.profile(global)?,
+        ground,
+        face: face(global, &args),
+        output: Output::new(if args.results.nagios { Style::Silent } else { style }),
+    };
+    if repeats(&args) { setting.repeat().await } else { setting.once().await }
+}
+
+/// Several runs, also when it is one of one: their output has a shape of its own.
+fn repeats(args: &Call) -> bool {
+    args.repeat.is_some() || args.every.is_some()
+}
+
+/// What the command shows itself as: a screen is for one call.
+pub(super) fn face(global: &Global, args: &Call) -> Face {
+    match Face::choose(global, args.headless || args.results.nagios) {
+        Face::Screen if repeats(args) => Face::Plain,
+        face => face,
+    }
+}
+
+impl Setting<'_> {
+    /// The one run of the command.
+    async fn once(&self) -> Result<Status> {
+        let (exit, report) = self.call(0).await?;
+        self.output.report(&report)?;
+        let results = Results::of_call(exit, &report, self.subject(), SystemTime::now());
+        self.args.results.write(exit, &results)
+    }
+
+    /// One run after the other, and what they came to.
+    async fn repeat(&self) -> Result<Status> {
+        let (args, output) = (self.args, &self.output);
+        let mut schedule = Schedule::new(args.repeat, args.every);
+        let mut series = Series::new(args.repeat);
+        // Hears also what ends a run, and keeps it until it is asked.
+        let mut signals = Signals::listen()?;
+        for run in 1.. {
+            let Some(begins) = schedule.next(Instant::now()) else { break };
+            tokio::select! {
+                biased;
+                _ = signals.next() => {
+                    series.interrupt();
+                    break;
+                }
+                () = sleep_until(begins) => {}
+            }
+            output.line(&Line::Run { run, of: args.repeat })?;
+            let of = args.repeat.map_or_else(String::new, |all| format!(" of {all}"));
+            output.say(&format!("Run {run}{of}:"))?;
+            let before = process::Usage::now().cpu;
+            let (exit, mut report) = match self.call(run - 1).await {
+                Ok(outcome) => outcome,
+                // What was good before the first run may be so again before the next one.
+                Err(error) if run > 1 => self.failed(&error),
+                Err(error) => return Err(error),
+            };
+            let cost = process::Usage::now().cpu.saturating_sub(before);
+            report.process.cpu_s = (cost.as_secs_f64() * 1e3).round() / 1e3;
+            if output.style() != Style::Document {
+                output.report(&report)?;
+            }
+            series.add(exit, report);
+            args.results.write_files(&series.results(self.subject(), SystemTime::now()))?;
+        }
+        output.series(&series)?;
+        args.results.write(series.exit(), &series.results(self.subject(), SystemTime::now()))
+    }
+
+    /// Dials, lets media flow, judges. `before` runs came before this one.
+    async fn call(&self, before: u64) -> Result<(Exit, Report)> {
+        let args = self.args;
+        let dialing = Dialing::new(&self.ground, &self.profile, &args.to, args.wait)?;
+        let (media, path, trust) = (&args.media, &args.path, &args.trust);
+        let mut config = self.ground.session(self.global, &self.profile, media, path, trust, self.face)?;
+        config.files = self.ground.files(&args.files)?;
+        config.timing.ring = args.ring_timeout;
+        // Each run has a recording of its own.
+        let count = usize::try_from(before).unwrap_or(usize::MAX);
+        config.media.record = config.media.record.map(|path| numbered(&path, count));
+        let mut caller = Caller {
+            args,
+            dialing,
+            lingers: self.face == Face::Screen && args.duration.is_none(),
+            connected: false,
+            interrupted: None,
+            refused: None,
+            ended: None,
+        };
+        let scene = Scene {
+            ground: &self.ground,
+            profile: &self.profile,
+            server: config.signaling.server.to_string(),
+            config,
+            output: self.output,
+            dial: Some(&args.to),
+            asks_code: args.trust.asks(),
+            render: args.media.render,
+        };
+        let mut correspondent = Correspondent::new(&args.messages, &self.profile.name, &mut caller)?;
+        self.face.attend(scene, &mut correspondent).await?;
+        correspondent.conclude(&self.output)?;
+        if let Some(error) = caller.dialing.broken.take() {
+            return Err(error);
+        }
+        Ok(caller.judge(&self.expectations))
+    }
+
+    /// A run that could not begin.
+    fn failed(&self, error: &anyhow::Error) -> (Exit, Report) {
+        let (exit, mut report) = (failure::exit_of(error), Report::empty("call"));
+        report.conclude(exit, &format!("{error:#}"));
+        (exit, report)
+    }
+
+    fn subject(&self) -> (&'static str, &str) {
+        ("peer", &self.args.to)
+    }
 }
 
 impl Attendant for Caller<'_> {

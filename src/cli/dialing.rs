@@ -35,7 +35,7 @@ pub(super) struct Dialing<'a> {
 }
 
 impl<'a> Dialing<'a> {
-    /// To `typed`, once they are online if there is time to `wait`.
+    /// To `typed`, once they are online if there is to be a `wait`, at most so long if it has an end.
     ///
     /// # Errors
     /// It is no name, or one's own.
@@ -43,7 +43,7 @@ impl<'a> Dialing<'a> {
         ground: &'a Ground,
         profile: &'a Profile,
         typed: &'a str,
-        wait: Option<Duration>,
+        wait: Option<Option<Duration>>,
     ) -> Result<Self> {
         let to = Name::new(typed).map_err(|error| Usage::new(format!("{typed:?}: {error}")))?;
         if Name::new(&profile.name).is_ok_and(|me| me.fold() == to.fold()) {
@@ -58,7 +58,7 @@ impl<'a> Dialing<'a> {
             registered: false,
             dialed: false,
             placed: false,
-            deadline: wait.map(|wait| Instant::now() + wait),
+            deadline: wait.flatten().map(|wait| Instant::now() + wait),
             failed: None,
             broken: None,
         })

@@ -67,6 +67,27 @@ impl Exit {
         }
     }
 
+    /// Whether of several runs this one decides. The less of what was asked for could be found out about, the worse; but another key than the known one is
+    /// worse than anything.
+    #[must_use]
+    pub fn is_worse_than(self, other: Self) -> bool {
+        const ORDER: [Exit; 11] = [
+            Exit::Ok,
+            Exit::Expectation,
+            Exit::Device,
+            Exit::NoMediaPath,
+            Exit::NotAnswered,
+            Exit::Signaling,
+            Exit::Unexpected,
+            Exit::Usage,
+            Exit::Interrupted,
+            Exit::Terminated,
+            Exit::Identity,
+        ];
+        let place = |exit| ORDER.iter().position(|other| *other == exit);
+        place(self) > place(other)
+    }
+
     /// The name under `result.name` in the report.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -116,6 +137,19 @@ impl From<Interruption> for Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_two_exits_one_is_worse() {
+        for (n, one) in Exit::ALL.into_iter().enumerate() {
+            assert!(!one.is_worse_than(one));
+            for other in &Exit::ALL[..n] {
+                assert_ne!(one.is_worse_than(*other), other.is_worse_than(one), "{one:?} {other:?}");
+            }
+        }
+        assert!(
+            Exit::NotAnswered.is_worse_than(Exit::Expectation) && Exit::Identity.is_worse_than(Exit::Usage)
+        );
+    }
 
     #[test]
     fn codes_are_distinct_and_in_order() {

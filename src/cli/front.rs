@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::exit::Exit;
-use super::input::{self, Input, WORDS, Wish};
+use super::input::{self, Input, Lines, WORDS, Wish};
 use super::output::{self, Line, Output, Style, User, human};
 use super::signals::Signals;
 use crate::media::spec::{AudioSpec, VideoSpec};
@@ -56,7 +56,7 @@ pub(super) struct Front {
     session: Session,
     output: Output,
     signals: Signals,
-    lines: mpsc::Receiver<Result<String, String>>,
+    lines: Lines,
     /// Outcomes of commands from stdin, on their way to stdout.
     replies: mpsc::Receiver<Answer>,
     answered: mpsc::Sender<Answer>,

@@ -6,9 +6,10 @@
 use std::io::{self, BufRead, Read};
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::{Arc, OnceLock};
 
 use serde::Deserialize;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 
 use crate::call::CallId;
 use crate::session::{self, Choice, HearSpec, Recording, Sign};
@@ -374,8 +375,25 @@ fn id(text: Option<String>) -> Result<Option<CallId>, String> {
     text.map(|text| text.parse().map_err(|error| format!("{text:?}: {error}"))).transpose()
 }
 
+/// The lines of stdin, each to whoever asks first. There is one stdin: what a command's first session has not read is for its next one.
+#[derive(Debug, Clone)]
+pub(super) struct Lines(Arc<Mutex<mpsc::Receiver<Result<String, String>>>>);
+
+impl Lines {
+    /// The next one; `None` when there are no more. Nothing is lost when this is dropped before it is there.
+    pub(super) async fn recv(&mut self) -> Option<Result<String, String>> {
+        self.0.lock().await.recv().await
+    }
+}
+
+/// The lines of this process's stdin.
+pub(super) fn lines() -> Lines {
+    static LINES: OnceLock<Lines> = OnceLock::new();
+    LINES.get_or_init(|| Lines(Arc::new(Mutex::new(read_lines())))).clone()
+}
+
 /// Starts the thread that reads stdin. It ends with stdin or with the process; the channel closes with it.
-pub(super) fn lines() -> mpsc::Receiver<Result<String, String>> {
+fn read_lines() -> mpsc::Receiver<Result<String, String>> {
     let (sender, receiver) = mpsc::channel(LINES);
     let reader = move || {
         let mut stdin = io::stdin().lock();

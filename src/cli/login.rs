@@ -16,6 +16,9 @@ use super::trust;
 use super::verdict;
 use crate::session::{Attendant, Command, Event, Interruption, report};
 
+/// Pictures a second that an echo sends back at most, unless told otherwise: none waits longer than 20 ms for its turn.
+const ECHO_FPS: u32 = 50;
+
 /// Answers by the flags, and reports each call.
 struct Receptionist<'a> {
     args: &'a Login,
@@ -25,6 +28,8 @@ struct Receptionist<'a> {
     remember: Box<dyn Fn() -> Result<()> + Send + 'a>,
     registered: bool,
     connected: bool,
+    /// What is written in the present call is written back.
+    echoes: bool,
     deadline: Option<Instant>,
     exit: Exit,
     /// What the server said when it would not have us.
@@ -45,6 +50,7 @@ pub(super) async fn run(global: &Global, args: Login) -> Result<Exit> {
     let output = Output::new(Style::choose(false, args.headless || global.json));
     let mut config = ground.session(global, &profile, &args.media, &args.path, &args.trust, face)?;
     config.files = ground.files(&args.files)?;
+    config.media.echo = (args.answer == Answer::Echo).then(|| args.media.fps.unwrap_or(ECHO_FPS));
     let host = match args.host {
         Some(address) => Some(Host::start(&ground, global, address).await?),
         None => None,
@@ -63,6 +69,7 @@ pub(super) async fn run(global: &Global, args: Login) -> Result<Exit> {
         remember: Box::new(|| profile.remember(&ground.folders.data)),
         registered: false,
         connected: false,
+        echoes: false,
         deadline: args.duration.map(|duration| Instant::now() + duration),
         exit: Exit::Ok,
         refused: None,
@@ -117,15 +124,26 @@ impl Attendant for Receptionist<'_> {
             }
             Event::Incoming { call, .. } => match self.args.answer {
                 Answer::Accept => Some(Command::Accept { call: Some(*call) }),
+                Answer::Echo => {
+                    self.echoes = true;
+                    Some(Command::Accept { call: Some(*call) })
+                }
                 Answer::Decline => Some(Command::Decline { call: Some(*call), busy: false }),
                 Answer::Busy => Some(Command::Decline { call: Some(*call), busy: true }),
                 Answer::Ask => None,
             },
+            // Never in a call of one's own: two who repeat each other would not come to an end.
+            Event::Chat { remote: true, text, .. } if self.echoes => {
+                Some(Command::Chat { text: text.clone() })
+            }
             Event::Connected { .. } => {
                 self.connected = true;
                 trust::compare(&self.args.trust)
             }
-            Event::Ended { report, .. } => self.report(report).err().map(|error| self.fail(error)),
+            Event::Ended { report, .. } => {
+                self.echoes = false;
+                self.report(report).err().map(|error| self.fail(error))
+            }
             _ => None,
         }
     }

@@ -159,6 +159,7 @@ fn config(server: &str, name: &str, setup: &Setup) -> Result<Config> {
             forgiving: false,
             push_to_talk: false,
             alert: Alert::default(),
+            echo: None,
             voice: Voice::default(),
             record: None,
             recordings: PathBuf::new(),

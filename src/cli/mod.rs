@@ -24,6 +24,7 @@ pub mod output;
 mod preview;
 mod process;
 mod profile;
+mod repeat;
 mod results;
 mod selftest;
 mod send;
@@ -144,7 +145,7 @@ impl Command {
     fn face(&self, global: &Global) -> Option<Face> {
         match self {
             Self::Login(args) => Some(Face::choose(global, args.headless)),
-            Self::Call(args) => Some(Face::choose(global, args.headless || args.results.nagios)),
+            Self::Call(args) => Some(call::face(global, args)),
             _ => None,
         }
     }

@@ -71,17 +71,26 @@ impl Flags {
     /// # Errors
     /// A file can't be written, or stdout is broken.
     pub(super) fn write(&self, exit: Exit, results: &Results) -> Result<Status> {
-        if let Some(path) = &self.junit {
-            replace(path, &junit::write(&results.suite))?;
-        }
-        if let Some(path) = &self.prometheus {
-            replace(path, &prometheus::write(&results.metrics))?;
-        }
+        self.write_files(results)?;
         if self.nagios {
             write_line(&nagios::write(&results.service))?;
             return Ok(Status::Plugin(results.service.state));
         }
         Ok(exit.into())
+    }
+
+    /// The files alone: of several runs each has its turn.
+    ///
+    /// # Errors
+    /// A file can't be written.
+    pub(super) fn write_files(&self, results: &Results) -> Result<()> {
+        if let Some(path) = &self.junit {
+            replace(path, &junit::write(&results.suites))?;
+        }
+        if let Some(path) = &self.prometheus {
+            replace(path, &prometheus::write(&results.metrics))?;
+        }
+        Ok(())
     }
 
     /// The same for a command that failed before it had anything to tell.

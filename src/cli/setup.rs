@@ -238,6 +238,7 @@ impl Ground {
             record: flags.record.clone(),
             recordings: self.folders.recordings.clone(),
             alert: alert(flags.alert, &self.settings.alert)?,
+            echo: None,
             monitor: None,
         })
     }

@@ -9,6 +9,7 @@ pub mod alert;
 pub mod clock;
 pub mod codec;
 pub mod device;
+pub mod echo;
 pub mod error;
 pub mod file;
 pub mod frame;

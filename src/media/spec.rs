@@ -22,6 +22,8 @@ pub enum VideoSpec {
     Pattern(Option<PatternSize>),
     /// `file:PATH`
     File(PathBuf),
+    /// What the other side sends ([`echo`](super::echo)). No word of the grammar: it belongs to a call that is answered so.
+    Echo,
     /// `none`
     #[default]
     None,
@@ -49,6 +51,8 @@ pub enum AudioSpec {
     File(PathBuf),
     /// `silence`: sound is sent, and it is silent.
     Silence,
+    /// What the other side sends, as [`VideoSpec::Echo`].
+    Echo,
     /// `none`: no sound is sent.
     #[default]
     None,
@@ -165,6 +169,7 @@ impl fmt::Display for VideoSpec {
             Self::Screen(id) => with(f, "screen", id.as_ref()),
             Self::Pattern(size) => with(f, "pattern", size.as_ref()),
             Self::File(path) => write!(f, "file:{}", path.display()),
+            Self::Echo => f.write_str("echo"),
             Self::None => f.write_str("none"),
         }
     }
@@ -184,6 +189,7 @@ impl fmt::Display for AudioSpec {
             Self::Tone(hz) => with(f, "tone", hz.as_ref()),
             Self::File(path) => write!(f, "file:{}", path.display()),
             Self::Silence => f.write_str("silence"),
+            Self::Echo => f.write_str("echo"),
             Self::None => f.write_str("none"),
         }
     }
@@ -229,7 +235,8 @@ pub fn open_video(
         VideoSpec::Screen(id) => screen(Wish::new(id.as_deref()), wanted, notices),
         VideoSpec::Pattern(_) => Ok(Box::new(Pattern::new(wanted)?)),
         VideoSpec::File(path) => source::open_film(path, wanted),
-        VideoSpec::None => Ok(Box::new(source::NoPicture::new(wanted))),
+        // An echo's own source is made when it is known what comes.
+        VideoSpec::Echo | VideoSpec::None => Ok(Box::new(source::NoPicture::new(wanted))),
     }
 }
 
@@ -242,7 +249,7 @@ pub fn open_audio(spec: &AudioSpec, notices: &Notices) -> Result<Box<dyn AudioSo
         AudioSpec::Mic(id) => microphone(Wish::new(id.as_deref()), notices),
         AudioSpec::Tone(hz) => Ok(Box::new(Tone::new(hz.unwrap_or(tone::DEFAULT_HZ))?)),
         AudioSpec::File(path) => source::open_sound(path),
-        AudioSpec::Silence | AudioSpec::None => Ok(Box::new(source::Silence)),
+        AudioSpec::Silence | AudioSpec::Echo | AudioSpec::None => Ok(Box::new(source::Silence)),
     }
 }
 

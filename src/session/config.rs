@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::choice::{Choice, Slot};
 use super::leg::Opened;
-use crate::call::Timing;
+use crate::call::{JsepRole, Timing};
 use crate::identity::{Identity, PublicKey};
 pub use crate::media::alert::Settings as AlertSettings;
 use crate::media::device::Notices;
@@ -125,6 +125,8 @@ pub struct Media {
     pub recordings: PathBuf,
     /// The hand-on-face alert, which nobody but this side learns of.
     pub alert: Alert,
+    /// A call that rings here and is answered gets back what it sends, up to so many pictures a second, in place of the sources above.
+    pub echo: Option<u32>,
     /// The screen that shows both sides' pictures and levels, if there is one.
     pub monitor: Option<Arc<Monitor>>,
 }
@@ -148,6 +150,18 @@ impl Media {
         off[Kind::Audio as usize] = !self.sends_audio();
         off[Kind::Video as usize] = !self.sends_video();
         off
+    }
+
+    /// What is sent and played in a call, by who called.
+    pub(super) fn for_role(&self, role: JsepRole) -> Self {
+        let mut media = self.clone();
+        if self.echo.is_some() && role == JsepRole::Answerer {
+            media.put(Choice::Video(VideoSpec::Echo));
+            media.put(Choice::Audio(AudioSpec::Echo));
+            // There is nobody who would talk, and the face is not ours.
+            (media.push_to_talk, media.alert.on) = (false, false);
+        }
+        media
     }
 
     /// Whether there is sound to send.
@@ -192,13 +206,14 @@ impl Media {
     /// What can't be opened, by name.
     pub(super) fn open(&self, choice: &Choice, notices: &Notices) -> Result<Opened, Error> {
         Ok(match choice {
-            Choice::Video(VideoSpec::None) => Opened::Video(None, self.kbps(self.format)),
+            // Those of an echo come later.
+            Choice::Video(VideoSpec::None | VideoSpec::Echo) => Opened::Video(None, self.kbps(self.format)),
             Choice::Video(spec) => {
                 let source = spec::open_video(spec, self.format, notices)?;
                 let kbps = self.kbps(source.format());
                 Opened::Video(Some(source), kbps)
             }
-            Choice::Audio(AudioSpec::None) => Opened::Audio(None),
+            Choice::Audio(AudioSpec::None | AudioSpec::Echo) => Opened::Audio(None),
             Choice::Audio(spec) => Opened::Audio(Some(spec::open_audio(spec, notices)?)),
             Choice::Hear(spec) => Opened::Hear(spec::open_hear(spec, notices)?),
         })
@@ -259,7 +274,7 @@ impl Media {
         Ok((sources, missing))
     }
 
-    fn kbps(&self, format: VideoFormat) -> u32 {
+    pub(super) fn kbps(&self, format: VideoFormat) -> u32 {
         self.video_bitrate.map_or_else(|| default_kbps(format), |bits| bits / 1000)
     }
 }

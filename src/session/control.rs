@@ -69,7 +69,8 @@ impl From<&VideoSpec> for Picture {
             VideoSpec::Camera(_) => Self::Camera,
             VideoSpec::Screen(_) => Self::Screen,
             VideoSpec::Pattern(_) => Self::Pattern,
-            VideoSpec::File(_) => Self::Film,
+            // What it is, the other side knows: the leg tells it its own word.
+            VideoSpec::File(_) | VideoSpec::Echo => Self::Film,
             VideoSpec::None => Self::None,
         }
     }

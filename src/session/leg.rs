@@ -6,6 +6,7 @@
 //! are flushed in here.
 
 mod alert;
+mod echo;
 mod files;
 mod media;
 mod network;
@@ -21,6 +22,7 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
+use self::echo::Echoing;
 pub(super) use self::files::FileOrder;
 use self::files::Files;
 use self::media::{Known, Tried};
@@ -129,12 +131,13 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
     let (notices, noticed) = notices::channel();
     let (watch, watched) = alert::channel();
     let (media, tell) = (setup.media.clone(), notices.clone());
+    let echoing = Echoing::new(&setup.media);
     let prepared = tokio::task::spawn_blocking(move || {
         let (sinks, missing) = media.open_sinks(&tell)?;
-        Engine::prepare(sinks).map(|prepared| (prepared, missing))
+        Engine::prepare(echoing.listen(sinks)).map(|prepared| (prepared, missing, echoing))
     });
-    let (engine, inlet, missing) = match prepared.await {
-        Ok(Ok(((engine, inlet), missing))) => (Arc::new(engine), inlet, missing),
+    let (engine, inlet, missing, echoing) = match prepared.await {
+        Ok(Ok(((engine, inlet), missing, echoing))) => (Arc::new(engine), inlet, missing, echoing),
         Ok(Err(error)) => {
             out.send(LegEvent::MediaFailed(error.to_string())).await;
             return Figures::default();
@@ -171,6 +174,7 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
                 tape: Tape::new(setup.record),
                 monitor: setup.media.monitor.clone(),
                 known: Known::new(setup.media),
+                echoing,
                 opening: JoinSet::new(),
                 window: Window::default(),
                 notices,
@@ -280,6 +284,8 @@ struct Running<'a> {
     monitor: Option<Arc<Monitor>>,
     /// What is known of both sides' media.
     known: Known,
+    /// What goes back as it came.
+    echoing: Echoing,
     /// What will be sent or played instead of what is now.
     opening: JoinSet<Tried>,
     /// What the screen can draw.
@@ -335,6 +341,7 @@ impl Running<'_> {
                     Ok(tried) => self.switched(tried).await,
                     Err(_) => self.out.send(LegEvent::Rejected("the source could not be opened".into())).await,
                 },
+                Some(()) = self.echoing.begun() => self.send_back(),
                 step = self.tape.next() => self.recording(step).await,
                 Some(notice) = self.noticed.recv() => {
                     self.out.send(LegEvent::Notice(notice.to_string())).await;

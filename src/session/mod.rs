@@ -39,7 +39,7 @@ pub use choice::{Choice, Slot};
 pub use command::Command;
 pub use config::{Alert, AlertSettings, Config, ExpectedKey, Media, Trust, Voice};
 pub use event::Event;
-pub use recording::Recording;
+pub use recording::{Recording, numbered};
 pub use sign::{Reaction, Sign};
 
 pub use crate::media::measure::Distribution as Spread;

@@ -47,6 +47,8 @@ pub(super) struct Record {
     pub(super) leg: Option<Leg>,
     /// What this side has no source for in this call, by kind.
     pub(super) sourceless: [bool; 2],
+    /// What comes is sent back.
+    pub(super) echo: bool,
     /// What the other side does not send now, by kind.
     pub(super) remote_off: [bool; 2],
     pub(super) chat: Chat,
@@ -78,6 +80,7 @@ impl Record {
             remote_sends: RemoteSends::default(),
             leg: None,
             sourceless: [false; 2],
+            echo: false,
             remote_off: [false; 2],
             chat: Chat::default(),
             end: None,

@@ -41,7 +41,8 @@ impl Take {
 }
 
 /// The name of the file for the call after `count` others.
-pub(super) fn numbered(path: &Path, count: usize) -> PathBuf {
+#[must_use]
+pub fn numbered(path: &Path, count: usize) -> PathBuf {
     if count == 0 {
         return path.to_owned();
     }

@@ -18,6 +18,8 @@ fn script(home: &Home, name: &str, args: &[&str], server: Option<&Server>) -> Ou
         .env("LETSMEET_HOME", home.path().join("letsmeet"))
         .env("HOME", home.path())
         .env("DURATION", "2s")
+        .env("RUNS", "2")
+        .env("EVERY", "1s")
         .current_dir(home.path());
     if let Some(server) = server {
         command.env("LETSMEET_SERVER", server.url()).env("LETSMEET_NAME", "alice");
@@ -34,6 +36,23 @@ fn a_ci_job_checks_a_call_between_two_ends_of_its_own() {
     assert!(xml.contains("tests=\"5\" failures=\"0\" errors=\"0\""), "{xml}");
     let outcome = script(&home, "ci-call", &["out.xml", "--expect", "video.fps>=1000"], None).expect_code(7);
     assert!(fs::read_to_string(home.path().join("out.xml")).unwrap().contains("failures=\"1\""), "{outcome}");
+}
+
+#[test]
+fn an_end_that_sends_back_is_called_again_and_again() {
+    let (server, _home, _bob) = server_and_bob("echo");
+    let home = Home::new();
+    let outcome = script(&home, "round-trip", &["bob"], Some(&server));
+    // How good the way is, is for those to say whose machine has nothing else to do.
+    assert!([0, 7].contains(&outcome.code()), "{outcome}");
+    let document: serde_json::Value =
+        serde_json::from_str(&outcome.stdout).unwrap_or_else(|_| panic!("{outcome}"));
+    assert_eq!(
+        (&document["done"], &document["schema"]),
+        (&2.into(), &"letsmeet.series/1".into()),
+        "{outcome}"
+    );
+    assert!(document["figures"]["receive.video.fps"]["runs"] == 2, "{outcome}");
 }
 
 #[test]

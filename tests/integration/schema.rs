@@ -4,17 +4,25 @@ use std::fs;
 use std::path::Path;
 
 use letsmeet::cli::output::report::Report;
+use letsmeet::cli::output::series::Document;
 use serde_json::Value;
 
 const COMMITTED: &str = include_str!("../../docs/report.schema.json");
+const SERIES: &str = include_str!("../../docs/series.schema.json");
 
 #[test]
-fn the_committed_schema_is_that_of_the_types() {
-    let made = serde_json::to_string_pretty(&Report::schema()).unwrap() + "\n";
-    if made != COMMITTED {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report.schema.json");
-        fs::write(&path, made).unwrap();
-        panic!("docs/report.schema.json is not that of the types; the new one is {}", path.display());
+fn the_committed_schemas_are_those_of_the_types() {
+    let all = [
+        ("report.schema.json", COMMITTED, Report::schema()),
+        ("series.schema.json", SERIES, Document::schema()),
+    ];
+    for (name, committed, schema) in all {
+        let made = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        if made != committed {
+            let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+            fs::write(&path, made).unwrap();
+            panic!("docs/{name} is not that of the types; the new one is {}", path.display());
+        }
     }
 }
 

@@ -10,8 +10,19 @@ use super::human::clean;
 pub struct Suite {
     /// `letsmeet.call` or `letsmeet.doctor`: the class of each case.
     pub name: &'static str,
+    /// Which of several runs it is, from 1: then it has a class of its own.
+    pub run: Option<u64>,
     /// The cases.
     pub cases: Vec<Case>,
+}
+
+impl Suite {
+    fn class(&self) -> String {
+        match self.run {
+            Some(run) => format!("{}.run-{run}", self.name),
+            None => self.name.to_owned(),
+        }
+    }
 }
 
 /// One expectation or check.
@@ -42,15 +53,21 @@ pub enum Verdict {
 
 /// The document.
 #[must_use]
-pub fn write(suite: &Suite) -> String {
+pub fn write(suites: &[Suite]) -> String {
+    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
+    suites.iter().for_each(|suite| one(&mut out, suite));
+    out.push_str("</testsuites>\n");
+    out
+}
+
+fn one(out: &mut String, suite: &Suite) {
     let count = |is: fn(&Verdict) -> bool| suite.cases.iter().filter(|case| is(&case.verdict)).count();
     let time: f64 = suite.cases.iter().filter_map(|case| case.seconds).sum();
-    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
+    let class = escape(&suite.class());
     // Writing to a String cannot fail.
     let _ = writeln!(
         out,
-        "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{time:.3}\">",
-        escape(suite.name),
+        "  <testsuite name=\"{class}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{time:.3}\">",
         suite.cases.len(),
         count(|verdict| matches!(verdict, Verdict::Failed(_))),
         count(|verdict| matches!(verdict, Verdict::Errored(_))),
@@ -58,12 +75,7 @@ pub fn write(suite: &Suite) -> String {
     );
     for case in &suite.cases {
         let time = case.seconds.map(|seconds| format!(" time=\"{seconds:.3}\"")).unwrap_or_default();
-        let _ = write!(
-            out,
-            "    <testcase classname=\"{}\" name=\"{}\"{time}>",
-            escape(suite.name),
-            escape(&case.name)
-        );
+        let _ = write!(out, "    <testcase classname=\"{class}\" name=\"{}\"{time}>", escape(&case.name));
         let _ = match &case.verdict {
             Verdict::Passed => Ok(()),
             Verdict::Failed(why) => write!(out, "<failure message=\"{}\"/>", escape(why)),
@@ -75,8 +87,7 @@ pub fn write(suite: &Suite) -> String {
         }
         out.push_str("</testcase>\n");
     }
-    out.push_str("  </testsuite>\n</testsuites>\n");
-    out
+    out.push_str("  </testsuite>\n");
 }
 
 /// Cleaned first: XML 1.0 has no place for control characters, not even as references.
@@ -107,6 +118,7 @@ mod tests {
     fn each_verdict_is_counted_and_written_in_its_own_way() {
         let suite = Suite {
             name: "letsmeet.call",
+            run: None,
             cases: vec![
                 case("call", Verdict::Passed),
                 case("video.fps>=24", Verdict::Failed("was 12".into())),
@@ -114,7 +126,7 @@ mod tests {
                 Case { seconds: None, note: Some("a & b".into()), ..case("x", Verdict::Skipped("-".into())) },
             ],
         };
-        insta::assert_snapshot!(write(&suite), @r#"
+        insta::assert_snapshot!(write(&[suite]), @r#"
         <?xml version="1.0" encoding="UTF-8"?>
         <testsuites>
           <testsuite name="letsmeet.call" tests="4" failures="1" errors="1" skipped="1" time="4.500">
@@ -130,7 +142,9 @@ mod tests {
     #[test]
     fn remote_text_can_neither_end_an_attribute_nor_carry_what_xml_forbids() {
         let hostile = "\u{1b}[2J\u{0}\u{b}\"/><failure/>]]>&'\u{202e}\u{fffe}\n";
-        let text = write(&Suite { name: "s", cases: vec![case(hostile, Verdict::Failed(hostile.into()))] });
+        let suite =
+            Suite { name: "s", run: None, cases: vec![case(hostile, Verdict::Failed(hostile.into()))] };
+        let text = write(&[suite]);
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
         assert!(!text.contains('\u{fffe}') && !text.contains('\u{202e}'), "{text:?}");
         assert_eq!(text.matches("<failure").count(), 1, "{text}");

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::report::{Path, Received, Report, Sent};
+use super::series::Summary;
 use crate::call::CallId;
 use crate::session::files::{self, FileState};
 use crate::session::{self, Event, Kind, PresenceState, Sign, Slot};
@@ -145,6 +146,11 @@ pub enum Line {
         message: String,
     },
     Report(Box<Report>),
+    Run {
+        run: u64,
+        of: Option<u64>,
+    },
+    Summary(Box<Summary>),
 }
 
 /// What happened to a file. What does not belong to its state is left out.

@@ -13,6 +13,7 @@ pub mod nagios;
 pub mod prometheus;
 pub mod report;
 pub mod results;
+pub mod series;
 
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,6 +24,7 @@ pub use lines::{File, Line, User};
 use crate::session::Event;
 use crate::text;
 use report::Report;
+use series::Series;
 
 /// How stdout is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,6 +139,21 @@ impl Output {
             Style::Human => write_line(&mask::text(&human::summary(report))),
             Style::Lines => self.line(&Line::Report(Box::new(report.clone()))),
             Style::Document => document(report),
+            Style::Silent => Ok(()),
+        }
+    }
+}
+
+impl Output {
+    /// What several runs came to: the document, the last line, or a few lines.
+    ///
+    /// # Errors
+    /// Stdout is closed or broken.
+    pub fn series(&self, series: &Series) -> io::Result<()> {
+        match self.style {
+            Style::Human => write_line(&mask::text(&series.summary().lines())),
+            Style::Lines => self.line(&Line::Summary(Box::new(series.summary()))),
+            Style::Document => document(&series.document()),
             Style::Silent => Ok(()),
         }
     }

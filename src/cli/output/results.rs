@@ -18,7 +18,7 @@ use crate::cli::exit::Exit;
 const PARTS: [&str; 6] = ["setup", "path", "send", "receive", "process", "chat"];
 
 /// Figures of a call that a monitor draws.
-const DRAWN: [&str; 8] = [
+pub(super) const DRAWN: [&str; 8] = [
     "receive.video.fps",
     "receive.video.frozen_ms",
     "receive.video.packets_lost",
@@ -32,8 +32,8 @@ const DRAWN: [&str; 8] = [
 /// One run, in three ways.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Results {
-    /// For JUnit.
-    pub suite: Suite,
+    /// For JUnit; one for each run.
+    pub suites: Vec<Suite>,
     /// For Prometheus.
     pub metrics: Vec<Metric>,
     /// For Nagios.
@@ -82,13 +82,10 @@ impl Results {
             series(part, &json[part], subject, &mut metrics);
         }
         series("duration_ms", &json["call"]["duration_ms"], subject, &mut metrics);
-        let figure = |path: &&str| {
-            let value = path.split('.').try_fold(&json, |value, key| value.get(key))?.as_f64()?;
-            Some(((*path).to_owned(), value))
-        };
-        let figures = if connected { DRAWN.iter().filter_map(figure).collect() } else { Vec::new() };
+        let drawn = |path: &&str| figure(&json, path).map(|value| ((*path).to_owned(), value));
+        let figures = if connected { DRAWN.iter().filter_map(drawn).collect() } else { Vec::new() };
         let service = Service { state: state(exit), text: message, figures };
-        Self { suite: Suite { name: "letsmeet.call", cases }, metrics, service }
+        Self { suites: vec![Suite { name: "letsmeet.call", run: None, cases }], metrics, service }
     }
 
     /// Of a doctor's visit.
@@ -137,7 +134,7 @@ impl Results {
             false => diagnosis.checks.iter().map(case).collect(),
         };
         let service = Service { state, text, figures };
-        Self { suite: Suite { name: "letsmeet.doctor", cases }, metrics, service }
+        Self { suites: vec![Suite { name: "letsmeet.doctor", run: None, cases }], metrics, service }
     }
 
     /// Of a run that came to nothing.
@@ -153,11 +150,16 @@ impl Results {
         let name = if command == "doctor" { "letsmeet.doctor" } else { "letsmeet.call" };
         let state = if exit == Exit::Unexpected { State::Unknown } else { state(exit) };
         Self {
-            suite: Suite { name, cases: vec![error(exit, &message)] },
+            suites: vec![Suite { name, run: None, cases: vec![error(exit, &message)] }],
             metrics: whole(command, exit, subject, now),
             service: Service { state, text: message, figures: Vec::new() },
         }
     }
+}
+
+/// The number at a path of a report, if it has one.
+pub(super) fn figure(report: &Value, path: &str) -> Option<f64> {
+    path.split('.').try_fold(report, |value, key| value.get(key))?.as_f64()
 }
 
 fn error(exit: Exit, message: &str) -> Case {
@@ -166,7 +168,7 @@ fn error(exit: Exit, message: &str) -> Case {
 }
 
 /// What an exit means for whoever watches: what was asked about is bad, or it could not be found out.
-fn state(exit: Exit) -> State {
+pub(super) fn state(exit: Exit) -> State {
     match exit {
         Exit::Ok => State::Ok,
         Exit::Signaling | Exit::NotAnswered | Exit::NoMediaPath | Exit::Expectation | Exit::Identity => {
@@ -299,15 +301,15 @@ mod tests {
     #[test]
     fn an_expectation_is_a_failure_and_a_call_that_was_none_is_an_error() {
         let good = Results::of_call(Exit::Expectation, &report(true), ("peer", "bob"), NOW);
-        assert_eq!(good.suite.cases[0].verdict, Verdict::Passed);
-        assert!(good.suite.cases[1..].iter().all(|case| matches!(case.verdict, Verdict::Failed(_))));
+        assert_eq!(good.suites[0].cases[0].verdict, Verdict::Passed);
+        assert!(good.suites[0].cases[1..].iter().all(|case| matches!(case.verdict, Verdict::Failed(_))));
         assert_eq!(good.service.state, State::Critical);
         assert!(nagios::write(&good.service).contains("'setup.connected_ms'=31ms"));
         let none = Results::of_call(Exit::NotAnswered, &report(false), ("peer", "bob"), NOW);
-        assert!(matches!(none.suite.cases[0].verdict, Verdict::Errored(_)));
-        assert!(none.suite.cases[1..].iter().all(|case| matches!(case.verdict, Verdict::Skipped(_))));
+        assert!(matches!(none.suites[0].cases[0].verdict, Verdict::Errored(_)));
+        assert!(none.suites[0].cases[1..].iter().all(|case| matches!(case.verdict, Verdict::Skipped(_))));
         assert!(none.service.figures.is_empty());
-        assert!(junit::write(&none.suite).contains("errors=\"1\""));
+        assert!(junit::write(&none.suites).contains("errors=\"1\""));
     }
 
     #[test]
@@ -333,7 +335,7 @@ mod tests {
             ],
         };
         let results = Results::of_doctor(Exit::Unexpected, &diagnosis, ("server", "s"), NOW);
-        let verdicts: Vec<&Verdict> = results.suite.cases.iter().map(|case| &case.verdict).collect();
+        let verdicts: Vec<&Verdict> = results.suites[0].cases.iter().map(|case| &case.verdict).collect();
         assert!(matches!(
             verdicts[..],
             [Verdict::Passed, Verdict::Failed(_), Verdict::Passed, Verdict::Skipped(_)]

@@ -9,6 +9,7 @@ use super::super::leg::{Leg, LegCommand, LegSetup};
 use super::super::record::Record;
 use super::Actor;
 use crate::call::{CallId, Effect, Link, LinkNotice, Notice, State};
+use crate::media::spec::VideoSpec;
 
 /// A server that takes longer to answer is not there.
 const REACHED_WITHIN: Duration = Duration::from_secs(2);
@@ -25,10 +26,12 @@ impl Actor {
             Effect::SendRejoin { call, with } => self.wire.rejoin(call, &with),
             Effect::RepeatDescription { call } => self.repeat_unanswered(call),
             Effect::PreparePeer { call, role } => {
+                let media = self.config.media.for_role(role);
+                let (sourceless, echo) = (media.sourceless(), media.video == VideoSpec::Echo);
                 let setup = LegSetup {
                     call,
                     role,
-                    media: self.config.media.clone(),
+                    media,
                     rtc: self.rtc_config(),
                     record: self.take(),
                     files: self.config.files.clone(),
@@ -43,7 +46,7 @@ impl Actor {
                 let leg = Leg::spawn(setup, self.leg_sender.clone());
                 if let Some(record) = self.records.get_mut(&call) {
                     record.leg = Some(leg);
-                    record.sourceless = self.config.media.sourceless();
+                    (record.sourceless, record.echo) = (sourceless, echo);
                 }
             }
             Effect::Negotiate { call, .. } => self.command_leg(call, LegCommand::Negotiate),

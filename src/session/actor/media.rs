@@ -5,7 +5,7 @@ use super::super::control::Picture;
 use super::super::event::Event;
 use super::super::leg::{FileOrder, LegCommand, Reply, Switch};
 use super::Actor;
-use crate::call::CallId;
+use crate::call::{CallId, JsepRole};
 use crate::media::pipeline::Kind;
 
 impl Actor {
@@ -37,9 +37,11 @@ impl Actor {
     /// What a call begins with.
     pub(super) async fn tell_sources(&mut self, call: CallId) {
         let sourceless = self.records.get(&call).map_or([true; 2], |record| record.sourceless);
-        let talks = self.config.media.push_to_talk;
+        let echo = self.records.get(&call).is_some_and(|record| record.echo);
+        let media = self.config.media.for_role(if echo { JsepRole::Answerer } else { JsepRole::Offerer });
+        let talks = media.push_to_talk;
         for slot in [Slot::Video, Slot::Audio, Slot::Hear] {
-            let choice = self.config.media.choice(slot);
+            let choice = media.choice(slot);
             let (choice, off) = match slot {
                 Slot::Video if sourceless[Kind::Video as usize] => (choice.nothing(), true),
                 Slot::Audio if sourceless[Kind::Audio as usize] => (choice.nothing(), true),

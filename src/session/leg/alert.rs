@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 
 use super::{LegEvent, Running};
 use crate::media::alert::{Change, Tell, Watcher};
+use crate::media::spec::VideoSpec;
 
 /// Changes waiting for the leg; there is one in half a second at most. When full they are dropped.
 const CHANGES: usize = 16;
@@ -24,7 +25,8 @@ impl Running<'_> {
     /// Begins to look, or stops; an alert that is on is over with that.
     pub(super) async fn alert(&mut self, on: bool) {
         self.known.media.alert.on = on;
-        if !on {
+        // What an echo shows is somebody else's face.
+        if !on || self.known.media.video == VideoSpec::Echo {
             self.engine.set_alert(None);
             while self.watched.try_recv().is_ok() {}
             return self.free().await;

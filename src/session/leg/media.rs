@@ -11,6 +11,7 @@ use super::super::control::{Message, Picture};
 use super::{LegEvent, Running, Sources};
 use crate::media::device::{self, Notices};
 use crate::media::pipeline::Kind;
+use crate::media::spec::VideoSpec;
 use crate::media::{AudioSink, AudioSource, VideoSource};
 use crate::rtc;
 
@@ -53,6 +54,8 @@ pub(super) struct Known {
     pub(super) media: Media,
     /// What a person muted, by kind.
     pub(super) muted: [bool; 2],
+    /// What is off here because it is off there, by kind.
+    pub(super) mirrored: [bool; 2],
     /// What the other side does not send now, by kind.
     pub(super) remote_off: [bool; 2],
     /// The other side records.
@@ -70,6 +73,7 @@ impl Known {
         Self {
             media,
             muted,
+            mirrored: [false; 2],
             remote_off: [false; 2],
             remote_records: false,
             remote_picture: None,
@@ -91,14 +95,27 @@ impl Known {
 
     /// Whether nothing of this kind is sent now.
     pub(super) fn is_off(&self, kind: Kind) -> bool {
-        self.muted[kind as usize] || self.media.sourceless()[kind as usize]
+        self.is_muted(kind) || self.media.sourceless()[kind as usize]
+    }
+
+    /// Whether what there is of this kind is kept back.
+    pub(super) fn is_muted(&self, kind: Kind) -> bool {
+        self.muted[kind as usize] || self.mirrored[kind as usize]
+    }
+
+    /// Where our picture comes from; `None` while it is the other side's, who did not say.
+    fn picture(&self) -> Option<Picture> {
+        match &self.media.video {
+            VideoSpec::Echo => self.remote_picture,
+            spec => Some(Picture::from(spec)),
+        }
     }
 }
 
 impl Running<'_> {
     pub(super) async fn mute(&mut self, kind: Kind, muted: bool) {
-        self.engine.set_muted(kind, muted);
         self.known.muted[kind as usize] = muted;
+        self.engine.set_muted(kind, self.known.is_muted(kind));
         if kind == Kind::Video && muted {
             self.unwatch(|monitor| monitor.own.clear());
         }
@@ -120,7 +137,9 @@ impl Running<'_> {
                 self.say(Message::Off(kind, true)).await;
             }
         }
-        self.say(Message::Picture(Picture::from(&self.known.media.video))).await;
+        if let Some(picture) = self.known.picture() {
+            self.say(Message::Picture(picture)).await;
+        }
     }
 
     /// The first offer of the other side says whether there is to be media: what is sent is opened, or left alone.
@@ -184,7 +203,7 @@ impl Running<'_> {
                 Some(Kind::Audio)
             }
             Opened::Hear(sink) => {
-                self.engine.set_audio_sink(sink);
+                self.engine.set_audio_sink(self.echoing.hear(sink));
                 None
             }
         };
@@ -248,11 +267,13 @@ impl Running<'_> {
                         self.unwatch(|monitor| monitor.remote.clear());
                     }
                 }
+                self.mirror(kind, off).await;
                 self.out.send(LegEvent::RemoteMute(kind, off)).await;
             }
             Message::Picture(picture) => {
                 let before = self.known.remote_picture.replace(picture);
                 if before != Some(picture) {
+                    self.mirror_picture(picture).await;
                     self.out.send(LegEvent::RemotePicture { picture, changed: before.is_some() }).await;
                 }
             }
