@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use letsmeet::media::pipeline::{Kind, Outlet};
+use letsmeet::media::pipeline::{Bandwidth, Kind, Outlet};
 use letsmeet::media::rtp::packet::RtpPacket;
 use letsmeet::rtc::{Config, Event, IcePolicy, IceServer, Inbound, Peer};
 use tokio::sync::mpsc;
@@ -30,6 +30,9 @@ impl Inbound for Sink {
     }
     fn sender_report(&self, _kind: Kind, _ntp: u64, _rtp: u32, _arrived: Instant) {}
     fn keyframe_requested(&self) {}
+    fn bandwidth(&self, _path: Bandwidth) -> f64 {
+        0.0
+    }
 }
 
 fn sink() -> Arc<Sink> {

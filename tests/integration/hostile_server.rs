@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ed25519_dalek::{Signer as _, SigningKey};
 use futures_util::{SinkExt as _, StreamExt as _};
-use letsmeet::media::pipeline::Kind;
+use letsmeet::media::pipeline::{Bandwidth, Kind};
 use letsmeet::media::rtp::RtpPacket;
 use letsmeet::rtc::{self, Candidate, Inbound, Peer};
 use letsmeet::signaling::protocol::{Key, Signature};
@@ -28,6 +28,9 @@ impl Inbound for Nowhere {
     fn rtp(&self, _: Kind, _: RtpPacket) {}
     fn sender_report(&self, _: Kind, _: u64, _: u32, _: Instant) {}
     fn keyframe_requested(&self) {}
+    fn bandwidth(&self, _path: Bandwidth) -> f64 {
+        0.0
+    }
 }
 
 struct Client {
