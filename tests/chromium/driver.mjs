@@ -40,10 +40,16 @@ await page.route(`${server}/page/**`, async (route) => {
 });
 await page.goto(`${server}/page/index.html`);
 
+let quitting = false;
 for await (const line of createInterface({ input: process.stdin })) {
   const told = JSON.parse(line);
-  if (told.command === "quit") break;
+  quitting = told.command === "quit";
+  if (quitting) break;
   // Not awaited: a command may wait for what a later one brings about.
-  page.evaluate((told) => window.command(told), told).catch((error) => tell({ event: "failed", at_ms: 0, message: String(error) }));
+  page.evaluate((told) => window.command(told), told).catch((error) => {
+    if (!quitting) tell({ event: "failed", at_ms: 0, message: String(error) });
+  });
 }
 await browser.close();
+// A standard input that is still open would keep this process.
+process.exit(0);

@@ -99,7 +99,8 @@ fn natlab(prefix: &str, state: &Path) -> Command {
     command
 }
 
-fn on_path(tool: &str) -> bool {
+/// Whether a program of this name can be run.
+pub(super) fn on_path(tool: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .chain(["/usr/sbin", "/sbin"].map(PathBuf::from))

@@ -4,6 +4,12 @@ import { isSignedBy, signDescription } from "./signaling.js";
 
 const bytes = new TextEncoder();
 
+/** Chromium asks for lost sound, and sends it again, only when the description says so, and has no other way to say it. */
+function withAudioNack(sdp) {
+  const [, opus] = sdp.match(/^a=rtpmap:(\d+) opus\/48000\/2\r$/m) ?? [];
+  return opus ? sdp.replace(new RegExp(`^a=rtpmap:${opus} .*\r\n`, "m"), `$&a=rtcp-fb:${opus} nack\r\n`) : sdp;
+}
+
 export class Call {
   /**
    * `other` is the key of the other side; `offerer` is true of the caller. `tell(event, fields)` reports what happens.
@@ -20,7 +26,10 @@ export class Call {
       tell("candidate", { side: "local", candidate: candidate.candidate });
       this.send({ type: "candidate", candidate: candidate.candidate, mid: sdpMid, mline: sdpMLineIndex });
     };
-    this.peer.oniceconnectionstatechange = () => tell("ice", { state: this.peer.iceConnectionState });
+    this.peer.oniceconnectionstatechange = () => {
+      tell("ice", { state: this.peer.iceConnectionState });
+      if (this.peer.iceConnectionState === "disconnected") this.restart();
+    };
     this.peer.onconnectionstatechange = () => tell("connection", { state: this.peer.connectionState });
     this.control = this.peer.createDataChannel("letsmeet", { negotiated: true, id: 0 });
     this.control.binaryType = "arraybuffer";
@@ -45,13 +54,21 @@ export class Call {
     return sender;
   }
 
-  /** Makes an offer; the caller's part, also for an ICE restart. */
+  /** Makes an offer: the caller's part. */
   async offer() {
     await this.describe(await this.peer.createOffer());
   }
 
+  /** An ICE restart is a new offer by the caller; while one is under way there is no second. */
+  async restart() {
+    if (!this.offerer || this.peer.signalingState !== "stable") return;
+    this.peer.restartIce();
+    await this.offer();
+  }
+
   /** The description goes out before it is applied, so that no candidate overtakes it. */
-  async describe({ type: kind, sdp }) {
+  async describe({ type: kind, sdp: made }) {
+    const sdp = withAudioNack(made);
     const signature = await signDescription(this.identity, this.id, kind, sdp);
     this.send({ type: "description", kind, sdp, signature });
     await this.peer.setLocalDescription({ type: kind, sdp });

@@ -71,7 +71,9 @@ const frames = {
     }
     introduce(state.call);
   }),
-  candidate: (frame) => state.call?.candidate(frame),
+  candidate: (frame) => !state.wants.deaf && state.call?.candidate(frame),
+  /** The other side came back to the server: it may have another network now, and the offerer is who may restart. */
+  "peer-signaling": ({ up }) => up && state.call?.restart(),
   ended({ reason }) {
     tell("ended", { reason });
     state.call?.close();
@@ -80,15 +82,17 @@ const frames = {
 };
 
 const commands = {
-  /** `audio` and `video` are "on", "later" (a section without a track) or "absent" (no section). */
-  async login({ name, audio: sound = "on", video: picture = "on", hz = 880 }) {
-    state.wants = { audio: sound, video: picture, hz };
+  /**
+   * `audio` and `video` are "on", "later" (a section without a track) or "absent" (no section); who is `deaf` takes no candidates
+   * of the other side.
+   */
+  async login({ name, audio: sound = "on", video: picture = "on", hz = 880, deaf = false }) {
+    state.wants = { audio: sound, video: picture, hz, deaf };
     await audio.resume();
     state.identity = await Identity.make();
     const heard = (frame) => inOrder(() => frames[frame.type]?.(frame));
-    const [signaling, { ice_servers }] = await Signaling.login(name, state.identity, heard, () => tell("lost"));
+    const [signaling, { ice_servers }] = await Signaling.login(name, state.identity, heard, tell);
     Object.assign(state, { signaling, iceServers: ice_servers });
-    tell("registered", { name });
   },
   call({ to }) {
     state.invited = newCallId();
@@ -107,10 +111,7 @@ const commands = {
     await call.say("source video camera");
     await call.say("media video on");
   },
-  async restart() {
-    state.call.peer.restartIce();
-    await state.call.offer();
-  },
+  restart: () => state.call.restart(),
   hangup() {
     state.call.send({ type: "hangup" });
     state.call.close();
@@ -132,9 +133,10 @@ async function measure() {
       "packetsReceived", "packetsLost", "nackCount", "pliCount", "firCount", "freezeCount", "totalFreezesDuration",
       "framesPerSecond", "frameWidth", "frameHeight", "bytesReceived", "headerBytesReceived", "packetsDiscarded"]),
     audio: pick(one("inbound-rtp", "audio"), ["totalAudioEnergy", "totalSamplesReceived", "concealedSamples",
-      "silentConcealedSamples", "packetsReceived", "packetsLost"]),
+      "silentConcealedSamples", "packetsReceived", "packetsLost", "nackCount"]),
     sent: pick(one("outbound-rtp", "video"), ["framesEncoded", "keyFramesEncoded", "framesPerSecond", "frameWidth",
       "frameHeight", "nackCount", "pliCount", "bytesSent", "targetBitrate", "qualityLimitationReason"]),
+    sound: pick(one("outbound-rtp", "audio"), ["nackCount", "packetsSent", "retransmittedPacketsSent"]),
     pair: { ...pick(selected, ["currentRoundTripTime"]), local: end(selected.localCandidateId), remote: end(selected.remoteCandidateId) },
     eye: pick(eye, ["shown", "read", "number", "width", "height"]),
     ear: { hz: ear?.pitch() ?? null },

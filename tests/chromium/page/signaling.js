@@ -68,44 +68,79 @@ export async function isSignedBy(key, call, kind, sdp, signature) {
   return crypto.subtle.verify("Ed25519", publicKey, fromBase64url(signature), descriptionBytes(call, kind, sdp));
 }
 
-/** A signed-in connection to the server that this page came from. `heard` gets every frame after `registered`, in order. */
+/** How often the server is asked for a sign of life, and how long that may take: a page does not see WebSocket's pings. */
+const [ASK_EVERY_MS, ANSWER_WITHIN_MS] = [1000, 1500];
+
+/** A signed-in session at the server that this page came from. It outlives its socket: section 4, "Coming back". */
 export class Signaling {
-  /** Resolves with the connection and what `registered` said. */
-  static async login(name, identity, heard, lost) {
+  /**
+   * `heard` gets every frame after `registered`, in order; `tell` is told of each login. Resolves after the first, with what
+   * `registered` said.
+   */
+  static async login(name, identity, heard, tell) {
     const known = await (await fetch("/.well-known/letsmeet")).json();
     if (!known.protocols.includes(1)) throw new Error(`the server speaks ${known.protocols}`);
+    const signaling = new Signaling();
     const url = new URL(known.ws, location.href);
     url.protocol = url.protocol.replace("http", "ws");
-    const signaling = new Signaling();
-    signaling.socket = new WebSocket(url);
-    const registered = await new Promise((resolve, reject) => {
-      signaling.socket.onerror = () => reject(new Error(`no connection to ${url}`));
-      signaling.socket.onclose = () => reject(new Error("the server closed before the login"));
-      signaling.socket.onmessage = async ({ data }) => {
-        const frame = JSON.parse(data);
-        if (frame.type === "challenge") {
-          if (frame.server !== "" && frame.server !== location.host) reject(new Error(`a challenge of ${frame.server}`));
-          const signature = await identity.sign(loginBytes(frame, name));
-          signaling.send({ type: "login", protocol: 1, name, key: identity.key, signature });
-        } else if (frame.type === "registered") {
-          signaling.socket.onmessage = ({ data }) => heard(JSON.parse(data));
-          resolve(frame);
-        } else if (frame.type === "error") {
-          reject(new Error(`${frame.code}: ${frame.message}`));
-        }
-      };
-    });
-    signaling.socket.onerror = null;
-    signaling.socket.onclose = () => lost();
+    Object.assign(signaling, { name, identity, heard, tell, url, asked: 0, waiting: [] });
+    const registered = await signaling.connect();
+    setInterval(() => signaling.ask(), ASK_EVERY_MS);
     return [signaling, registered];
   }
 
-  send(frame) {
-    this.socket.send(JSON.stringify(frame));
+  /** Opens a socket and signs in, taking up the session if there was one. */
+  async connect() {
+    const socket = new WebSocket(this.url);
+    Object.assign(this, { up: false, socket });
+    const registered = await new Promise((resolve, reject) => {
+      socket.onclose = () => reject(new Error(`${this.url} could not be reached, or closed before the login`));
+      socket.onmessage = async ({ data }) => {
+        const frame = JSON.parse(data);
+        if (frame.type === "challenge") socket.send(JSON.stringify(await this.answer(frame)));
+        else if (frame.type === "registered") resolve(frame);
+        else if (frame.type === "error") reject(new Error(`${frame.code}: ${frame.message}`));
+        // Frames that waited follow `registered` at once, before the promise is seen to be resolved.
+        if (frame.type === "registered") socket.onmessage = ({ data }) => this.frame(JSON.parse(data));
+      };
+    });
+    socket.onclose = () => this.reconnect("closed");
+    Object.assign(this, { up: true, resume: registered.resume, answered: performance.now() });
+    this.tell("registered", { name: registered.name, resumed: registered.resumed });
+    for (const frame of this.waiting.splice(0)) this.send(frame);
+    return registered;
   }
 
-  close() {
-    this.socket.onclose = null;
-    this.send({ type: "logout" });
+  async answer({ server, nonce }) {
+    if (server !== "" && server !== location.host) throw new Error(`a challenge of ${server}`);
+    const { name, identity, resume } = this;
+    const signature = await identity.sign(loginBytes({ server, nonce }, name));
+    return { type: "login", protocol: 1, name, key: identity.key, signature, ...(resume && { resume }) };
+  }
+
+  frame(frame) {
+    this.answered = performance.now();
+    if (frame.re === undefined) this.heard(frame);
+  }
+
+  /** Asks for a sign of life, and gives the socket up when there was none for too long. */
+  ask() {
+    if (!this.up) return;
+    if (performance.now() - this.answered > ASK_EVERY_MS + ANSWER_WITHIN_MS) this.reconnect("silent");
+    else this.send({ type: "list", limit: 1, seq: ++this.asked });
+  }
+
+  async reconnect(why) {
+    this.tell("signaling", { up: false, why });
+    Object.assign(this.socket, { onclose: null, onmessage: null });
+    this.socket.close();
+    while (!(await this.connect().then(() => true, () => false))) {
+      await new Promise((resolve) => setTimeout(resolve, 250 * (1 + Math.random())));
+    }
+  }
+
+  send(frame) {
+    if (this.up) this.socket.send(JSON.stringify(frame));
+    else this.waiting.push(frame);
   }
 }
