@@ -1,20 +1,21 @@
 // Opens the page in Chromium and joins it to stdin and stdout: a line of JSON each for what it is told and what it tells.
 //
-//   node driver.mjs SERVER     SERVER is the http address of a signaling server
+//   node driver.mjs CHROMIUM SERVER     the browser's path, and the http address of a signaling server
 //
 // The page is served under the server's own address without the server knowing: requests below /page/ are answered here.
-// Chromium ends with the pipe to this process, however this process ends. CHROMIUM names another browser.
+// Chromium ends with the pipe to this process, however this process ends.
 
 import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
 const TYPES = { html: "text/html", js: "text/javascript" };
-const server = new URL(process.argv[2]).origin;
+const [executablePath, address] = process.argv.slice(2);
+const server = new URL(address).origin;
 const tell = (event) => process.stdout.write(`${JSON.stringify(event)}\n`);
 
 const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  executablePath,
   // As root there is no sandbox; the page is ours.
   chromiumSandbox: false,
   args: [

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::SOON;
-use super::network::on_path;
+use super::network::find;
 use super::process::{Event, Home, Process, Server};
 
 /// Where Chromium keeps its profile: inside a home, and with it gone.
@@ -22,9 +22,8 @@ impl Page {
     /// A page that signed in as `page` at `server`; `media` tells what it sends, as the `login` of `page/main.js` takes it.
     pub(crate) fn open(home: &Home, server: &Server, media: &Value) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/chromium");
-        for tool in ["node", "chromium"] {
-            assert!(on_path(tool), "{tool} is missing: scripts/setup --tests");
-        }
+        let tool = |name| find(name).unwrap_or_else(|| panic!("{name} is missing: scripts/setup --tests"));
+        let (node, chromium) = (tool("node"), tool("chromium"));
         assert!(
             folder.join("node_modules/playwright-core").is_dir(),
             "playwright-core is missing: scripts/setup --tests (or npm ci in {})",
@@ -34,7 +33,8 @@ impl Page {
         std::fs::create_dir_all(&profiles).expect("a folder for the profile");
         let driver = folder.join("driver.mjs");
         let address = format!("http://{}", server.address());
-        let mut command = home.command_of("node", &[driver.to_str().expect("UTF-8"), &address]);
+        let [node, driver, chromium] = [&node, &driver, &chromium].map(|path| path.to_str().expect("UTF-8"));
+        let mut command = home.command_of(node, &[driver, chromium, &address]);
         command.env("TMPDIR", profiles);
         let mut page = Self { process: Process::start(command, "the page in Chromium") };
         let ready = page.wait_for("ready", Duration::from_secs(30));
