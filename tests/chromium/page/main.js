@@ -38,6 +38,8 @@ function own(kind) {
 
 /** What is said of a picture when the channel opens. */
 async function introduce(call) {
+  if (call.introduced) return;
+  call.introduced = true;
   const on = call.peer.getSenders().some(({ track }) => track?.kind === "video");
   await call.say(`source video ${on ? "camera" : "none"}`);
   if (!on) await call.say("media video off");
@@ -63,13 +65,13 @@ const frames = {
     await call.offer();
   },
   description: (frame) => state.call?.description(frame, async () => {
-    for (const { sender, receiver, direction } of state.call.peer.getTransceivers()) {
-      const { kind } = receiver.track;
-      const transceiver = state.call.peer.getTransceivers().find((one) => one.sender === sender);
-      if (direction !== "sendrecv") transceiver.direction = "sendrecv";
-      if (!sender.track && state.wants[kind] === "on") await sender.replaceTrack(own(kind));
+    const { call, wants } = state;
+    for (const transceiver of call.peer.getTransceivers()) {
+      const { kind } = transceiver.receiver.track;
+      transceiver.direction = "sendrecv";
+      if (!transceiver.sender.track && wants[kind] === "on") await transceiver.sender.replaceTrack(own(kind));
     }
-    introduce(state.call);
+    introduce(call);
   }),
   candidate: (frame) => !state.wants.deaf && state.call?.candidate(frame),
   /** The other side came back to the server: it may have another network now, and the offerer is who may restart. */
