@@ -297,6 +297,7 @@ fn call_at(loss: &str) -> (Event, Event, Report) {
 }
 
 /// Prints what came of a call.
+#[allow(clippy::print_stdout, reason = "figures, seen with --no-capture")]
 fn told(loss: &str, first: &Event, last: &Event, report: &Report) {
     let (video, audio) = (&report.receive.video, &report.receive.audio);
     let (fps, concealed) = quality(first, last);
