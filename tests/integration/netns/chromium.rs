@@ -186,6 +186,7 @@ fn hidden_host_addresses_are_found_by_multicast() {
 fn a_page_restarts_ice() {
     let lab = Lab::up();
     let (mut page, mut alice) = lab.page_calls();
+    page.wait_where("description", LONG, |event| event.text("kind") == "answer");
     shows(&mut alice, 10.0);
     for _ in 0..2 {
         page.say(&json!({"command": "restart"}));
@@ -201,6 +202,7 @@ fn a_page_restarts_ice() {
 fn ice_is_restarted_when_either_address_changes() {
     let lab = Lab::up();
     let (mut page, mut alice) = lab.letsmeet_calls();
+    page.wait_where("description", LONG, |event| event.text("kind") == "offer");
     shows(&mut alice, 50.0);
     for host in ["terminal", "browser"] {
         lab.network.natlab(&["readdr", host]);
@@ -216,6 +218,7 @@ fn ice_is_restarted_when_either_address_changes() {
 fn a_page_restarts_ice_when_the_callee_changes_its_address() {
     let lab = Lab::up();
     let (mut page, mut alice) = lab.page_calls();
+    page.wait_where("description", LONG, |event| event.text("kind") == "answer");
     shows(&mut alice, 50.0);
     lab.network.natlab(&["readdr", "terminal"]);
     page.wait_where("description", LONG, |event| event.text("kind") == "answer");
