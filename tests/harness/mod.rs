@@ -2,9 +2,10 @@
 //!
 //! `process` runs the binary and reads its JSON lines against deadlines, `report` is the report as
 //! types that deny what they do not know, `network` is a laboratory of hosts behind routers.
-//! `pty` runs a program in a terminal of ours.
+//! `chromium` is a browser whose page calls and is called. `pty` runs a program in a terminal of ours.
 //! Nothing here sleeps to wait for something: every wait is for an event, with a deadline.
 
+pub(crate) mod chromium;
 pub(crate) mod display;
 #[allow(
     dead_code,

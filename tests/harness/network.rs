@@ -42,7 +42,10 @@ impl Network {
             "network namespaces need root: run scripts/test, which uses sudo for this part"
         );
         for (tool, package) in TOOLS {
-            assert!(on_path(tool), "{tool} is missing: apt-get install {package} (or scripts/setup --tests)");
+            assert!(
+                find(tool).is_some(),
+                "{tool} is missing: apt-get install {package} (or scripts/setup --tests)"
+            );
         }
         remove_left_over();
         let prefix = format!("lm{}x{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -99,11 +102,13 @@ fn natlab(prefix: &str, state: &Path) -> Command {
     command
 }
 
-fn on_path(tool: &str) -> bool {
+/// The program of this name.
+pub(super) fn find(tool: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .chain(["/usr/sbin", "/sbin"].map(PathBuf::from))
-        .any(|folder| folder.join(tool).is_file())
+        .map(|folder| folder.join(tool))
+        .find(|file| file.is_file())
 }
 
 /// Removes the networks of test processes that were killed before they could.

@@ -110,11 +110,16 @@ impl Home {
 
     /// The binary with `args`, in this home, with nothing else of the environment but `PATH`.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
+        self.command_of(LETSMEET, args)
+    }
+
+    /// Another program in the same way.
+    pub(crate) fn command_of(&self, program: &str, args: &[&str]) -> Command {
         let mut command = match self.wrapper.split_first() {
-            None => Command::new(LETSMEET),
-            Some((program, rest)) => {
-                let mut command = Command::new(program);
-                command.args(rest).arg(LETSMEET);
+            None => Command::new(program),
+            Some((wrapper, rest)) => {
+                let mut command = Command::new(wrapper);
+                command.args(rest).arg(program);
                 command
             }
         };
@@ -209,18 +214,28 @@ impl Process {
         within: Duration,
         wanted: impl Fn(&Event) -> bool,
     ) -> Event {
+        self.wait_until(name, within, |event| event.name == name && wanted(event))
+    }
+
+    /// The next event that is `wanted`, whatever its name; `what` is said when it does not come in time.
+    pub(crate) fn wait_until(
+        &mut self,
+        what: &str,
+        within: Duration,
+        wanted: impl Fn(&Event) -> bool,
+    ) -> Event {
         let deadline = Instant::now() + within;
         loop {
             while let Some(event) = self.fresh.pop_front() {
-                if event.name == name && wanted(&event) {
+                if wanted(&event) {
                     return event;
                 }
             }
             let left = deadline.saturating_duration_since(Instant::now());
             match self.lines.recv_timeout(left) {
                 Ok(line) => self.take(line),
-                Err(RecvTimeoutError::Timeout) => self.fail(&format!("no \"{name}\" within {within:?}")),
-                Err(RecvTimeoutError::Disconnected) => self.fail(&format!("ended without \"{name}\"")),
+                Err(RecvTimeoutError::Timeout) => self.fail(&format!("no \"{what}\" within {within:?}")),
+                Err(RecvTimeoutError::Disconnected) => self.fail(&format!("ended without \"{what}\"")),
             }
         }
     }
@@ -318,7 +333,8 @@ impl Process {
         self.seen.push(line);
     }
 
-    fn fail(&mut self, problem: &str) -> ! {
+    /// Ends it and panics with everything that it said.
+    pub(crate) fn fail(&mut self, problem: &str) -> ! {
         self.signal(Signal::Kill);
         while let Ok(line) = self.lines.recv_timeout(Duration::from_secs(2)) {
             self.seen.push(line);
@@ -326,7 +342,7 @@ impl Process {
         let status = self.exited.map_or_else(|| self.exit.recv_timeout(Duration::from_secs(2)), Ok);
         let stderr = self.stderr.recv_timeout(Duration::from_secs(2)).unwrap_or_default();
         panic!(
-            "letsmeet {}: {problem}\nstatus: {status:?}\nstdout:\n{}\nstderr:\n{stderr}",
+            "{}: {problem}\nstatus: {status:?}\nstdout:\n{}\nstderr:\n{stderr}",
             self.what,
             self.seen.join("\n")
         );

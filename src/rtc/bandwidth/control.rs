@@ -17,11 +17,11 @@ use super::delay::{Queue, Usage};
 /// Time in which the target doubles in a ramp, and below the narrow rate, where a queue takes longer to show.
 const DOUBLING: f64 = 0.5;
 const NARROW_DOUBLING: f64 = 0.8;
-const NARROW: f64 = 300_000.0;
+const NARROW: f64 = 150_000.0;
 /// A first ramp goes beyond the narrow rate when so many bits have passed that the token bucket of a link of the
 /// narrowest rate would be empty: behind a full one any rate seems to get through.
 const NARROWEST: f64 = 64_000.0;
-const COMMON_BUCKET: f64 = 140_000.0;
+const COMMON_BUCKET: f64 = 160_000.0;
 /// Growth a second: below the believed capacity, without one, and beyond it.
 const CATCHING_UP: f64 = 0.6;
 const UNKNOWN: f64 = 0.2;

@@ -1,5 +1,6 @@
 //! Calls over networks that lose, block and cut: hosts in network namespaces. Needs root.
 
+mod chromium;
 mod doctor;
 mod files;
 mod life;
