@@ -93,8 +93,9 @@ impl Missing {
             if old || wanted.requests == REQUESTS {
                 return false;
             }
+            // What was not there after a round trip may stand in a queue behind what it came after: longer each time.
+            wanted.due = now + pause + pause * u32::from(wanted.requests) / 2;
             wanted.requests += 1;
-            wanted.due = now + pause;
             ask.push(*number as u16);
             true
         });
@@ -216,9 +217,9 @@ mod tests {
         missing.arrived(0, start + 30 * MS);
         assert!(missing.due(start + 69 * MS, Some(50 * MS)).is_empty());
         assert_eq!(missing.due(start + 70 * MS, None), [65_535, 1]);
-        assert_eq!(missing.due(start + 90 * MS, None), [65_535, 1]);
-        missing.arrived(1, start + 91 * MS);
-        missing.arrived(65_535, start + 91 * MS);
+        assert_eq!(missing.due(start + 100 * MS, None), [65_535, 1]);
+        missing.arrived(1, start + 101 * MS);
+        missing.arrived(65_535, start + 101 * MS);
         assert_eq!(missing.deadline(), None);
     }
 

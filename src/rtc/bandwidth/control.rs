@@ -17,11 +17,11 @@ use super::delay::{Queue, Usage};
 /// Time in which the target doubles in a ramp, and below the narrow rate, where a queue takes longer to show.
 const DOUBLING: f64 = 0.5;
 const NARROW_DOUBLING: f64 = 0.8;
-const NARROW: f64 = 150_000.0;
+const NARROW: f64 = 200_000.0;
 /// A first ramp goes beyond the narrow rate when so many bits have passed that the token bucket of a link of the
 /// narrowest rate would be empty: behind a full one any rate seems to get through.
 const NARROWEST: f64 = 64_000.0;
-const COMMON_BUCKET: f64 = 160_000.0;
+const COMMON_BUCKET: f64 = 180_000.0;
 /// Growth a second: below the believed capacity, without one, and beyond it.
 const CATCHING_UP: f64 = 0.6;
 const UNKNOWN: f64 = 0.2;
@@ -340,7 +340,9 @@ impl Control {
         if let Some(capacity) = self.capacity {
             self.excess = (self.excess + (measured.sent - capacity) * step).max(0.0);
         }
-        if self.target >= wanted || measured.sent < 0.7 * self.target {
+        // Who sends little learns nothing, except that what was believed before still holds.
+        let believed = self.capacity.is_some_and(|capacity| self.target < after(capacity));
+        if self.target >= wanted || (measured.sent < 0.7 * self.target && !believed) {
             return;
         }
         let growth = match self.capacity {

@@ -61,6 +61,10 @@ const FALL: f64 = 0.15;
 const FOLLOW: f64 = 0.06;
 const FARTHEST: f64 = 0.06;
 const SAFE: f64 = 1.1;
+/// Losses of the first moments are taken for chance, up to this share: the rate is low then, and there is nothing to
+/// compare it with.
+const YOUNG: Micros = 1_600_000;
+const MOST_YOUNG: f64 = 0.25;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Share {
@@ -150,12 +154,20 @@ pub(super) struct Losses {
     capacity: Option<(f64, Micros)>,
     trial: Option<Trial>,
     next_trial: Micros,
+    /// The time of the first packet, and what became of those of the first moments.
+    begun: Option<Micros>,
+    young: Share,
 }
 
 impl Losses {
     /// Takes packets whose fate is known now.
     pub(super) fn settled(&mut self, now: Micros, packets: &[Settled]) {
         for packet in packets {
+            if packet.sent - *self.begun.get_or_insert(packet.sent) < YOUNG {
+                self.young.packets += 1.0;
+                self.young.lost += f64::from(u8::from(packet.lost));
+                self.chance = self.young.lost_share().min(MOST_YOUNG);
+            }
             if let Some(start) = self.collected.start {
                 let span = packet.sent - start;
                 let share = self.collected.share;

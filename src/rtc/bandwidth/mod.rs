@@ -67,6 +67,9 @@ const FIRST_LENGTH: Micros = 40_000;
 const LENGTH: Micros = 80_000;
 /// Bytes that may be on their way before the first feedback.
 const FIRST_WINDOW: u64 = 3_200;
+/// While the capacity is looked for, no more may be on its way than what leaves in a round trip, the receiver's interval
+/// included, and in this time: where nothing is heard any more there is a queue already, in either direction.
+const RAMP_MARGIN: f64 = 0.12;
 /// Padding packets of a ramp, on the wire.
 const PADDING: u32 = 400;
 
@@ -118,6 +121,8 @@ pub struct Estimator {
     round_trip: Option<Micros>,
     shortest: Least,
     heard: Option<Micros>,
+    /// Seconds between two feedbacks, fading, twice that.
+    told: f64,
     silence_acted_on: Option<Micros>,
     started: bool,
 }
@@ -141,6 +146,7 @@ impl Estimator {
             round_trip: None,
             shortest: Least::default(),
             heard: None,
+            told: 0.3,
             silence_acted_on: None,
             started: false,
         }
@@ -182,7 +188,10 @@ impl Estimator {
             return;
         }
         self.end_silence(now, waited);
-        self.heard = Some(now);
+        if let Some(heard) = self.heard.replace(now) {
+            let interval = (now - heard).clamp(0, 500_000) as f64 / 1e6;
+            self.told += (interval * 2.0 - self.told) / 8.0;
+        }
         self.losses.settled(now, &news.settled);
         if news.arrived.is_empty() {
             return;
@@ -273,6 +282,9 @@ impl Estimator {
         }
         let target = self.control.target();
         match self.control.phase() {
+            Phase::Ramp if self.history.outstanding() as f64 * 8.0 > target * self.ramp_window() => {
+                Pacing { rate: self.bounds.least, padding: None }
+            }
             Phase::Ramp if !self.silent(now) => Pacing { rate: target, padding: Some(PADDING) },
             Phase::Emptying => Pacing { rate: target, padding: None },
             // Before the first feedback nothing says that the path takes this much.
@@ -280,6 +292,11 @@ impl Estimator {
                 Pacing { rate: self.bounds.least, padding: None }
             }
             _ if self.heard.is_none() => Pacing { rate: target, padding: None },
+            Phase::Steady
+                if self.history.outstanding() as f64 * 8.0 > target * (self.ramp_window() + self.told) =>
+            {
+                Pacing { rate: (target * 0.25).max(self.bounds.least), padding: None }
+            }
             // Where there is no room for a queue there is none for bursts.
             _ if self.losses.limit(now).is_some() => Pacing { rate: target, padding: None },
             _ => Pacing { rate: target * pacer::FACTOR, padding: None },
@@ -292,6 +309,11 @@ impl Estimator {
         let short = self.through.rate(THROUGH, THROUGH_PACKETS)?;
         let long = self.through.rate(THROUGH_LONG, THROUGH_PACKETS);
         Some(long.filter(|long| short > long * COLLAPSED).unwrap_or(short))
+    }
+
+    /// How much of a ramp's rate may be on its way, in seconds.
+    fn ramp_window(&self) -> f64 {
+        self.shortest.value().map_or(RAMP_MARGIN, |round_trip| round_trip as f64 / 1e6 + RAMP_MARGIN)
     }
 
     fn micros(&self, now: Instant) -> Micros {

@@ -6,11 +6,21 @@ use std::time::{Duration, Instant};
 
 use ::rtc::rtp::Packet;
 
-/// A packet, and when it was last sent again.
+/// After this long a packet that was to be sent again is not waiting any more: it was dropped.
+const WAITS: Duration = Duration::from_secs(1);
+
+/// A packet, and what became of it.
 #[derive(Debug)]
 struct Kept {
     packet: Packet,
-    again: Option<Instant>,
+    again: Option<Again>,
+}
+
+/// When a packet was asked for again, or has left again.
+#[derive(Clone, Copy, Debug)]
+enum Again {
+    Waits(Instant),
+    Left(Instant),
 }
 
 /// The last packets of one stream.
@@ -32,16 +42,29 @@ impl Sent {
         self.ring[at] = Some(Kept { packet, again: None });
     }
 
-    /// The packet with this number, to be sent again: unless it is too old to be known, or was sent again so lately that
-    /// the other side cannot have missed it since.
+    /// The packet with this number, to be sent again: unless it is too old to be known, waits for its turn already, or has
+    /// left again so lately that the other side cannot have missed it since.
     pub(super) fn again(&mut self, now: Instant, sequence: u16, pause: Duration) -> Option<Packet> {
         let at = self.index(sequence);
         let kept = self.ring[at].as_mut().filter(|kept| kept.packet.header.sequence_number == sequence)?;
-        if kept.again.is_some_and(|again| now.saturating_duration_since(again) < pause) {
-            return None;
+        let soon = |at, pause| now.saturating_duration_since(at) < pause;
+        match kept.again {
+            Some(Again::Waits(since)) if soon(since, WAITS) => return None,
+            Some(Again::Left(at)) if soon(at, pause) => return None,
+            _ => {}
         }
-        kept.again = Some(now);
+        kept.again = Some(Again::Waits(now));
         Some(kept.packet.clone())
+    }
+
+    /// The packet with this number has left again.
+    pub(super) fn left(&mut self, now: Instant, sequence: u16) {
+        let at = self.index(sequence);
+        if let Some(kept) = &mut self.ring[at]
+            && kept.packet.header.sequence_number == sequence
+        {
+            kept.again = Some(Again::Left(now));
+        }
     }
 
     fn index(&self, sequence: u16) -> usize {
@@ -68,7 +91,11 @@ mod tests {
         assert_eq!(sent.again(start, 65_534, pause), None, "it gave way to 2");
         assert_eq!(sent.again(start, 3, pause), None, "it was never sent");
         assert_eq!(sent.again(start, 65_535, pause), Some(packet(65_535)));
-        assert_eq!(sent.again(start + pause / 2, 65_535, pause), None);
-        assert_eq!(sent.again(start + pause, 65_535, pause), Some(packet(65_535)));
+        assert_eq!(sent.again(start + pause * 3, 65_535, pause), None, "it waits for its turn");
+        let left = start + pause * 4;
+        sent.left(left, 65_535);
+        assert_eq!(sent.again(left + pause / 2, 65_535, pause), None);
+        assert_eq!(sent.again(left + pause, 65_535, pause), Some(packet(65_535)));
+        assert_eq!(sent.again(left + pause + WAITS, 65_535, pause), Some(packet(65_535)), "it was dropped");
     }
 }

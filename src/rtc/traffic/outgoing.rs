@@ -162,8 +162,10 @@ impl Outgoing {
     /// The other side asks for packets again.
     pub(super) fn asked(&mut self, now: Instant, ssrc: u32, sequences: impl Iterator<Item = u16>) {
         let rtt = self.shared.latest_rtt().unwrap_or_default();
+        // As long as it takes to hear of a packet, the queue and the other side's interval included.
+        let heard = self.flow.as_ref().and_then(|flow| flow.estimator.estimate(now).round_trip);
         let Some(stream) = self.streams.get_mut(&ssrc) else { return };
-        let pause = AGAIN.max(rtt / 2);
+        let pause = AGAIN.max(heard.unwrap_or(rtt) * 2 / 3);
         let packets: Vec<Packet> =
             sequences.filter_map(|sequence| stream.sent.again(now, sequence, pause)).collect();
         let paced = stream.extension.is_some() && stream.kind == Kind::Video;
@@ -261,6 +263,7 @@ impl Outgoing {
             overhead: PACKET_OVERHEAD + self.shared.extra.load(Ordering::Relaxed),
         });
         flow.estimator.set_wanted(wanted);
+        tracing::trace!(target = estimate.target as u64, phase = ?estimate.phase, queue = ?estimate.queue, "path");
         self.shared.set_estimate(&estimate);
     }
 
@@ -286,6 +289,8 @@ impl Outgoing {
             stream.next = Some(next.wrapping_add(1));
             stream.last = Some(packet.header.clone());
             stream.sent.keep(packet.clone());
+        } else {
+            stream.sent.left(now, packet.header.sequence_number);
         }
         let (kind, extension) = (stream.kind, stream.extension);
         if let Some(extension) = extension {
