@@ -73,6 +73,9 @@ shapes! {
         relay_protocol: Option<String>,
         rtt_ms: Spread,
         restarts: u64,
+        available_kbps: Option<f64>,
+        bytes_sent: u64,
+        bytes_received: u64,
     }
     /// One end of the selected pair.
     struct Candidate {

@@ -246,7 +246,7 @@ fn a_wide_path_is_found_with_padding_that_takes_numbers_and_can_be_asked_for_aga
     let (mut here, mut there) = (End::new(true), End::new(true));
     let mut wire: Vec<(u32, bool, TaggedPacket)> = Vec::new();
     let (mut padding, mut received) = (None, Vec::new());
-    for step in 0..5_000u32 {
+    for step in 0..9_000u32 {
         let now = start + MS * step;
         if step % 20 == 0 {
             here.sound(now, (step / 20) as u16);
@@ -279,7 +279,7 @@ fn a_wide_path_is_found_with_padding_that_takes_numbers_and_can_be_asked_for_aga
     assert!(target >= WANTED, "{target}");
     assert!(received.iter().copied().eq(0..received.len() as u16), "numbers have gaps");
     let padding = padding.expect("nothing was padded");
-    let now = start + MS * 5_001;
+    let now = start + MS * 9_001;
     here.asks(now, &[padding]);
     let again = media(here.left());
     let found = again.iter().find(|(packet, _)| packet.header.sequence_number == padding);
