@@ -165,11 +165,18 @@ impl Allocator {
         while fits(self.audio + 1, more) {
             self.audio += 1;
         }
-        let corrects = target >= FEC_ALWAYS || loss >= FEC_FROM;
+        let whole = sound(AUDIO.len() - 1, limits);
+        if limits.video.is_none() && limits.most >= audio_wire(&whole, limits) {
+            // Sound alone is left as it is: what is in its way is hardly itself, but others, or a file of the same call,
+            // which yields by itself.
+            self.audio = AUDIO.len() - 1;
+        }
+        let all = self.audio == AUDIO.len() - 1;
+        let corrects = all || target >= FEC_ALWAYS || loss >= FEC_FROM;
         let percent = (loss * 100.0).ceil().clamp(FEC_LEAST, 40.0);
         Audio {
             expected_loss: if corrects { percent as u8 } else { 0 },
-            dtx: target < DTX_BELOW,
+            dtx: target < DTX_BELOW && !all,
             ..sound(self.audio, limits)
         }
     }

@@ -165,10 +165,10 @@ impl Outgoing {
         // As long as it takes to hear of a packet, the queue and the other side's interval included.
         let heard = self.flow.as_ref().and_then(|flow| flow.estimator.estimate(now).round_trip);
         let Some(stream) = self.streams.get_mut(&ssrc) else { return };
-        let pause = AGAIN.max(heard.unwrap_or(rtt) * 2 / 3);
+        let paced = stream.extension.is_some() && stream.kind == Kind::Video;
+        let pause = AGAIN.max(if paced { heard.unwrap_or(rtt) * 2 / 3 } else { rtt / 2 });
         let packets: Vec<Packet> =
             sequences.filter_map(|sequence| stream.sent.again(now, sequence, pause)).collect();
-        let paced = stream.extension.is_some() && stream.kind == Kind::Video;
         for packet in packets {
             let bytes = self.size(&packet);
             let parcel = Parcel { packet, again: true };

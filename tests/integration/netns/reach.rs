@@ -60,7 +60,7 @@ fn two_routers_that_keep_their_ports_are_crossed_without_a_relay() {
     for report in call_behind("port", "port", &[]) {
         let (local, remote) = types(&report);
         assert!(local != "relay" && remote != "relay" && remote != "host", "{report:#?}");
-        assert!(report.receive.video.frames_shown > 50, "{report:#?}");
+        assert!(report.receive.video.frames_shown > 25, "{report:#?}");
     }
 }
 
@@ -69,7 +69,7 @@ fn two_symmetric_routers_meet_at_the_relay() {
     let reports = call_behind("sym", "sym", &[]);
     assert!(reports.iter().any(|report| types(report).0 == "relay"), "{reports:#?}");
     for report in &reports {
-        assert!(report.receive.video.frames_shown > 50, "{report:#?}");
+        assert!(report.receive.video.frames_shown > 25, "{report:#?}");
     }
 }
 
@@ -78,7 +78,7 @@ fn a_side_that_allows_only_relays_uses_one() {
     let [alice, bob] = call_behind("none", "none", &["--ice", "relay"]);
     assert_eq!(types(&alice).0, "relay", "{alice:#?}");
     assert_eq!(alice.path.relay_protocol.as_deref(), Some("udp"));
-    assert!(bob.receive.video.frames_shown > 50, "{bob:#?}");
+    assert!(bob.receive.video.frames_shown > 25, "{bob:#?}");
 }
 
 /// A call of 3 s from a host whose router lets nothing but this through; alice's report.
@@ -91,7 +91,7 @@ fn call_through(block: &str, turn: &[&str]) -> Report {
     let authorities = network.certificate();
     let args = ["--duration", "3s", "--ca-file", authorities.to_str().unwrap()];
     let alice = call_bob(&server, &home, &args).finish(Duration::from_secs(45)).expect_code(0);
-    assert!(bob.wait_for_report().receive.video.frames_shown > 50, "{alice}");
+    assert!(bob.wait_for_report().receive.video.frames_shown > 25, "{alice}");
     let report = alice.report();
     assert_eq!(types(&report).0, "relay", "{report:#?}");
     report
