@@ -15,17 +15,6 @@ pub struct PathEnd {
     pub address: String,
 }
 
-/// What is known of the path in our direction.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Outgoing {
-    /// Bits per second on the wire that may be sent.
-    pub available: f64,
-    /// The share of packets that gets lost, 0 to 1.
-    pub loss: f64,
-    /// The queue that packets meet.
-    pub queue: Duration,
-}
-
 /// A distribution of durations.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Distribution {
@@ -96,8 +85,8 @@ pub struct PathStats {
     pub bytes_sent: u64,
     /// RTP and RTCP bytes received, counted alike.
     pub bytes_received: u64,
-    /// What the path carries in our direction, as far as it is known.
-    pub outgoing: Option<Outgoing>,
+    /// Bits per second on the wire that the path carries in our direction; none when the other side does not tell.
+    pub available: Option<f64>,
 }
 
 /// The last round-trip times. At one or two samples a second this holds about ten minutes.

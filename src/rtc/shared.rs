@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::bandwidth::{Estimate, IPV6_MORE};
+use super::bandwidth::{IPV6_MORE, PACKET_OVERHEAD};
 use super::config::{Candidate, EVENT_RESERVE, Event, MAX_REMOTE_CANDIDATES};
 use super::inbound::Inbound;
-use super::path::{Counters, Outgoing, PathEnd, PathStats, RemoteReport, Window};
+use super::path::{Counters, PathEnd, PathStats, RemoteReport, Window};
 use crate::media::pipeline::{Bandwidth, Kind};
 
 /// No payload type was negotiated for a stream.
@@ -102,10 +102,11 @@ pub(super) struct Shared {
     /// The bits of the rate to begin with, an `f64`.
     start: AtomicU64,
     /// Bytes that a packet takes on this path beyond those of IPv4 and UDP.
-    pub(super) extra: AtomicU32,
+    extra: AtomicU32,
     /// How long pictures wait for their turn, in microseconds.
     backlog: AtomicU64,
-    estimate: Mutex<Option<Outgoing>>,
+    /// What the path carries, in bits per second on the wire.
+    available: Mutex<Option<f64>>,
     /// Remote candidates as they were announced: address and type. At most
     /// [`MAX_REMOTE_CANDIDATES`]; the oldest gives way.
     announced: Mutex<VecDeque<(SocketAddr, String)>>,
@@ -147,7 +148,7 @@ impl Shared {
             start: AtomicU64::new(UNKNOWN_START.to_bits()),
             extra: AtomicU32::new(0),
             backlog: AtomicU64::new(0),
-            estimate: Mutex::default(),
+            available: Mutex::default(),
             announced: Mutex::new(VecDeque::new()),
             mid: Mutex::new("0".to_owned()),
             events: Events::new(events),
@@ -241,7 +242,12 @@ impl Shared {
 
     /// What is known of the path before anything was sent.
     pub(super) fn bandwidth(&self) -> Option<Bandwidth> {
-        self.numbered.load(Ordering::Relaxed).then(|| Bandwidth::start(self.start_rate()))
+        self.numbered.load(Ordering::Relaxed).then(|| Bandwidth::start(self.start_rate(), self.overhead()))
+    }
+
+    /// Bytes on the wire around the payload of a packet.
+    pub(super) fn overhead(&self) -> u32 {
+        PACKET_OVERHEAD + self.extra.load(Ordering::Relaxed)
     }
 
     pub(super) fn set_backlog(&self, backlog: Duration) {
@@ -254,9 +260,8 @@ impl Shared {
         Duration::from_micros(self.backlog.load(Ordering::Relaxed))
     }
 
-    pub(super) fn set_estimate(&self, estimate: &Estimate) {
-        *lock(&self.estimate) =
-            Some(Outgoing { available: estimate.target, loss: estimate.loss, queue: estimate.queue });
+    pub(super) fn set_available(&self, bits_per_second: f64) {
+        *lock(&self.available) = Some(bits_per_second);
     }
 
     /// A relayed address was gathered from a server that is reached by `protocol`.
@@ -308,7 +313,7 @@ impl Shared {
             keyframe_requests_received: get(&self.keyframe_requests_received),
             bytes_sent: get(&self.bytes_sent),
             bytes_received: get(&self.bytes_received),
-            outgoing: *lock(&self.estimate),
+            available: *lock(&self.available),
         }
     }
 }

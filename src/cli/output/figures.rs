@@ -23,7 +23,7 @@ pub fn fill(report: &mut Report, media: Option<&Stats>, path: Option<&PathStats>
         relay_protocol: path.relay_protocol.clone(),
         rtt_ms: path.rtt.as_ref().map(round_trip).unwrap_or_default(),
         restarts: path.restarts,
-        available_kbps: path.outgoing.map(|path| rounded(path.available / 1e3, 10.0)),
+        available_kbps: path.available.map(|bits| rounded(bits / 1e3, 10.0)),
         bytes_sent: path.bytes_sent,
         bytes_received: path.bytes_received,
     };

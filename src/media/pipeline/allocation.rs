@@ -1,14 +1,14 @@
 //! Who gets what of the estimate: sound first, then pictures, with their overhead counted.
 //!
-//! Pure: time is an argument. Owns the steps of sound and pictures and when one is left for another. Must not know how the estimate is made, nor
-//! encoders. The steps of a picture are for 16:9; of another shape the one with as many pixels is meant.
+//! Pure: time is an argument. Owns the steps of sound and pictures and when one is left for another. Must not know how the
+//! estimate is made, nor encoders. The steps of a picture are for 16:9; of another shape the one with as many pixels is meant.
 
 use std::time::{Duration, Instant};
 
 /// What the application and the other side allow.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
-    /// The most of everything, bits per second on the wire: `--max-bitrate`, or what the other side asked for.
+    /// The most of everything, bits per second on the wire: `--max-bitrate`.
     pub most: f64,
     /// The most for Opus, bits per second of payload.
     pub audio: u32,
@@ -111,7 +111,7 @@ const PAYLOAD_TIME: f64 = 0.035;
 const ROOM: f64 = 1.05;
 /// More loss than this is not made up for by sending again.
 const MOST_REPAIRED: f64 = 0.3;
-/// Below this estimate silence is left out whatever the source is.
+/// Below this estimate silence is left out whatever the source is, except where sound is sent whole.
 const DTX_BELOW: f64 = 110_000.0;
 /// Error correction begins at this share of loss below [`FEC_ALWAYS`], and always expects this much at least.
 const FEC_FROM: f64 = 0.02;

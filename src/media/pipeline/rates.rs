@@ -22,10 +22,10 @@ pub struct Bandwidth {
 }
 
 impl Bandwidth {
-    /// A path of which nothing is known but where to begin, in bits per second.
+    /// A path of which nothing is known but where to begin, in bits per second, and what is around each payload.
     #[must_use]
-    pub fn start(target: f64) -> Self {
-        Self { target, loss: 0.0, others: 0.0, overhead: 58 }
+    pub fn start(target: f64, overhead: u32) -> Self {
+        Self { target, loss: 0.0, others: 0.0, overhead }
     }
 }
 
@@ -38,7 +38,8 @@ pub(super) struct Rates {
     allocator: Allocator,
     limits: Limits,
     path: Option<Bandwidth>,
-    allocated: Option<(Instant, Allocation)>,
+    /// When what the path carries was shared out last.
+    allocated: Option<Instant>,
 }
 
 impl Default for Rates {
@@ -80,24 +81,22 @@ impl Rates {
         let path = self.path?;
         // The step of the former pictures says nothing about these.
         self.allocator = Allocator::default();
-        self.allocate(now, path).map(|allocation| allocation.video)
+        Some(self.allocate(now, path).video)
     }
 
     /// News of the path: what follows, and what would be sent if there were room, in bits per second on the wire.
     pub(super) fn path(&mut self, now: Instant, path: Bandwidth) -> (Option<Allocation>, f64) {
         let before = self.path.replace(path);
-        self.limits.overhead = path.overhead;
         let steady = before.is_some_and(|before| (before.target - path.target).abs() < path.target * 0.03);
-        let lately = self.allocated.is_some_and(|(at, _)| now.saturating_duration_since(at) < STEADY);
-        let allocation = if steady && lately { None } else { self.allocate(now, path) };
+        let lately = self.allocated.is_some_and(|at| now.saturating_duration_since(at) < STEADY);
+        let allocation = (!steady || !lately).then(|| self.allocate(now, path));
         (allocation, allocation::wanted(&self.limits, path.loss))
     }
 
-    fn allocate(&mut self, now: Instant, path: Bandwidth) -> Option<Allocation> {
+    fn allocate(&mut self, now: Instant, path: Bandwidth) -> Allocation {
         self.limits.overhead = path.overhead;
-        let allocation = self.allocator.allocate(now, path.target, path.loss, path.others, &self.limits);
-        self.allocated = Some((now, allocation));
-        Some(allocation)
+        self.allocated = Some(now);
+        self.allocator.allocate(now, path.target, path.loss, path.others, &self.limits)
     }
 }
 
@@ -113,14 +112,14 @@ mod tests {
         let mut rates = Rates::default();
         rates.set_audio(48_000);
         assert_eq!(rates.wish(now, Some(WISH)), None);
-        rates.begin(Some(Bandwidth::start(100_000.0)));
+        rates.begin(Some(Bandwidth::start(100_000.0, 58)));
         let first = rates.wish(now, Some(WISH)).flatten().unwrap();
         assert!(first.width < 320 && first.bits_per_second < 90_000, "{first:?}");
-        let (allocation, wanted) = rates.path(now, Bandwidth::start(5e6));
+        let (allocation, wanted) = rates.path(now, Bandwidth::start(5e6, 58));
         let video = allocation.unwrap().video.unwrap();
         assert!((650e3..900e3).contains(&wanted), "{wanted}");
         assert!(video.width <= 640);
-        let (steady, _) = rates.path(now + Duration::from_millis(20), Bandwidth::start(5e6));
+        let (steady, _) = rates.path(now + Duration::from_millis(20), Bandwidth::start(5e6, 58));
         assert_eq!(steady, None, "a steady path needs no orders each moment");
     }
 
@@ -130,13 +129,13 @@ mod tests {
         let mut rates = Rates::default();
         rates.set_audio(48_000);
         rates.wish(now, None);
-        let (allocation, wanted) = rates.path(now, Bandwidth::start(100_000.0));
+        let (allocation, wanted) = rates.path(now, Bandwidth::start(100_000.0, 58));
         let audio = allocation.unwrap().audio;
         assert_eq!((audio.bits_per_second, audio.frame.as_millis()), (48_000, 20));
         assert!(wanted < 90_000.0);
         rates.set_most(Some(40_000.0));
         let later = now + Duration::from_secs(1);
-        let (allocation, wanted) = rates.path(later, Bandwidth::start(100_000.0));
+        let (allocation, wanted) = rates.path(later, Bandwidth::start(100_000.0, 58));
         assert!(allocation.unwrap().audio.bits_per_second <= 16_000);
         assert!(wanted <= 40_000.0);
     }

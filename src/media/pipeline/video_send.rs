@@ -159,7 +159,7 @@ impl Sender {
                 pacer = Pacer::new(start, self.running.as_ref().map_or(IDLE_FPS, |running| running.fps));
             }
             let followed = self.running.as_mut().map_or(Ok(()), |running| running.follow(&orders));
-            self.ask(orders.muted, shared);
+            let followed = followed.and_then(|()| self.ask(orders.muted, shared));
             if self.running.is_none() {
                 continue;
             }
@@ -188,21 +188,20 @@ impl Sender {
     }
 
     /// Tells what there is to send, when that is something else than before, and takes what the path has for it.
-    fn ask(&mut self, muted: bool, shared: &Shared) {
+    fn ask(&mut self, muted: bool, shared: &Shared) -> Result<(), Error> {
         let running = self.running.as_mut().filter(|_| !muted);
         let wish = running.as_ref().map(|running| running.fitting.wish(running.kbps));
         if wish == self.wish {
-            return;
+            return Ok(());
         }
         self.wish = wish;
         let allotted = lock(&shared.rates).wish(Instant::now(), wish);
         if let (Some(running), Some(video)) = (running, allotted) {
             running.allot(video);
-            let now = Instant::now();
-            running.fitting.settle(now);
-            // What cannot be set now is set with the first picture.
-            let _ = running.encoder.set_bitrate(running.fitting.kbps(running.kbps));
+            running.fitting.settle(Instant::now());
+            running.encoder.set_bitrate(running.fitting.kbps(running.kbps))?;
         }
+        Ok(())
     }
 
     /// Goes on with another source. RTP time goes on with the clock, the first frame is a key frame as any encoder's is.

@@ -15,7 +15,7 @@ const PICTURE_AHEAD: i64 = 60_000;
 const SOUND_AHEAD: i64 = 40_000;
 /// The most that a picture is held back.
 const LONGEST_HOLD: i64 = 200_000;
-/// The most that sound is held back: from the floor of its delay to the ceiling.
+/// The most that sound is held back for its picture.
 const MOST_EXTRA: i64 = 80_000;
 /// An offset beyond this is a broken clock, not a path.
 const ABSURD: i64 = 2_000_000;

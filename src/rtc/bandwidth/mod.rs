@@ -67,9 +67,9 @@ const FIRST_LENGTH: Micros = 40_000;
 const LENGTH: Micros = 80_000;
 /// Bytes that may be on their way before the first feedback.
 const FIRST_WINDOW: u64 = 3_200;
-/// While the capacity is looked for, no more may be on its way than what leaves in a round trip, the receiver's interval
-/// included, and in this time: where nothing is heard any more there is a queue already, in either direction.
-const RAMP_MARGIN: f64 = 0.12;
+/// No more may be on its way than what leaves in the shortest round trip and in this time, and outside a ramp in the time
+/// between two feedbacks: where nothing is heard any more there is a queue already, in either direction.
+const MARGIN: f64 = 0.12;
 /// Padding packets of a ramp, on the wire.
 const PADDING: u32 = 400;
 
@@ -121,7 +121,7 @@ pub struct Estimator {
     round_trip: Option<Micros>,
     shortest: Least,
     heard: Option<Micros>,
-    /// Seconds between two feedbacks, fading, twice that.
+    /// Twice the time between two feedbacks of late, in seconds: one may be lost.
     told: f64,
     silence_acted_on: Option<Micros>,
     started: bool,
@@ -282,7 +282,7 @@ impl Estimator {
         }
         let target = self.control.target();
         match self.control.phase() {
-            Phase::Ramp if self.history.outstanding() as f64 * 8.0 > target * self.ramp_window() => {
+            Phase::Ramp if self.history.outstanding() as f64 * 8.0 > target * self.window() => {
                 Pacing { rate: self.bounds.least, padding: None }
             }
             Phase::Ramp if !self.silent(now) => Pacing { rate: target, padding: Some(PADDING) },
@@ -293,7 +293,7 @@ impl Estimator {
             }
             _ if self.heard.is_none() => Pacing { rate: target, padding: None },
             Phase::Steady
-                if self.history.outstanding() as f64 * 8.0 > target * (self.ramp_window() + self.told) =>
+                if self.history.outstanding() as f64 * 8.0 > target * (self.window() + self.told) =>
             {
                 Pacing { rate: (target * 0.25).max(self.bounds.least), padding: None }
             }
@@ -311,9 +311,9 @@ impl Estimator {
         Some(long.filter(|long| short > long * COLLAPSED).unwrap_or(short))
     }
 
-    /// How much of a ramp's rate may be on its way, in seconds.
-    fn ramp_window(&self) -> f64 {
-        self.shortest.value().map_or(RAMP_MARGIN, |round_trip| round_trip as f64 / 1e6 + RAMP_MARGIN)
+    /// How much of a rate may be on its way while feedback is frequent, in seconds.
+    fn window(&self) -> f64 {
+        self.shortest.value().map_or(MARGIN, |round_trip| round_trip as f64 / 1e6 + MARGIN)
     }
 
     fn micros(&self, now: Instant) -> Micros {

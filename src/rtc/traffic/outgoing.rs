@@ -19,9 +19,7 @@ use super::wire;
 use crate::media::pipeline::{Bandwidth, Kind};
 use crate::media::rtp::vp8::Fragment;
 use crate::rtc::bandwidth::pacer::{Pacer, Release};
-use crate::rtc::bandwidth::{
-    Bounds, Estimator, Kind as Load, PACKET_OVERHEAD, Pacing, RTCP_OVERHEAD, Report,
-};
+use crate::rtc::bandwidth::{Bounds, Estimator, Kind as Load, Pacing, RTCP_OVERHEAD, Report};
 use crate::rtc::config::RETRANSMISSION_BUFFER;
 use crate::rtc::path::bump;
 use crate::rtc::shared::Shared;
@@ -260,11 +258,11 @@ impl Outgoing {
             target: estimate.target,
             loss: estimate.loss,
             others: flow.others(now),
-            overhead: PACKET_OVERHEAD + self.shared.extra.load(Ordering::Relaxed),
+            overhead: self.shared.overhead(),
         });
         flow.estimator.set_wanted(wanted);
         tracing::trace!(target = estimate.target as u64, phase = ?estimate.phase, queue = ?estimate.queue, "path");
-        self.shared.set_estimate(&estimate);
+        self.shared.set_available(estimate.target);
     }
 
     /// The stream that padding may follow: that of pictures, between two of them.
@@ -349,7 +347,7 @@ impl Outgoing {
     /// Bytes on the wire.
     fn size(&self, packet: &Packet) -> u32 {
         let payload = u32::try_from(packet.payload.len()).unwrap_or(u32::MAX / 2);
-        payload + PACKET_OVERHEAD + self.shared.extra.load(Ordering::Relaxed)
+        payload + self.shared.overhead()
     }
 }
 

@@ -161,4 +161,8 @@ fn table_of_all_rows() {
         }
     }
     table.print();
+    for (name, rows, more) in &table.0 {
+        assert!(more.iter().all(|seconds| !seconds.is_infinite()), "{name}: a rate is never reached");
+        assert!(rows.iter().all(|row| row.media > 0.0), "{name}: nothing arrives");
+    }
 }
