@@ -7,8 +7,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::rtp::jitter::Adjust;
-use super::rtp::stretch::stretch;
+use super::rtp::jitter::{Adjust, When};
+use super::rtp::stretch::Stretcher;
 use super::{
     AudioSink, AudioSource, Error, SAMPLE_RATE, VideoFormat, VideoFrame, VideoSink, VideoSource, WallTime,
 };
@@ -60,6 +60,7 @@ struct Sound {
     blocks: u32,
     /// How much is too much.
     excess: usize,
+    stretcher: Stretcher,
 }
 
 impl Echo {
@@ -225,7 +226,7 @@ impl Sound {
     /// Takes a period out of what comes next, if there is a place for it.
     fn shorten(&mut self) {
         let mut next: Vec<f32> = self.waiting.drain(..SHORTENED).collect();
-        let less = stretch(&mut next, Adjust::Shorten).unsigned_abs();
+        let less = self.stretcher.stretch(&mut next, Adjust::Shorten(When::Now)).unsigned_abs();
         for sample in next.into_iter().rev() {
             self.waiting.push_front(sample);
         }

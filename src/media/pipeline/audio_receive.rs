@@ -14,7 +14,7 @@ use crate::media::measure::AudioMeter;
 use crate::media::record::Side;
 use crate::media::rtp::jitter::{Counts, JitterBuffer, What};
 use crate::media::rtp::packet::HEADER_LENGTH;
-use crate::media::rtp::stretch::stretch;
+use crate::media::rtp::stretch::Stretcher;
 use crate::media::voice::{Activity, Reference};
 use crate::media::{AudioSink, Error, SAMPLE_RATE, WallTime};
 
@@ -80,6 +80,7 @@ pub(super) struct Receiver {
     sink: Option<Box<dyn AudioSink>>,
     /// The sound being played, kept for its memory.
     block: Vec<f32>,
+    stretcher: Stretcher,
     heard: bool,
     activity: Activity,
     /// Where the other thread learns what the microphone may hear of this.
@@ -98,6 +99,7 @@ impl Receiver {
             decoder: opus::Decoder::new()?,
             sink: Some(sink),
             block: Vec::with_capacity(2 * opus::MAX_BLOCK),
+            stretcher: Stretcher::default(),
             heard: false,
             activity: Activity::default(),
             reference,
@@ -203,7 +205,7 @@ impl Receiver {
                 lock(&self.shared.sync).sound_played(timestamp, self.shared.micros(due));
             }
         }
-        stretch(&mut self.block, playout.adjust);
+        self.stretcher.stretch(&mut self.block, playout.adjust);
     }
 
     fn publish(&mut self, due: Instant) {

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-pub use answer::{Adjust, Counts, Playout, What};
+pub use answer::{Adjust, Counts, Playout, What, When};
 
 use super::delay::{DelayEstimator, Limits};
 use super::opus;
@@ -33,6 +33,11 @@ const MAX_DROPOUT: i64 = 3_000;
 pub const LIMITS: Limits = Limits { floor: 40_000, ceiling: 320_000, margin: 8_000, quantile: 0.985 };
 /// How far the delay may stand off its target before sound is stretched, microseconds.
 const SLACK: i64 = 8_000;
+/// How far the delay may stand above, and below, its target before words are stretched too, microseconds.
+const FAR_ABOVE: i64 = 80_000;
+const FAR_BELOW: i64 = 16_000;
+/// How long a pause is waited for, microseconds.
+const PATIENCE: i64 = 4_000_000;
 /// How far above its ceiling the delay may be before sound is skipped, microseconds.
 const SKIP: i64 = 80_000;
 /// When packets have only come too late for this long, the stream starts anew, microseconds.
@@ -75,6 +80,8 @@ pub struct JitterBuffer {
     jitter: f64,
     /// The delay of the last packet played, microseconds.
     delay_now: i64,
+    /// Since when it has been off its target.
+    off_since: Option<i64>,
     counts: Counts,
 }
 
@@ -119,6 +126,7 @@ impl JitterBuffer {
             last_transit: None,
             jitter: 0.0,
             delay_now: 0,
+            off_since: None,
             counts: Counts::default(),
         }
     }
@@ -446,11 +454,14 @@ impl JitterBuffer {
         };
         self.delay_now = now - base - to_micros(timestamp);
         let over = self.delay_now - self.target(now);
-        match over {
-            over if over > SLACK => Adjust::Shorten,
-            over if over < -SLACK => Adjust::Lengthen,
-            _ => Adjust::None,
+        if over.abs() <= SLACK {
+            self.off_since = None;
+            return Adjust::None;
         }
+        let since = *self.off_since.get_or_insert(now);
+        let far = over > FAR_ABOVE || over < -FAR_BELOW;
+        let when = if far || now - since > PATIENCE { When::Now } else { When::InPauses };
+        if over > 0 { Adjust::Shorten(when) } else { Adjust::Lengthen(when) }
     }
 }
 

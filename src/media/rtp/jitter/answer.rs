@@ -21,9 +21,18 @@ pub enum Adjust {
     /// As it is.
     None,
     /// There is too much delay.
-    Shorten,
+    Shorten(When),
     /// There is too little.
-    Lengthen,
+    Lengthen(When),
+}
+
+/// Where sound may be stretched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Between words: there is time, and nobody hears it there.
+    InPauses,
+    /// Anywhere.
+    Now,
 }
 
 /// The next stretch of sound.

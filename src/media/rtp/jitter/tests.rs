@@ -59,10 +59,14 @@ impl Listener {
             if let What::Packet(payload) = &playout.what {
                 self.played.push(number(payload));
                 self.delays.push(tick - sent(number(payload)));
+                // A pause of a fifth of a second in each.
+                let pause = number(payload) % 50 < 10;
                 samples += match playout.adjust {
-                    Adjust::None => 0,
-                    Adjust::Shorten => -240,
-                    Adjust::Lengthen => 240,
+                    Adjust::Shorten(When::Now) => -240,
+                    Adjust::Lengthen(When::Now) => 240,
+                    Adjust::Shorten(When::InPauses) if pause => -240,
+                    Adjust::Lengthen(When::InPauses) if pause => 240,
+                    _ => 0,
                 };
             }
             self.tick = Some(tick + Duration::from_nanos(samples as u64 * 62_500 / 3));
