@@ -27,6 +27,14 @@ const REORDERING: Duration = Duration::from_millis(10);
 const LEAST_PAUSE: Duration = Duration::from_millis(20);
 /// Added to the round trip before a request is repeated, for jitter and the other side's work.
 const MARGIN: Duration = Duration::from_millis(10);
+/// Requests that are a round trip apart; later ones come after ever longer.
+const PROMPT: u8 = 4;
+/// A request may be lost itself: where more than this share of the packets is, each is made twice, so far apart. The
+/// other side sends once.
+const LOSSY: f32 = 0.07;
+const TWICE: Duration = Duration::from_millis(12);
+/// Packets over which that share is taken.
+const SHARE_OVER: f32 = 100.0;
 /// Requests for one packet. With half of everything lost, one in a thousand is still missing then.
 const REQUESTS: u8 = 10;
 /// After this long nobody plays the packet any more.
@@ -43,6 +51,8 @@ pub(super) struct Missing {
     /// The highest sequence number, counted on beyond 16 bits.
     highest: Option<u64>,
     wanted: BTreeMap<u64, Wanted>,
+    /// The share of packets that did not come when they should have, fading.
+    share: f32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +60,8 @@ struct Wanted {
     noticed: Instant,
     due: Instant,
     requests: u8,
+    /// When it is due again, once the request under way was made for the second time.
+    then: Option<Instant>,
 }
 
 impl Missing {
@@ -68,8 +80,10 @@ impl Missing {
         }
         let first = (highest + 1).max(number.saturating_sub(MISSING as u64));
         for gap in first..number {
-            self.wanted.insert(gap, Wanted { noticed: now, due: now + REORDERING, requests: 0 });
+            self.wanted.insert(gap, Wanted { noticed: now, due: now + REORDERING, requests: 0, then: None });
         }
+        let lost = (number - first) as f32;
+        self.share = (self.share * SHARE_OVER + lost) / (SHARE_OVER + lost + 1.0);
         while self.wanted.len() > MISSING {
             self.wanted.pop_first();
         }
@@ -84,6 +98,7 @@ impl Missing {
     /// The packets to ask for now. What was asked for often enough, or is too old, is given up.
     pub(super) fn due(&mut self, now: Instant, rtt: Option<Duration>) -> Vec<u16> {
         let pause = LEAST_PAUSE.max(rtt.unwrap_or_default() + MARGIN);
+        let twice = self.share > LOSSY && pause > TWICE * 2;
         let mut ask = Vec::new();
         self.wanted.retain(|number, wanted| {
             if wanted.due > now {
@@ -93,10 +108,16 @@ impl Missing {
             if old || wanted.requests == REQUESTS {
                 return false;
             }
-            // What was not there after a round trip may stand in a queue behind what it came after: longer each time.
-            wanted.due = now + pause + pause * u32::from(wanted.requests) / 2;
-            wanted.requests += 1;
             ask.push(*number as u16);
+            if let Some(then) = wanted.then.take() {
+                wanted.due = then;
+                return true;
+            }
+            // What is not there after some round trips may stand in a queue behind what it came after: longer each time.
+            let more = u32::from((wanted.requests + 1).saturating_sub(PROMPT));
+            let next = now + pause + pause * more / 2;
+            wanted.requests += 1;
+            (wanted.due, wanted.then) = if twice { (now + TWICE, Some(next)) } else { (next, None) };
             true
         });
         ask
@@ -233,6 +254,24 @@ mod tests {
             assert!(missing.due(now, None).is_empty());
         }
         assert_eq!(missing.deadline(), None);
+    }
+
+    #[test]
+    fn where_much_is_lost_each_request_is_made_twice() {
+        let start = Instant::now();
+        let mut missing = Missing::default();
+        let rtt = Some(80 * MS);
+        (0..400u16).filter(|number| number % 10 != 9).for_each(|number| missing.arrived(number, start));
+        (0..400).for_each(|number| missing.arrived(number, start));
+        assert_eq!(missing.deadline(), None);
+        missing.arrived(401, start);
+        let asked: Vec<u64> = std::iter::from_fn(|| {
+            let at = missing.deadline()?;
+            missing.due(at, rtt).first().map(|_| u64::try_from((at - start).as_millis()).unwrap())
+        })
+        .take(10)
+        .collect();
+        assert_eq!(asked, [10, 22, 100, 112, 190, 202, 280, 292, 370, 382]);
     }
 
     #[test]

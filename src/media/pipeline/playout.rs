@@ -9,9 +9,19 @@ use crate::media::rtp::delay::{DelayEstimator, Limits};
 use crate::media::rtp::sequence::Unwrapper;
 
 /// Pictures that may wait. When full the oldest is shown at once.
-const CAPACITY: usize = 12;
+const CAPACITY: usize = 16;
 /// The delay spent on an even beat: none on a calm path, at most 80 ms.
 const LIMITS: Limits = Limits { floor: 0, ceiling: 80_000, margin: 0, quantile: 0.9 };
+/// Where more than this share of the pictures is so late that the screen would stand still, as when packets are sent
+/// again, and again, more is spent, until they are late by no more than a hiccup: two pictures are this far apart then.
+const SELDOM: f32 = 0.99;
+const HICCUP: i64 = 160_000;
+const CEILING: i64 = 240_000;
+/// What one picture needed is kept for the next, less so much a second; but one alone in so long is an accident.
+const FADE: i64 = 10_000;
+const ALONE: i64 = 10_000_000;
+/// Two pictures are never taken to follow each other more slowly than this in steady motion.
+const LONGEST_BEAT: i64 = 120_000;
 /// A picture this late is passed over when the next is due too, microseconds.
 const TOO_LATE: i64 = 50_000;
 
@@ -20,6 +30,15 @@ const TOO_LATE: i64 = 50_000;
 pub struct Playout<T> {
     delay: DelayEstimator,
     timestamp: Unwrapper<32>,
+    /// When the last one could be decoded.
+    ready: i64,
+    /// The time between two, and the media time of the last.
+    interval: i64,
+    media: Option<i64>,
+    /// The wait that the latest of the pictures would have needed, and when.
+    needed: (i64, i64),
+    /// When the screen would have stood still last.
+    stood: Option<i64>,
     waiting: VecDeque<(i64, T)>,
     last: i64,
     skipped: u64,
@@ -38,6 +57,11 @@ impl<T> Playout<T> {
         Self {
             delay: DelayEstimator::new(LIMITS),
             timestamp: Unwrapper::default(),
+            ready: i64::MIN,
+            interval: 40_000,
+            media: None,
+            needed: (0, 0),
+            stood: None,
             waiting: VecDeque::new(),
             last: i64::MIN,
             skipped: 0,
@@ -47,11 +71,30 @@ impl<T> Playout<T> {
     /// When a picture that was complete at `completed` is shown for an even beat; not before `now`.
     pub fn beat(&mut self, rtp: u32, completed: i64, now: i64) -> i64 {
         let media = self.timestamp.unwrap(rtp) * 100 / 9;
-        self.delay.observe(completed - media, completed);
-        let due = self.delay.base().unwrap_or(completed - media) + media + self.delay.target(now);
+        // One that is whole waits for those before it all the same.
+        self.ready = self.ready.max(completed);
+        let late = self.delay.observe(self.ready - media, self.ready);
+        let step = self.media.replace(media).map_or(0, |last| media - last);
+        if (1..=LONGEST_BEAT).contains(&step) {
+            self.interval += (step - self.interval) / 8;
+        }
+        let hiccup = HICCUP - self.interval;
+        let faded = |(need, at): (i64, i64)| need - (now - at).max(0) / 1_000 * FADE / 1_000;
+        if late > hiccup {
+            let before = self.stood.replace(now);
+            // Those behind a late one are late for the same reason.
+            let again = before.is_some_and(|before| (late..ALONE).contains(&(now - before)));
+            if again && late - hiccup > faded(self.needed) {
+                self.needed = ((late - hiccup).min(CEILING), now);
+            }
+        }
+        let still = (self.delay.spread(SELDOM).unwrap_or(0) - hiccup).max(faded(self.needed));
+        let wait = self.delay.target(now).max(still.min(CEILING));
+        let due = self.delay.base().unwrap_or(self.ready - media) + media + wait;
         // A base that is far off belongs to another stream or a jump of the timestamps.
-        if due - completed > LIMITS.ceiling {
+        if due - self.ready > CEILING {
             self.delay = DelayEstimator::new(LIMITS);
+            self.needed = (0, 0);
             return now;
         }
         due.max(now)
@@ -116,6 +159,26 @@ mod tests {
         for step in steps {
             assert!((35_000..=45_000).contains(&step), "{step}");
         }
+    }
+
+    #[test]
+    fn where_pictures_are_late_by_two_repairs_now_and_then_the_screen_does_not_stand_still() {
+        let mut playout = Playout::<u32>::new();
+        let mut shown = Vec::new();
+        for i in 0..1_500u32 {
+            // One in seven is late by one repair, one in 49 by two; those behind it wait.
+            let late = [0, 120_000, 240_000][usize::from(i % 7 == 0) + usize::from(i % 49 == 0)];
+            let completed = i64::from(i) * 40_000 + late;
+            shown.push(playout.beat(i * 3_600, completed, completed));
+        }
+        shown.iter_mut().fold(0, |last, at| {
+            *at = last.max(*at);
+            *at
+        });
+        let longest = shown[300..].windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+        assert!(longest < 200_000, "{longest}");
+        let waits = shown[300..].iter().zip(300i64..).map(|(at, i)| at - i * 40_000).min().unwrap();
+        assert!((80_000..=140_000).contains(&waits), "{waits}");
     }
 
     #[test]

@@ -29,7 +29,7 @@ const NACK_INTERVAL: Duration = Duration::from_millis(20);
 /// Times a packet should have been asked for before a key frame is wished for.
 const NACK_TRIES: u32 = 4;
 /// A packet that was sent again may be lost again: so many round trips are waited for.
-const ROUND_TRIPS: u32 = 3;
+const ROUND_TRIPS: u32 = 4;
 /// When a hole is given up for good and what is held behind it dropped.
 const GIVE_UP: Duration = Duration::from_millis(1_500);
 /// So many late packets with none in time between them: the sender has started to count anew.
@@ -261,7 +261,7 @@ impl Assembly {
         self.rtt = rtt.min(LONGEST_RTT);
     }
 
-    /// How old a hole may get before a key frame is wished for: a round trip and four tries, or three round trips where those
+    /// How old a hole may get before a key frame is wished for: a round trip and four tries, or four round trips where those
     /// take longer, and a frame. A key frame is many packets, of which the path loses as many: sooner it would not be there.
     #[must_use]
     pub fn patience(&self) -> Duration {

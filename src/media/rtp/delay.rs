@@ -80,7 +80,7 @@ impl DelayEstimator {
     /// The playout delay above the base that keeps the wanted share of packets in time.
     #[must_use]
     pub fn target(&self, now: i64) -> i64 {
-        let measured = self.quantile().map_or(0, |spread| spread + self.limits.margin);
+        let measured = self.spread(self.limits.quantile).map_or(0, |spread| spread + self.limits.margin);
         measured.max(self.faded_peak(now)).clamp(self.limits.floor, self.limits.ceiling)
     }
 
@@ -100,11 +100,13 @@ impl DelayEstimator {
         }
     }
 
-    fn quantile(&self) -> Option<i64> {
+    /// How much later than the quickest at most this share of the packets is, 0 to 1; `None` before the first.
+    #[must_use]
+    pub fn spread(&self, share: f32) -> Option<i64> {
         if self.total <= 0.0 {
             return None;
         }
-        let mut allowed = self.total * (1.0 - self.limits.quantile);
+        let mut allowed = self.total * (1.0 - share);
         for (bucket, weight) in self.histogram.iter().enumerate().rev() {
             allowed -= weight;
             if allowed < 0.0 {

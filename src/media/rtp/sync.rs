@@ -16,7 +16,7 @@ const SOUND_AHEAD: i64 = 40_000;
 /// The most that a picture is held back.
 const LONGEST_HOLD: i64 = 200_000;
 /// The most that sound is held back for its picture.
-const MOST_EXTRA: i64 = 80_000;
+const MOST_EXTRA: i64 = 200_000;
 /// An offset beyond this is a broken clock, not a path.
 const ABSURD: i64 = 2_000_000;
 /// What has not been played for this long does not count.
