@@ -404,9 +404,12 @@ const BUFFER_INITIAL_MS: c_uint = 500;
 const BUFFER_OPTIMAL_MS: c_uint = 600;
 const BUFFER_MS: c_uint = 1000;
 
-/// A keyframe may take half of the optimal bucket, and always three usual frames.
+/// A keyframe may take so long at the target, and always three usual frames: with more the picture would stand still
+/// for it. What it lacks the next frames bring.
+const KEYFRAME_MS: u32 = 150;
+
 fn max_intra_percent(settings: &Settings) -> c_int {
-    (BUFFER_OPTIMAL_MS * settings.fps / 20).max(300) as c_int
+    (KEYFRAME_MS * settings.fps / 10).max(300) as c_int
 }
 
 fn zeroed_context() -> Box<vpx_codec_ctx_t> {

@@ -112,6 +112,9 @@ impl Running {
         };
         let now = Instant::now();
         self.fitting.encoded(now - start, now);
+        if !frame.keyframe {
+            self.fitting.coded(frame.data.len(), self.encoder.settings().kbps, now);
+        }
         Ok(frame)
     }
 }
