@@ -5,6 +5,7 @@
 //! with it. Opened together with the control channel on one association: an end that was heard there listens here too.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
@@ -13,6 +14,7 @@ use webrtc::peer_connection::PeerConnection;
 
 use super::config::{BULK_LABEL, BULK_STREAM, MAX_BULK_MESSAGE};
 use super::error::Error;
+use super::shared::Shared;
 
 /// Bytes that may wait in a channel, sent and not acknowledged: 100 ms at 10 MB/s.
 pub(super) const SEND_BUFFER: usize = 1024 * 1024;
@@ -33,6 +35,7 @@ pub enum BulkMessage {
 #[derive(Clone)]
 pub struct Bulk {
     channel: Arc<dyn DataChannel>,
+    shared: Arc<Shared>,
 }
 
 impl std::fmt::Debug for Bulk {
@@ -60,6 +63,7 @@ impl Bulk {
         match message {
             BulkMessage::Text(text) => self.channel.send_text(&text).await?,
             BulkMessage::Binary(bytes) => {
+                self.shared.note_bulk(Instant::now());
                 // Nobody else holds a block that was just read, so nothing is copied.
                 let bytes = bytes.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
                 self.channel.send(bytes).await?;
@@ -72,15 +76,16 @@ impl Bulk {
 /// Creates the channel and starts the task that reads it. The task ends with the connection.
 pub(super) async fn open(
     connection: &Arc<dyn PeerConnection>,
+    shared: &Arc<Shared>,
 ) -> Result<(Bulk, mpsc::Receiver<BulkMessage>), Error> {
     let agreed = RTCDataChannelInit { negotiated: Some(BULK_STREAM), ..Default::default() };
     let channel = connection.create_data_channel(BULK_LABEL, Some(agreed)).await?;
     let (sender, receiver) = mpsc::channel(MESSAGES);
-    tokio::spawn(read(Arc::clone(&channel), sender));
-    Ok((Bulk { channel }, receiver))
+    tokio::spawn(read(Arc::clone(&channel), sender, Arc::clone(shared)));
+    Ok((Bulk { channel, shared: Arc::clone(shared) }, receiver))
 }
 
-async fn read(channel: Arc<dyn DataChannel>, messages: mpsc::Sender<BulkMessage>) {
+async fn read(channel: Arc<dyn DataChannel>, messages: mpsc::Sender<BulkMessage>, shared: Arc<Shared>) {
     while let Some(event) = channel.poll().await {
         match event {
             DataChannelEvent::OnMessage(message) => {
@@ -92,7 +97,10 @@ async fn read(channel: Arc<dyn DataChannel>, messages: mpsc::Sender<BulkMessage>
                             continue;
                         }
                     },
-                    false => BulkMessage::Binary(message.data.freeze()),
+                    false => {
+                        shared.note_bulk(Instant::now());
+                        BulkMessage::Binary(message.data.freeze())
+                    }
                 };
                 // Nobody wants what comes on this channel: it is read all the same, or the control channel would stand still.
                 let _ = messages.send(message).await;

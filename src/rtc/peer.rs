@@ -100,7 +100,7 @@ impl Peer {
             false => None,
         };
         let control = Control::open(&connection, &shared).await?;
-        let (bulk, bulk_messages) = bulk::open(&connection).await?;
+        let (bulk, bulk_messages) = bulk::open(&connection, &shared).await?;
         let sampler =
             tokio::spawn(sampler::run(Arc::downgrade(&connection), Arc::clone(&shared), path_changed));
         let outlet = Arc::new(PacketOutlet { shared: Arc::clone(&shared), audio, video });

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
@@ -64,6 +64,9 @@ const SAME_MACHINE_START: f64 = 50e6;
 /// The header of a TURN channel (RFC 8656, section 12.4).
 const CHANNEL_HEADER: u32 = 4;
 
+/// Something is under way on the bulk channel for so long after each message.
+const BULK_LASTS: Duration = Duration::from_secs(5);
+
 /// Relayed addresses that are remembered.
 const MAX_RELAYS: usize = 64;
 
@@ -107,6 +110,8 @@ pub(super) struct Shared {
     backlog: AtomicU64,
     /// What the path carries, in bits per second on the wire.
     available: Mutex<Option<f64>>,
+    /// When something went through the bulk channel last.
+    bulk: Mutex<Option<Instant>>,
     /// Remote candidates as they were announced: address and type. At most
     /// [`MAX_REMOTE_CANDIDATES`]; the oldest gives way.
     announced: Mutex<VecDeque<(SocketAddr, String)>>,
@@ -149,6 +154,7 @@ impl Shared {
             extra: AtomicU32::new(0),
             backlog: AtomicU64::new(0),
             available: Mutex::default(),
+            bulk: Mutex::default(),
             announced: Mutex::new(VecDeque::new()),
             mid: Mutex::new("0".to_owned()),
             events: Events::new(events),
@@ -258,6 +264,16 @@ impl Shared {
     /// How long pictures wait for their turn.
     pub(super) fn backlog(&self) -> Duration {
         Duration::from_micros(self.backlog.load(Ordering::Relaxed))
+    }
+
+    /// A block of a file goes out or came in.
+    pub(super) fn note_bulk(&self, now: Instant) {
+        *lock(&self.bulk) = Some(now);
+    }
+
+    /// Whether the path is shared with files of the same call.
+    pub(super) fn is_bulk_under_way(&self, now: Instant) -> bool {
+        lock(&self.bulk).is_some_and(|at| now.saturating_duration_since(at) < BULK_LASTS)
     }
 
     pub(super) fn set_available(&self, bits_per_second: f64) {

@@ -22,6 +22,8 @@ pub struct Limits {
     pub video: Option<u32>,
     /// Bytes around an RTP payload on the wire.
     pub overhead: u32,
+    /// A file of the same call is under way beside it.
+    pub beside: bool,
 }
 
 /// How to send sound.
@@ -101,6 +103,8 @@ const SURE: Duration = Duration::from_secs(2);
 /// With so much more than it needs, or from no picture at all, a higher step is sure sooner.
 const PLENTY: f64 = 1.6;
 const SURE_OF_PLENTY: Duration = Duration::from_millis(300);
+/// Sound alone is hardly ever what is too much: it steps down when there has been too little for so long.
+const SURE_OF_LITTLE: Duration = Duration::from_millis(700);
 /// Sound steps up at so much more than the step's estimate.
 const AUDIO_UP: f64 = 1.15;
 /// Payload of a video packet: the most, the least, and the time that it may take on the path, in seconds.
@@ -126,6 +130,8 @@ pub struct Allocator {
     video: usize,
     /// Since when there has been enough for a higher step.
     enough_since: Option<Instant>,
+    /// Since when there has been too little for sound.
+    little_since: Option<Instant>,
     begun: bool,
 }
 
@@ -141,7 +147,7 @@ impl Allocator {
         limits: &Limits,
     ) -> Allocation {
         let target = if target.is_finite() { target.min(limits.most).max(0.0) } else { 0.0 };
-        let audio = self.audio(target, loss, limits);
+        let audio = self.audio(now, target, loss, limits);
         // What is lost of pictures is sent again, out of the same estimate.
         let kept = 1.0 - lost(loss);
         let left = (target - audio_wire(&audio, limits) - others.max(0.0)) * kept;
@@ -150,7 +156,7 @@ impl Allocator {
         Allocation { audio, video }
     }
 
-    fn audio(&mut self, target: f64, loss: f64, limits: &Limits) -> Audio {
+    fn audio(&mut self, now: Instant, target: f64, loss: f64, limits: &Limits) -> Audio {
         let pictures = video_wire(limits, loss);
         let fits = |step: usize, more: f64| {
             AUDIO.get(step).is_some_and(|(from, ..)| {
@@ -158,18 +164,28 @@ impl Allocator {
                     || target >= pictures + audio_wire(&sound(step, limits), limits) * more.min(ROOM)
             })
         };
-        while self.audio > 0 && !fits(self.audio, 1.0) {
-            self.audio -= 1;
+        let mut at = self.audio;
+        while at > 0 && !fits(at, 1.0) {
+            at -= 1;
         }
         let more = if self.begun { AUDIO_UP } else { 1.0 };
-        while fits(self.audio + 1, more) {
-            self.audio += 1;
+        while fits(at + 1, more) {
+            at += 1;
         }
+        let alone = limits.video.is_none();
         let whole = sound(AUDIO.len() - 1, limits);
-        if limits.video.is_none() && limits.most >= audio_wire(&whole, limits) {
-            // Sound alone is left as it is: what is in its way is hardly itself, but others, or a file of the same call,
-            // which yields by itself.
-            self.audio = AUDIO.len() - 1;
+        if alone && limits.beside && limits.most >= audio_wire(&whole, limits) {
+            // What is in its way is the file, which yields by itself.
+            at = AUDIO.len() - 1;
+        }
+        if at >= self.audio {
+            self.little_since = None;
+            self.audio = at;
+        } else {
+            let since = *self.little_since.get_or_insert(now);
+            if !alone || now.saturating_duration_since(since) >= SURE_OF_LITTLE {
+                self.audio = at;
+            }
         }
         let all = self.audio == AUDIO.len() - 1;
         let corrects = all || target >= FEC_ALWAYS || loss >= FEC_FROM;
@@ -296,6 +312,7 @@ mod tests {
         fps: 25,
         video: Some(595_000),
         overhead: 58,
+        beside: false,
     };
 
     fn first(target: f64) -> Allocation {
@@ -369,5 +386,23 @@ mod tests {
         let odd = Limits { width: 0, height: 0, fps: 0, most: 0.0, audio: 0, ..LIMITS };
         let allocation = Allocator::default().allocate(Instant::now(), f64::NAN, f64::NAN, -1.0, &odd);
         assert_eq!(allocation.video, None);
+    }
+
+    #[test]
+    fn sound_alone_follows_a_path_that_is_too_narrow_for_it_for_long_and_is_left_alone_beside_a_file() {
+        let alone = Limits { video: None, ..LIMITS };
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let mut allocator = Allocator::default();
+        let whole = allocator.allocate(at(0), 100_000.0, 0.0, 0.0, &alone).audio;
+        assert_eq!(whole.bits_per_second, 32_000);
+        let dip = allocator.allocate(at(100), 30_000.0, 0.0, 0.0, &alone).audio;
+        assert_eq!(dip, whole);
+        allocator.allocate(at(300), 100_000.0, 0.0, 0.0, &alone);
+        assert_eq!(allocator.allocate(at(900), 30_000.0, 0.0, 0.0, &alone).audio, whole);
+        let narrow = allocator.allocate(at(1_700), 30_000.0, 0.0, 0.0, &alone).audio;
+        assert_eq!((narrow.bits_per_second, narrow.frame.as_millis()), (8_000, 60));
+        let beside = Limits { beside: true, ..alone };
+        assert_eq!(allocator.allocate(at(1_800), 30_000.0, 0.0, 0.0, &beside).audio, whole);
     }
 }

@@ -217,6 +217,7 @@ impl Inlet {
     pub fn bandwidth(&self, path: Bandwidth) -> f64 {
         let (allocation, wanted) = lock(&self.shared.rates).path(Instant::now(), path);
         if let Some(allocation) = allocation {
+            tracing::trace!(?path, ?allocation, wanted, "shared out");
             self.shared.audio_out.set_audio(allocation.audio);
             self.shared.video_out.set_video(allocation.video);
         }

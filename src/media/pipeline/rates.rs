@@ -19,13 +19,15 @@ pub struct Bandwidth {
     pub others: f64,
     /// Bytes on the wire around the payload of a packet.
     pub overhead: u32,
+    /// A file of the same call is under way beside it.
+    pub beside: bool,
 }
 
 impl Bandwidth {
     /// A path of which nothing is known but where to begin, in bits per second, and what is around each payload.
     #[must_use]
     pub fn start(target: f64, overhead: u32) -> Self {
-        Self { target, loss: 0.0, others: 0.0, overhead }
+        Self { target, loss: 0.0, others: 0.0, overhead, beside: false }
     }
 }
 
@@ -44,8 +46,16 @@ pub(super) struct Rates {
 
 impl Default for Rates {
     fn default() -> Self {
-        let limits =
-            Limits { most: f64::INFINITY, audio: 0, width: 0, height: 0, fps: 0, video: None, overhead: 0 };
+        let limits = Limits {
+            most: f64::INFINITY,
+            audio: 0,
+            width: 0,
+            height: 0,
+            fps: 0,
+            video: None,
+            overhead: 0,
+            beside: false,
+        };
         Self { allocator: Allocator::default(), limits, path: None, allocated: None }
     }
 }
@@ -95,6 +105,7 @@ impl Rates {
 
     fn allocate(&mut self, now: Instant, path: Bandwidth) -> Allocation {
         self.limits.overhead = path.overhead;
+        self.limits.beside = path.beside;
         self.allocated = Some(now);
         self.allocator.allocate(now, path.target, path.loss, path.others, &self.limits)
     }

@@ -169,7 +169,7 @@ proptest! {
         target in any::<f64>(), loss in any::<f64>(), others in 0.0..50_000.0f64, width in 0u32..4_000, fps in 0u32..100
     ) {
         let limits =
-            Limits { most: 3e6, audio: 32_000, width, height: width / 2, fps, video: Some(595_000), overhead: PACKET_OVERHEAD };
+            Limits { most: 3e6, audio: 32_000, width, height: width / 2, fps, video: Some(595_000), overhead: PACKET_OVERHEAD, beside: false };
         let allocation = Allocator::default().allocate(Instant::now(), target, loss, others, &limits);
         prop_assert!(allocation.audio.bits_per_second >= 6_000);
         if let Some(video) = allocation.video {

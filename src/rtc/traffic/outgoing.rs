@@ -259,6 +259,7 @@ impl Outgoing {
             loss: estimate.loss,
             others: flow.others(now),
             overhead: self.shared.overhead(),
+            beside: self.shared.is_bulk_under_way(now),
         });
         flow.estimator.set_wanted(wanted);
         tracing::trace!(target = estimate.target as u64, phase = ?estimate.phase, queue = ?estimate.queue, "path");

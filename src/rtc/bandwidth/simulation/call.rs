@@ -19,6 +19,7 @@ pub(super) const LIMITS: Limits = Limits {
     fps: 25,
     video: Some(595_000),
     overhead: PACKET_OVERHEAD,
+    beside: false,
 };
 /// Retransmissions of one packet.
 const REPAIRS: u8 = 8;
