@@ -60,6 +60,8 @@ const LEAST_EXCESS: f64 = 0.05;
 /// The largest bucket that is reckoned with, in seconds of the capacity, and in bits.
 const LONGEST_BUCKET: f64 = 2.5;
 const LARGEST_BUCKET: f64 = 250_000.0;
+/// A queue is gone after so long, if it is one.
+const LONG: Micros = 1_000_000;
 /// Steps of time that count at most.
 const LONGEST_STEP: Micros = 300_000;
 
@@ -114,6 +116,8 @@ pub(super) struct Control {
     phase: Phase,
     updated: Option<Micros>,
     decreased: Option<Micros>,
+    /// When emptying began last.
+    emptying: Option<Micros>,
     /// Since when there has been no queue.
     clean_since: Micros,
     /// Bits that passed above the capacity since there was a queue, and that are known to pass without one.
@@ -136,6 +140,7 @@ impl Control {
             phase: Phase::Steady,
             updated: None,
             decreased: None,
+            emptying: None,
             clean_since: 0,
             excess: 0.0,
             bucket: 0.0,
@@ -155,6 +160,11 @@ impl Control {
 
     pub(super) fn capacity(&self) -> Option<f64> {
         self.capacity
+    }
+
+    /// Whether a queue has been emptied for so long that it may be the path itself that has become longer.
+    pub(super) fn empties_for_long(&self, now: Micros) -> bool {
+        self.phase == Phase::Emptying && self.emptying.is_some_and(|since| now - since > LONG)
     }
 
     /// Takes what was measured.
@@ -280,6 +290,9 @@ impl Control {
         self.capacity = Some(capacity);
         let lowered = self.lowered(measured, capacity);
         self.target = if begins { lowered.min(self.target * 0.97) } else { lowered.min(self.target) };
+        if begins {
+            self.emptying = Some(now);
+        }
         self.phase = Phase::Emptying;
         self.decreased = Some(now);
     }
@@ -319,7 +332,7 @@ impl Control {
             }
             return;
         }
-        let most = (measured.sent * ROOM).max(self.target);
+        let most = (measured.sent * ROOM).max(self.target).max(NARROWEST);
         let wanted = measured.wanted.min(self.bounds.most);
         if self.phase == Phase::Ramp {
             if let Some(capacity) = self.capacity {
@@ -342,7 +355,9 @@ impl Control {
         }
         // Who sends little learns nothing, except that what was believed before still holds.
         let believed = self.capacity.is_some_and(|capacity| self.target < after(capacity));
-        if self.target >= wanted || (measured.sent < 0.7 * self.target && !believed) {
+        // So little is soon found out to be too much; and where there is room for sound alone no more would ever be sent.
+        let little = self.target < NARROWEST;
+        if self.target >= wanted || (measured.sent < 0.7 * self.target && !believed && !little) {
             return;
         }
         let growth = match self.capacity {

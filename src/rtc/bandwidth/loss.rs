@@ -64,6 +64,8 @@ const SAFE: f64 = 1.1;
 /// Losses of the first moments are taken for chance, up to this share: the rate is low then, and there is nothing to
 /// compare it with.
 const YOUNG: Micros = 1_600_000;
+const YOUNG_PACKETS: f64 = 120.0;
+const LONGEST_YOUNG: Micros = 3_000_000;
 const MOST_YOUNG: f64 = 0.25;
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -163,7 +165,8 @@ impl Losses {
     /// Takes packets whose fate is known now.
     pub(super) fn settled(&mut self, now: Micros, packets: &[Settled]) {
         for packet in packets {
-            if packet.sent - *self.begun.get_or_insert(packet.sent) < YOUNG {
+            let age = packet.sent - *self.begun.get_or_insert(packet.sent);
+            if age < YOUNG || (age < LONGEST_YOUNG && self.young.packets < YOUNG_PACKETS) {
                 self.young.packets += 1.0;
                 self.young.lost += f64::from(u8::from(packet.lost));
                 self.chance = self.young.lost_share().min(MOST_YOUNG);

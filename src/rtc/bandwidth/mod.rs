@@ -54,10 +54,13 @@ const THROUGH_LONG: Micros = 700_000;
 const COLLAPSED: f64 = 0.7;
 /// What is sent is measured over this long.
 const SENT: Micros = 1_000_000;
-/// Nothing heard for this long, or for so many round trips, is silence; it is acted on that often.
+/// Nothing heard for so many round trips, and for so many times as long as usual, is silence, but not before the first
+/// time here and on a short path not after the second; it is acted on that often.
+const SILENT_ROUND_TRIPS: Micros = 2;
+const SILENT_INTERVALS: f64 = 8.0;
+const SOONEST_SILENCE: Micros = 400_000;
 const SILENCE: Micros = 1_000_000;
-const SILENT_ROUND_TRIPS: Micros = 4;
-const SILENT_STEP: Micros = 500_000;
+const SILENT_STEP: Micros = 300_000;
 /// After a silence of this length the path is taken for a new one.
 const LONG_SILENCE: Micros = 2_500_000;
 /// The first cluster: so many times the start rate, for this long.
@@ -70,6 +73,10 @@ const FIRST_WINDOW: u64 = 3_200;
 /// No more may be on its way than what leaves in the shortest round trip and in this time, and outside a ramp in the time
 /// between two feedbacks: where nothing is heard any more there is a queue already, in either direction.
 const MARGIN: f64 = 0.12;
+/// Of what was sent so long, this share should have been told of by now, losses aside. With less of it as much less may
+/// be on its way: feedback may stand in a queue itself, and what it tells then is old.
+const ANSWERED: Micros = 300_000;
+const MOST_ANSWERED: f64 = 0.6;
 /// Padding packets of a ramp, on the wire.
 const PADDING: u32 = 400;
 
@@ -115,6 +122,8 @@ pub struct Estimator {
     control: Control,
     through: Flow,
     sent: Flow,
+    /// What was told to have arrived, at the time when it was told.
+    told_of: Flow,
     wanted: f64,
     /// The largest of the last packets, fading.
     largest: f64,
@@ -141,12 +150,13 @@ impl Estimator {
             control: Control::new(bounds),
             through: Flow::new(2_000_000),
             sent: Flow::new(2_000_000),
+            told_of: Flow::new(2_000_000),
             wanted: bounds.most,
             largest: 0.0,
             round_trip: None,
             shortest: Least::default(),
             heard: None,
-            told: 0.3,
+            told: 0.1,
             silence_acted_on: None,
             started: false,
         }
@@ -202,6 +212,7 @@ impl Estimator {
             self.shortest.add(now, sample);
         }
         let mut unreported = (news.unreported as f64 * (1.0 - self.losses.chance())) as u64;
+        self.told_of.add(now, news.arrived.iter().map(|packet| u64::from(packet.bytes)).sum());
         for packet in &news.arrived {
             self.through.add(packet.arrival, u64::from(packet.bytes) + std::mem::take(&mut unreported));
         }
@@ -286,17 +297,19 @@ impl Estimator {
                 Pacing { rate: self.bounds.least, padding: None }
             }
             Phase::Ramp if !self.silent(now) => Pacing { rate: target, padding: Some(PADDING) },
-            Phase::Emptying => Pacing { rate: target, padding: None },
             // Before the first feedback nothing says that the path takes this much.
             _ if self.heard.is_none() && self.history.outstanding() > FIRST_WINDOW => {
                 Pacing { rate: self.bounds.least, padding: None }
             }
             _ if self.heard.is_none() => Pacing { rate: target, padding: None },
-            Phase::Steady
-                if self.history.outstanding() as f64 * 8.0 > target * (self.window() + self.told) =>
+            Phase::Steady | Phase::Emptying
+                if !self.control.empties_for_long(now)
+                    && self.history.outstanding() as f64 * 8.0
+                        > target * self.answered(now) * (self.window() + self.told) =>
             {
                 Pacing { rate: (target * 0.25).max(self.bounds.least), padding: None }
             }
+            Phase::Emptying => Pacing { rate: target, padding: None },
             // Where there is no room for a queue there is none for bursts.
             _ if self.losses.limit(now).is_some() => Pacing { rate: target, padding: None },
             _ => Pacing { rate: target * pacer::FACTOR, padding: None },
@@ -316,12 +329,26 @@ impl Estimator {
         self.shortest.value().map_or(MARGIN, |round_trip| round_trip as f64 / 1e6 + MARGIN)
     }
 
+    /// How much of what should have been told of by now was, 1 when it is most of it.
+    fn answered(&self, now: Micros) -> f64 {
+        let later = self.shortest.value().unwrap_or(0) + (self.told * 5e5) as Micros;
+        let span = ANSWERED.max((self.told * 1.5e6) as Micros);
+        let sent = self.sent.between(now - span - later, now - later) as f64;
+        let told_of = self.told_of.between(now - span, now + 1) as f64;
+        let kept = (1.0 - self.losses.share()).powi(2).max(0.2);
+        if sent == 0.0 { 1.0 } else { (told_of / (sent * kept * MOST_ANSWERED)).min(1.0) }
+    }
+
     fn micros(&self, now: Instant) -> Micros {
         Micros::try_from(now.saturating_duration_since(self.epoch).as_micros()).unwrap_or(Micros::MAX / 4)
     }
 
     fn silent(&self, now: Micros) -> bool {
-        let patience = self.round_trip.map_or(SILENCE, |rtt| (rtt * SILENT_ROUND_TRIPS).max(SILENCE));
+        let usual = (self.told * SILENT_INTERVALS * 5e5) as Micros;
+        let patience = self.round_trip.map_or(SILENCE, |rtt| {
+            let latest = SILENCE.max(rtt * SILENT_ROUND_TRIPS * 2);
+            (rtt * SILENT_ROUND_TRIPS + usual).clamp(SOONEST_SILENCE, latest)
+        });
         self.history.waiting_since().is_some_and(|sent| now - sent > patience)
             && self.heard.is_none_or(|heard| now - heard > patience)
     }

@@ -63,6 +63,12 @@ impl Flow {
         recent.map(|(_, bytes)| *bytes).sum::<u64>() as f64 * 8e6 / span.max(1) as f64
     }
 
+    /// Bytes that passed from `from` on and before `to`.
+    pub(super) fn between(&self, from: Micros, to: Micros) -> u64 {
+        let behind = self.passed.iter().rev().skip_while(|(at, _)| *at >= to);
+        behind.take_while(|(at, _)| *at >= from).map(|(_, bytes)| bytes).sum()
+    }
+
     pub(super) fn clear(&mut self) {
         self.passed.clear();
         self.begun = None;
@@ -119,6 +125,13 @@ mod tests {
         assert_eq!(flow.rate(500_000, 30), None);
         assert_eq!(flow.rate_until(1_900_000, 1_000_000), 100_000.0);
         assert_eq!(flow.rate_until(9_000_000, 1_000_000), 0.0);
+    }
+
+    #[test]
+    fn bytes_are_counted_between_two_times() {
+        let mut flow = Flow::new(1_000_000);
+        (0..5).for_each(|step| flow.add(step * 100, 1 << step));
+        assert_eq!((flow.between(100, 300), flow.between(0, 1_000), flow.between(401, 900)), (6, 31, 0));
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! The rows that a call must hold.
 
-use super::call::LIMITS;
+use super::call::{Heard, LIMITS};
 use super::link::Shape;
 use super::worlds::{
     HUNGRY, SEEDS, after_cut, crossed, cut, figures, later, moved, one, reached, stairs, two,
 };
-use super::{MS, SECOND};
+use super::{MS, Micros, SECOND};
+use crate::rtc::bandwidth::Kind;
 
 #[test]
 fn a_link_that_becomes_narrow_and_wide_again_is_followed() {
@@ -21,6 +22,60 @@ fn a_link_that_becomes_narrow_and_wide_again_is_followed() {
             assert!(narrow.media > 0.17e6 && narrow.p95 < 400.0 && narrow.most < 600.0, "{narrow:?}");
             let back = reached(heard, 50 * SECOND, 0.9 * 0.95e6);
             assert!(back < 8.0, "90 % of the rate after {back} s");
+        }
+    }
+}
+
+/// As in the lab: a token bucket of 16 KB, as much queue, and hardly any delay.
+fn bucket(shape: Shape, rate: f64) -> Shape {
+    let queue_bytes = 16_384.0 + rate * 0.2 / 8.0;
+    Shape { burst: 16_384.0, queue: 200 * MS, queue_bytes, delays: vec![(0, MS)], ..shape }
+}
+
+/// Packets of sound that come later than a jitter buffer waits.
+fn late(heard: &[Heard], from: Micros, to: Micros) -> usize {
+    let late = |heard: &&Heard| heard.kind == Kind::Audio && heard.age > 360 * MS;
+    heard.iter().filter(|heard| (from..to).contains(&heard.at)).filter(late).count()
+}
+
+#[test]
+fn where_both_ways_become_narrow_at_once_feedback_stands_in_the_queue_and_is_not_waited_for() {
+    for seed in SEEDS {
+        let world = one(&bucket(stairs(0.0), 2e5), seed, LIMITS, true, 50 * SECOND);
+        for side in 0..2 {
+            let heard = world.heard(0, side);
+            let falling = figures(heard, 30 * SECOND, 33 * SECOND);
+            assert!(falling.most < 750.0 && falling.gap < 1_000.0, "{falling:?}");
+            assert!(late(heard, 30 * SECOND, 50 * SECOND) < 45);
+        }
+    }
+}
+
+#[test]
+fn a_long_queue_behind_a_token_bucket_is_left_empty_by_thirty_two_kilobits() {
+    for seed in SEEDS {
+        let world = one(&bucket(Shape::new(32e3), 32e3), seed, LIMITS, true, 40 * SECOND);
+        for side in 0..2 {
+            let heard = world.heard(0, side);
+            let start = figures(heard, 0, 5 * SECOND);
+            assert!(start.most < 900.0, "{start:?}");
+            let steady = figures(heard, 5 * SECOND, 40 * SECOND);
+            assert!(steady.most < 600.0 && steady.p95 < 300.0 && steady.fps > 4.0, "{steady:?}");
+            assert!(late(heard, 5 * SECOND, 40 * SECOND) < 10);
+        }
+    }
+}
+
+#[test]
+fn losses_by_chance_do_not_hold_up_the_start() {
+    for (loss, most) in [(0.05, 8.0), (0.1, 8.0), (0.2, 12.0)] {
+        for seed in SEEDS {
+            let shape = Shape { loss, jitter: 10 * MS, ..Shape::new(2e7) };
+            let world = one(&shape, seed, LIMITS, true, 20 * SECOND);
+            for side in 0..2 {
+                let after = reached(world.heard(0, side), 0, 450e3);
+                assert!(after < most, "450 kbit/s after {after} s at {loss}");
+            }
         }
     }
 }
