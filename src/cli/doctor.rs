@@ -123,19 +123,20 @@ impl Plan {
         servers.hosts().for_each(mask::hide_host);
         let relays = servers.turn.iter().any(|(_, credentials)| credentials.is_some());
         let trust = self.way.trust.as_ref();
-        let (v4, v6, nat, turn, candidates, relay) = tokio::join!(
+        let (v4, v6, nat, turn, candidates, every, relay) = tokio::join!(
             nat::stun(Family::V4, &servers.stun),
             nat::stun(Family::V6, &servers.stun),
             nat::behaviour(&servers.stun),
             relay::turn(&servers.turn, trust),
             paths::candidates(&all, relays, trust),
+            paths::all(&all, trust),
             paths::relay(&all, relays, trust),
         );
         let mut second = vec![v4, v6];
         second.extend(nat);
         second.extend(turn);
         let works = relay.outcome == Outcome::Pass;
-        second.extend([candidates, host, relay]);
+        second.extend([candidates, host, every, relay]);
         // Alone: it fills the way.
         second.push(throughput::relay(&all, works, trust).await);
         judge::soften(&mut second);

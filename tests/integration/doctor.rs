@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::harness::{Home, Outcome, SOON, Server, call_bob, server_and_bob};
 
 /// Every check, in the order of the lines.
-const CHECKS: [&str; 19] = [
+const CHECKS: [&str; 20] = [
     "resolve",
     "tcp",
     "tls",
@@ -23,6 +23,7 @@ const CHECKS: [&str; 19] = [
     "turn-tls",
     "candidates",
     "path-host",
+    "path-all",
     "path-relay",
     "throughput",
     "camera",
@@ -75,7 +76,7 @@ fn it_names_every_check_and_says_that_calls_work_here() {
         document["checks"].as_array().unwrap().iter().map(|check| check["name"].as_str().unwrap()).collect();
     assert_eq!(names[..CHECKS.len()], CHECKS, "{document:#}");
     assert_eq!(names.last(), Some(&"terminal"));
-    for name in ["resolve", "tcp", "clock", "login", "candidates", "path-host"] {
+    for name in ["resolve", "tcp", "clock", "login", "candidates", "path-host", "path-all"] {
         assert_eq!(outcome_of(&document, name), "pass", "{document:#}");
         assert!(check(&document, name)["ms"].is_number(), "{document:#}");
     }

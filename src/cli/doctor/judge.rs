@@ -10,7 +10,7 @@ const BEYOND: [&str; 5] = ["stun-v4", "stun-v6", "turn-udp", "turn-tcp", "turn-t
 /// Ways to a relay.
 const RELAYS: [&str; 3] = ["turn-udp", "turn-tcp", "turn-tls"];
 /// Whole calls.
-const CALLS: [&str; 2] = ["path-host", "path-relay"];
+const CALLS: [&str; 3] = ["path-host", "path-all", "path-relay"];
 
 fn any(checks: &[Check], names: &[&str], outcome: impl Fn(Outcome) -> bool) -> bool {
     checks.iter().any(|check| names.contains(&check.name) && outcome(check.outcome))

@@ -128,6 +128,11 @@ pub(super) async fn host() -> Check {
     looped("path-host", IcePolicy::Host, Vec::new(), None).await
 }
 
+/// A call as calls are: over whatever is found first and best among all candidates.
+pub(super) async fn all(servers: &[IceServer], authorities: Option<&Trust>) -> Check {
+    looped("path-all", IcePolicy::All, servers.to_vec(), authorities.cloned()).await
+}
+
 /// A call through the relay, there and back. Only with TURN servers that can be used.
 pub(super) async fn relay(servers: &[IceServer], relays: bool, authorities: Option<&Trust>) -> Check {
     if !relays {

@@ -27,7 +27,7 @@ fn a_symmetric_nat_is_named_and_its_relay_carries_a_call() {
     let mapping = check(&found, "nat-mapping");
     assert_eq!(mapping["outcome"], "warn", "{found:#}");
     assert!(mapping["figure"].as_str().unwrap().contains("symmetric"), "{found:#}");
-    for name in ["stun-v4", "turn-udp", "turn-tcp", "path-relay", "throughput"] {
+    for name in ["stun-v4", "turn-udp", "turn-tcp", "path-all", "path-relay", "throughput"] {
         assert_eq!(outcome_of(&found, name), "pass", "{name}: {found:#}");
     }
     assert_eq!(outcome_of(&found, "stun-v6"), "skip", "no IPv6 is not a failure: {found:#}");

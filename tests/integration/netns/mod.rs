@@ -3,6 +3,7 @@
 mod chromium;
 mod doctor;
 mod files;
+mod ipv6;
 mod life;
 mod lossy;
 mod no_path;
