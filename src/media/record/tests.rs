@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use self::reader::{File, read};
 use super::webm::{Block, Storage, Track, Writer};
 use super::*;
-use crate::media::codec::{opus, vp8};
+use crate::media::codec::{VideoCodec, opus, vpx};
 use crate::media::synthetic::Pattern;
 use crate::media::{VideoFormat, WallTime};
 
@@ -61,8 +61,8 @@ fn block(track: Track, at: u64, keyframe: bool) -> Block {
 
 /// Ten seconds of both pictures and sound.
 fn usual(writer: &mut Writer<impl Storage>) -> io::Result<()> {
-    writer.describe(Track::Remote, (320, 180))?;
-    writer.describe(Track::Own, (640, 360))?;
+    writer.describe(Track::Remote, VideoCodec::Vp8, (320, 180))?;
+    writer.describe(Track::Own, VideoCodec::Vp9, (640, 360))?;
     for index in 0..500u64 {
         writer.push(block(Track::Sound, index * 20, true));
         if index % 2 == 0 {
@@ -108,7 +108,7 @@ fn a_finished_file_has_everything_in_its_place() {
         tracks,
         [
             (1, "V_VP8", Some((320, 180)), true),
-            (2, "V_VP8", Some((640, 360)), false),
+            (2, "V_VP9", Some((640, 360)), false),
             (3, "A_OPUS", None, true)
         ]
     );
@@ -250,7 +250,7 @@ fn pictures_and_voices_are_copied_and_mixed() {
     assert!(tap.wants_keyframe(Side::Own) && tap.wants_keyframe(Side::Remote));
     assert!(!tap.wants_keyframe(Side::Remote), "a wish is told once");
     let format = VideoFormat { width: 160, height: 96, fps: 25 };
-    let mut encoder = vp8::Encoder::new(vp8::Settings::realtime(160, 96, 25, 200)).unwrap();
+    let mut encoder = vpx::Encoder::new(vpx::Settings::realtime(VideoCodec::Vp8, 160, 96, 25, 200)).unwrap();
     let pattern = Pattern::new(format).unwrap();
     let began = Instant::now();
     let mut sent = Vec::new();
@@ -260,7 +260,7 @@ fn pictures_and_voices_are_copied_and_mixed() {
             encoder.encode(&pattern.paint(index.into(), WallTime(0)), index * 3_600, index == 3).unwrap();
         // The first picture that is handed over needs others.
         if index > 0 {
-            tap.picture(Side::Remote, at, frame.keyframe, &frame.data);
+            tap.picture(Side::Remote, at, frame.codec, frame.keyframe, &frame.data);
         }
         if index >= 3 {
             sent.push(frame.data);
