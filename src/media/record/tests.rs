@@ -295,6 +295,32 @@ fn pictures_and_voices_are_copied_and_mixed() {
 }
 
 #[test]
+fn a_track_of_vp9_is_read_by_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("call.webm");
+    let mut writer = Writer::new(std::fs::File::create(&path).unwrap(), 312, 0).unwrap();
+    writer.describe(Track::Remote, VideoCodec::Vp9, (160, 96)).unwrap();
+    let mut encoder = vpx::Encoder::new(vpx::Settings::realtime(VideoCodec::Vp9, 160, 96, 25, 200)).unwrap();
+    let pattern = Pattern::new(VideoFormat { width: 160, height: 96, fps: 25 }).unwrap();
+    for index in 0..25u32 {
+        let picture = pattern.paint(index.into(), WallTime(0));
+        let frame = encoder.encode(&picture, index * 3_600, false).unwrap();
+        let (at, keyframe, data) = (u64::from(index) * 40, frame.keyframe, frame.data);
+        writer.push(Block { track: Track::Remote, at, keyframe, data });
+    }
+    writer.finish().unwrap();
+    let probed = std::process::Command::new("ffprobe")
+        .args(["-v", "error", "-select_streams", "v", "-count_frames", "-of", "csv=p=0"])
+        .args(["-show_entries", "stream=codec_name,width,height,nb_read_frames"])
+        .arg(&path)
+        .output()
+        .expect("ffprobe is missing: scripts/setup --tests");
+    let said = String::from_utf8_lossy(&probed.stdout);
+    let troubles = String::from_utf8_lossy(&probed.stderr);
+    assert_eq!((said.trim(), troubles.trim()), ("vp9,160,96,25", ""));
+}
+
+#[test]
 fn a_recording_never_waits_for_the_disk_and_says_what_is_missing() {
     let folder = tempfile::tempdir().unwrap();
     let (recorder, told) = recorder(&folder.path().join("call.webm"), true).unwrap();

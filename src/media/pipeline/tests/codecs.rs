@@ -122,7 +122,7 @@ fn while_anybody_records_pictures_are_vp8() {
         .args(["-v", "error", "-show_entries", "stream=codec_name", "-of", "csv=p=0"])
         .arg(&path)
         .output()
-        .expect("ffprobe (see scripts/setup)");
+        .expect("ffprobe is missing: scripts/setup --tests");
     let codecs = String::from_utf8(probed.stdout).unwrap();
     // The other side, which was not told that it is recorded, sends VP9, and that is waited for.
     assert_eq!(codecs.split_whitespace().filter(|&codec| codec == "vp8").count(), 1, "{codecs}");
