@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use letsmeet::media::codec::{opus, vp8};
+use letsmeet::media::codec::{VideoCodec, opus, vpx};
 use letsmeet::media::measure::{AudioMeter, VideoMeter, quality};
 use letsmeet::media::resample::Resampler;
 use letsmeet::media::scale::Scaler;
@@ -35,24 +35,27 @@ fn pictures(width: u32, height: u32) -> Vec<VideoFrame> {
 }
 
 fn video_codec(c: &mut Criterion) {
-    for (width, height, kbps) in SIZES {
+    let codecs = [VideoCodec::Vp8, VideoCodec::Vp9];
+    for (codec, (width, height, kbps)) in codecs.into_iter().flat_map(|codec| SIZES.map(|size| (codec, size)))
+    {
         let pictures = pictures(width, height);
-        let mut encoder =
-            vp8::Encoder::new(vp8::Settings::realtime(width, height, 25, kbps)).expect("libvpx starts");
+        let settings = vpx::Settings::realtime(codec, width, height, 25, kbps);
+        let mut encoder = vpx::Encoder::new(settings).expect("libvpx starts");
+        let name = codec.name().to_lowercase();
         let mut encoded = Vec::new();
         for (n, picture) in pictures.iter().enumerate() {
             encoded.push(encoder.encode(picture, n as u32 * 3600, false).expect("it encodes").data);
         }
         let mut n = 0_usize;
-        c.bench_function(&format!("vp8 encode {width}x{height} {kbps} kbit/s"), |b| {
+        c.bench_function(&format!("{name} encode {width}x{height} {kbps} kbit/s"), |b| {
             b.iter(|| {
                 n += 1;
                 encoder.encode(&pictures[n % 250], n as u32 * 3600, false).expect("it encodes")
             });
         });
-        let mut decoder = vp8::Decoder::new(1).expect("libvpx starts");
+        let mut decoder = vpx::Decoder::new(codec, 1).expect("libvpx starts");
         let mut n = 0;
-        c.bench_function(&format!("vp8 decode {width}x{height} {kbps} kbit/s"), |b| {
+        c.bench_function(&format!("{name} decode {width}x{height} {kbps} kbit/s"), |b| {
             b.iter(|| {
                 let frame = decoder.decode(&encoded[n % 250], WallTime(0)).expect("it decodes");
                 n += 1;

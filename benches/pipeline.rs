@@ -7,19 +7,30 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use letsmeet::media::rtp::vp8::Packetiser;
+use letsmeet::media::WallTime;
+use letsmeet::media::codec::{EncodedFrame, VideoCodec};
+use letsmeet::media::rtp::video::Packetiser;
 use letsmeet::media::rtp::{Assembly, JitterBuffer, RtpPacket};
 
 /// Ten seconds of 25 frames of six packets each, arrivals 40 ms apart; every 20th packet comes
 /// 40 ms late when `lossy`, as a retransmission does.
 fn video(start: Instant, lossy: bool) -> Vec<RtpPacket> {
-    let mut packetiser = Packetiser::new(1, 96, 60_000, 7);
+    let mut packetiser = Packetiser::new(1, 60_000, 7);
     let mut packets = Vec::new();
     for frame in 0..250u32 {
         let mut data = vec![u8::from(frame != 0); 7_000];
         data[1..5].copy_from_slice(&frame.to_be_bytes());
         let now = start + Duration::from_millis(u64::from(frame) * 40);
-        packets.extend(packetiser.packetise(&data, frame * 3_600, usize::MAX, now));
+        let encoded = EncodedFrame {
+            codec: VideoCodec::Vp8,
+            data: data.into(),
+            keyframe: frame == 0,
+            timestamp: frame * 3_600,
+            captured: WallTime(0),
+            width: 640,
+            height: 360,
+        };
+        packets.extend(packetiser.packetise(&encoded, usize::MAX, now));
     }
     if lossy {
         for packet in packets.iter_mut().step_by(20).skip(1) {

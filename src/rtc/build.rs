@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use ::rtc::ice::mdns::MulticastDnsMode;
 use ::rtc::interceptor::{ReceiverReportBuilder, Registry, SenderReportBuilder, Slot};
 use ::rtc::media_stream::MediaStreamTrack;
-use ::rtc::peer_connection::configuration::media_engine::{MIME_TYPE_OPUS, MIME_TYPE_VP8};
+use ::rtc::peer_connection::configuration::media_engine::{MIME_TYPE_OPUS, MIME_TYPE_VP8, MIME_TYPE_VP9};
 use ::rtc::rtp_transceiver::rtp_sender::{
     RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters,
     RTCRtpHeaderExtensionCapability, RtpCodecKind,
@@ -21,7 +21,7 @@ use webrtc::peer_connection::{
 use super::bulk::SEND_BUFFER;
 use super::config::{
     CHECK_INTERVAL, Config, DISCONNECTED_AFTER, FAILED_AFTER, IcePolicy, KEEPALIVE, MAX_CHECKS,
-    OPUS_PAYLOAD_TYPE, RELAY_WAIT, RETRANSMISSION_BUFFER, SRFLX_WAIT, VP8_PAYLOAD_TYPE,
+    OPUS_PAYLOAD_TYPE, RELAY_WAIT, RETRANSMISSION_BUFFER, SRFLX_WAIT,
 };
 use super::error::Error;
 use super::handler::Handler;
@@ -32,7 +32,9 @@ use super::runtime::Driver;
 use super::servers::Servers;
 use super::shared::Shared;
 use super::traffic::{FEEDBACK, NUMBER_URI, Traffic};
+use crate::media::codec::VideoCodec;
 use crate::media::pipeline::Kind;
+use crate::media::rtp::video;
 
 /// How often RTCP reports are sent.
 const REPORT_INTERVAL: std::time::Duration = std::time::Duration::from_secs(1);
@@ -88,7 +90,7 @@ pub(super) async fn connection(
 pub(super) fn track(kind: Kind, ssrc: u32, id: &str) -> TrackLocalStaticRTP {
     let (codec, codec_kind, name) = match kind {
         Kind::Audio => (opus(), RtpCodecKind::Audio, "audio"),
-        Kind::Video => (vp8(), RtpCodecKind::Video, "video"),
+        Kind::Video => (pictures(VideoCodec::Vp8), RtpCodecKind::Video, "video"),
     };
     TrackLocalStaticRTP::new(MediaStreamTrack::new(
         format!("letsmeet-{id}"),
@@ -103,11 +105,20 @@ pub(super) fn track(kind: Kind, ssrc: u32, id: &str) -> TrackLocalStaticRTP {
     ))
 }
 
+/// What is offered of a kind, the best first: browsers send that.
+pub(super) fn preferences(kind: Kind) -> Vec<RTCRtpCodecParameters> {
+    match kind {
+        Kind::Audio => vec![opus()],
+        Kind::Video => [VideoCodec::Vp8, VideoCodec::Vp9].map(pictures).to_vec(),
+    }
+}
+
 fn codecs() -> Result<MediaEngine, Error> {
     let mut engine = MediaEngine::default();
-    engine.register_codec(opus(), RtpCodecKind::Audio)?;
-    engine.register_codec(vp8(), RtpCodecKind::Video)?;
-    for kind in [RtpCodecKind::Audio, RtpCodecKind::Video] {
+    for (ours, kind) in [(Kind::Audio, RtpCodecKind::Audio), (Kind::Video, RtpCodecKind::Video)] {
+        for codec in preferences(ours) {
+            engine.register_codec(codec, kind)?;
+        }
         let number = RTCRtpHeaderExtensionCapability { uri: NUMBER_URI.to_owned() };
         engine.register_header_extension(number, kind, None)?;
     }
@@ -129,15 +140,19 @@ fn opus() -> RTCRtpCodecParameters {
     }
 }
 
-/// VP8 (RFC 7741) with NACK, PLI and FIR, and without retransmission streams: with those the library
+/// VP8 (RFC 7741) or VP9 (RFC 9628) with NACK, PLI and FIR, and without retransmission streams: with those the library
 /// asks for the same packet again and again.
-fn vp8() -> RTCRtpCodecParameters {
+fn pictures(codec: VideoCodec) -> RTCRtpCodecParameters {
+    let (mime_type, format) = match codec {
+        VideoCodec::Vp8 => (MIME_TYPE_VP8, ""),
+        VideoCodec::Vp9 => (MIME_TYPE_VP9, "profile-id=0"),
+    };
     RTCRtpCodecParameters {
         rtp_codec: RTCRtpCodec {
-            mime_type: MIME_TYPE_VP8.to_owned(),
+            mime_type: mime_type.to_owned(),
             clock_rate: 90_000,
             channels: 0,
-            sdp_fmtp_line: String::new(),
+            sdp_fmtp_line: format.to_owned(),
             rtcp_feedback: vec![
                 feedback("nack", ""),
                 feedback("nack", "pli"),
@@ -145,7 +160,7 @@ fn vp8() -> RTCRtpCodecParameters {
                 feedback(FEEDBACK, ""),
             ],
         },
-        payload_type: VP8_PAYLOAD_TYPE,
+        payload_type: video::payload_type(codec),
     }
 }
 

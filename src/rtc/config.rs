@@ -137,8 +137,6 @@ pub(super) const EVENT_RESERVE: usize = 192;
 
 /// Payload type of Opus in our offers.
 pub const OPUS_PAYLOAD_TYPE: u8 = 111;
-/// Payload type of VP8 in our offers.
-pub const VP8_PAYLOAD_TYPE: u8 = 96;
 
 /// Silence after which the path counts as down. Media or a consent check each second breaks it.
 pub const DISCONNECTED_AFTER: Duration = Duration::from_millis(2500);

@@ -24,6 +24,7 @@ use super::sdp::kind_of;
 use super::shared::Shared;
 use crate::media::pipeline::Kind;
 use crate::media::rtp::packet::RtpPacket;
+use crate::media::rtp::video;
 
 /// Where [`Meter`] stands in the chain: nearer to the wire than everything of the library.
 pub(super) const METER_SLOT: usize = 500;
@@ -57,6 +58,7 @@ impl Sources {
             [Kind::Audio, Kind::Video]
                 .into_iter()
                 .find(|kind| shared.medium(*kind).payload_type() == Some(payload_type))
+                .or((shared.vp9() == Some(payload_type)).then_some(Kind::Video))
         })
     }
 }
@@ -269,10 +271,15 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Delivery {
                 let header = packet.header;
                 let kind = self.sources.kind(&self.shared, header.ssrc, header.payload_type);
                 if let Some(kind) = kind {
+                    let payload_type = match kind {
+                        Kind::Audio => header.payload_type,
+                        // Media knows the codecs by the numbers of our own offers.
+                        Kind::Video => video::payload_type(self.shared.codec(header.payload_type)),
+                    };
                     self.shared.inbound.rtp(
                         kind,
                         RtpPacket {
-                            payload_type: header.payload_type,
+                            payload_type,
                             marker: header.marker,
                             sequence: header.sequence_number,
                             timestamp: header.timestamp,

@@ -14,6 +14,7 @@ use ::rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndicati
 
 use super::path::bump;
 use super::shared::Shared;
+use crate::media::codec::VideoCodec;
 use crate::media::pipeline::{Bandwidth, Kind, Outlet};
 use crate::media::rtp::packet::RtpPacket;
 
@@ -45,7 +46,8 @@ impl PacketOutlet {
         if !self.shared.sending.load(Ordering::Relaxed) {
             return false;
         }
-        let (Some(track), Some(payload_type)) = (self.track(kind), medium.payload_type()) else {
+        let payload_type = self.shared.payload_type(kind, packet.payload_type);
+        let (Some(track), Some(payload_type)) = (self.track(kind), payload_type) else {
             return false;
         };
         let header = ::rtc::rtp::Header {
@@ -69,6 +71,10 @@ impl Outlet for PacketOutlet {
         if !self.queue(kind, packet) {
             bump(&self.shared.medium(kind).counters.dropped, 1);
         }
+    }
+
+    fn accepts(&self, codec: VideoCodec) -> bool {
+        codec == VideoCodec::Vp8 || self.shared.vp9().is_some()
     }
 
     fn path(&self) -> Option<Bandwidth> {

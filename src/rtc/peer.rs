@@ -61,6 +61,8 @@ struct Negotiation {
     offered: bool,
     /// The mids of our last offer, which an answer must repeat.
     mids: Vec<String>,
+    /// The payload type of VP9 in our last description.
+    vp9: Option<u8>,
     /// The description being made restarts ICE.
     restarts: bool,
     /// ICE user name fragment of the last remote description.
@@ -137,6 +139,7 @@ impl Peer {
             let offer = connection.create_offer(Some(options)).await?;
             let text = offer.sdp.clone();
             state.mids = sdp::own_mids(&text);
+            state.vp9 = sdp::own_vp9(&text);
             state.restarts = ice_restart;
             state.made = Some(offer);
             Ok(text)
@@ -175,6 +178,7 @@ impl Peer {
                 }
             };
             let text = answer.sdp.clone();
+            state.vp9 = sdp::own_vp9(&text);
             state.made = Some(answer);
             state.restarts = false;
             if state.remote_ufrag.as_ref().is_some_and(|ufrag| *ufrag != description.ufrag) {
@@ -356,6 +360,8 @@ impl Negotiation {
         if let Some(ssrc) = description.video_ssrc {
             shared.medium(Kind::Video).remote_ssrc.store(ssrc, std::sync::atomic::Ordering::Relaxed);
         }
+        // The library sends only what has the same number on both sides.
+        shared.set_vp9(description.vp9.filter(|payload_type| self.vp9 == Some(*payload_type)));
         self.remote_ufrag = Some(description.ufrag);
         self.remote = true;
         self.taken = 0;
@@ -459,7 +465,10 @@ async fn add_track(
     id: &str,
 ) -> Result<Arc<TrackLocalStaticRTP>, Error> {
     let track = Arc::new(build::track(kind, ssrc, id));
-    connection.add_track(Arc::clone(&track) as Arc<dyn TrackLocal>).await?;
+    let transceiver =
+        connection.add_transceiver_from_track(Arc::clone(&track) as Arc<dyn TrackLocal>, None).await?;
+    // A track names one codec, and the library would offer nothing else.
+    transceiver.set_codec_preferences(build::preferences(kind)).await?;
     Ok(track)
 }
 

@@ -33,6 +33,8 @@ pub(super) struct Description {
     pub(super) ufrag: String,
     /// The SSRC that the other side announced for its video, when it did.
     pub(super) video_ssrc: Option<u32>,
+    /// The payload type of VP9, profile 0.
+    pub(super) vp9: Option<u8>,
 }
 
 /// One media section while it is read.
@@ -42,6 +44,9 @@ struct Section<'a> {
     port: &'a str,
     mid: Option<&'a str>,
     codec: bool,
+    /// Payload types of VP9, and those of another profile than 0.
+    vp9: Vec<u8>,
+    profiled: Vec<u8>,
     ssrc: Option<u32>,
     ufrag: Option<&'a str>,
     pwd: Option<&'a str>,
@@ -98,7 +103,17 @@ pub(super) fn check(sdp: &str) -> Result<Description, Error> {
         })
         .collect();
     let video = sections.iter().find(|s| s.kind == "video" && s.codec);
-    Ok(Description { text, candidates, ufrag, video_ssrc: video.and_then(|s| s.ssrc), mids })
+    let vp9 = sections.iter().filter(|s| s.kind == "video" && s.port != "0").find_map(vp9_of);
+    Ok(Description { text, candidates, ufrag, video_ssrc: video.and_then(|s| s.ssrc), vp9, mids })
+}
+
+/// The payload type of VP9, profile 0, in one of our own descriptions.
+pub(super) fn own_vp9(sdp: &str) -> Option<u8> {
+    check(sdp).ok()?.vp9
+}
+
+fn vp9_of(section: &Section<'_>) -> Option<u8> {
+    section.vp9.iter().copied().find(|payload_type| !section.profiled.contains(payload_type))
 }
 
 /// Whether a description speaks of sound or picture at all: one that does not is of a call for files.
@@ -199,10 +214,21 @@ fn attribute<'a>(name: &str, value: &'a str, section: &mut Section<'a>) -> Resul
             let Some((payload_type, encoding)) = value.split_once(' ') else {
                 return Err(wrong("an rtpmap attribute is malformed"));
             };
-            if !payload_type.parse::<u8>().is_ok_and(|pt| pt < 128) {
+            let Some(payload_type) = payload_type.parse::<u8>().ok().filter(|pt| *pt < 128) else {
                 return Err(wrong("a payload type is out of range"));
-            }
+            };
             section.codec |= codec(section.kind, encoding);
+            if section.kind == "video" && encoding.trim().eq_ignore_ascii_case("VP9/90000") {
+                section.vp9.push(payload_type);
+            }
+        }
+        "fmtp" => {
+            if let Some((payload_type, parameters)) = value.split_once(' ')
+                && let Ok(payload_type) = payload_type.parse()
+                && parameters.split(';').any(is_other_profile)
+            {
+                section.profiled.push(payload_type);
+            }
         }
         "ssrc" if section.ssrc.is_none() => {
             let id = value.split(' ').next().unwrap_or_default();
@@ -232,6 +258,13 @@ fn codec(kind: &str, encoding: &str) -> bool {
         _ => return false,
     };
     encoding.trim().eq_ignore_ascii_case(ours)
+}
+
+/// Whether this parameter says that a stream of VP9 is not of profile 0, which it is without a word (RFC 9628,
+/// section 6).
+fn is_other_profile(parameter: &str) -> bool {
+    let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+    name.trim().eq_ignore_ascii_case("profile-id") && value.trim() != "0"
 }
 
 /// ICE credentials must be there for the session or for each section that is not rejected

@@ -13,7 +13,9 @@ use super::bandwidth::{IPV6_MORE, PACKET_OVERHEAD};
 use super::config::{Candidate, EVENT_RESERVE, Event, MAX_REMOTE_CANDIDATES};
 use super::inbound::Inbound;
 use super::path::{Counters, PathEnd, PathStats, RemoteReport, Window};
+use crate::media::codec::VideoCodec;
 use crate::media::pipeline::{Bandwidth, Kind};
+use crate::media::rtp::video::VP9_PAYLOAD_TYPE;
 
 /// No payload type was negotiated for a stream.
 const NOT_NEGOTIATED: u8 = u8::MAX;
@@ -83,6 +85,8 @@ pub(super) struct Shared {
     pub(super) inbound: Arc<dyn Inbound>,
     audio: Medium,
     video: Medium,
+    /// The payload type of VP9 where both sides have it.
+    vp9: AtomicU8,
     /// Media may be sent: ICE and DTLS are up.
     pub(super) sending: AtomicBool,
     /// Relayed addresses of ours, and how their servers are reached.
@@ -137,6 +141,7 @@ impl Shared {
             inbound,
             audio: Medium::new(audio_ssrc),
             video: Medium::new(video_ssrc),
+            vp9: AtomicU8::new(NOT_NEGOTIATED),
             sending: AtomicBool::new(false),
             relays: Mutex::default(),
             relayed: AtomicBool::new(false),
@@ -165,6 +170,30 @@ impl Shared {
         match kind {
             Kind::Audio => &self.audio,
             Kind::Video => &self.video,
+        }
+    }
+
+    /// Both sides have VP9 under this payload type, or they have not.
+    pub(super) fn set_vp9(&self, payload_type: Option<u8>) {
+        self.vp9.store(payload_type.unwrap_or(NOT_NEGOTIATED), Ordering::Relaxed);
+    }
+
+    /// The payload type of VP9, where both sides have it.
+    pub(super) fn vp9(&self) -> Option<u8> {
+        let value = self.vp9.load(Ordering::Relaxed);
+        (value != NOT_NEGOTIATED).then_some(value)
+    }
+
+    /// What a packet of pictures with this payload type is encoded with.
+    pub(super) fn codec(&self, payload_type: u8) -> VideoCodec {
+        if self.vp9() == Some(payload_type) { VideoCodec::Vp9 } else { VideoCodec::Vp8 }
+    }
+
+    /// The payload type to send a packet with, which carries that of our own offers.
+    pub(super) fn payload_type(&self, kind: Kind, ours: u8) -> Option<u8> {
+        match kind {
+            Kind::Video if ours == VP9_PAYLOAD_TYPE => self.vp9(),
+            Kind::Audio | Kind::Video => self.medium(kind).payload_type(),
         }
     }
 

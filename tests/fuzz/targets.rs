@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use letsmeet::files;
+use letsmeet::media::codec::{VideoCodec, vp8, vp9};
 use letsmeet::media::file::{wav, y4m};
-use letsmeet::media::rtp::{Assembly, JitterBuffer, RtpPacket, opus, vp8};
+use letsmeet::media::rtp::video::{self, Fragment};
+use letsmeet::media::rtp::{Assembly, JitterBuffer, RtpPacket, opus};
 use letsmeet::session::control::{Message, window};
 use letsmeet::session::{check_chat, parse_chat};
 use letsmeet::signaling::protocol::{
@@ -95,7 +97,7 @@ pub(crate) fn sdp(data: &[u8]) {
 }
 
 /// Packets, each after its length in two octets, played into the assembly of frames (payload type
-/// 96) and the jitter buffer (any other) five milliseconds apart.
+/// 96 and 98) and the jitter buffer (any other) five milliseconds apart.
 pub(crate) fn rtp(data: &[u8]) {
     let start = Instant::now();
     let (mut assembly, mut jitter) = (Assembly::new(), JitterBuffer::new(start));
@@ -105,13 +107,17 @@ pub(crate) fn rtp(data: &[u8]) {
         let (packet, next) = after.split_at(length);
         (rest, now) = (next, now + Duration::from_millis(5));
         let bytes = Bytes::copy_from_slice(packet);
-        let _ = (vp8::Fragment::parse(&bytes), opus::duration(&bytes), opus::has_fec(&bytes));
+        for codec in [VideoCodec::Vp8, VideoCodec::Vp9] {
+            let _ = Fragment::parse(codec, &bytes);
+        }
+        let _ = (vp8::header(&bytes), vp9::header(&bytes));
+        let _ = (opus::duration(&bytes), opus::has_fec(&bytes));
         let Ok(packet) = RtpPacket::parse(&bytes, now) else {
             continue;
         };
         let again = RtpPacket::parse(&packet.to_bytes(), now);
         assert_eq!(again.as_ref(), Ok(&packet));
-        if packet.payload_type == 96 {
+        if video::codec(packet.payload_type).is_some() {
             assembly.push(packet);
             while let Some(frame) = assembly.next_frame(now) {
                 assert!(!frame.data.is_empty());

@@ -166,7 +166,7 @@ pub struct Sent {
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SentVideo {
-    /// The codec; null when no picture was sent.
+    /// The codec of the last picture, VP8 or VP9; null when no picture was sent.
     pub codec: Option<String>,
     /// Pixels a row.
     pub width: Option<u32>,
@@ -224,7 +224,7 @@ pub struct Received {
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReceivedVideo {
-    /// The codec; null when nothing came.
+    /// The codec of the last picture, VP8 or VP9; null when nothing came.
     pub codec: Option<String>,
     /// Pixels a row of the last picture.
     pub width: Option<u32>,

@@ -120,7 +120,8 @@ fn window(blocks: &[Sums; 4]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::codec::vp8::{Decoder, Encoder, Settings};
+    use crate::media::codec::VideoCodec;
+    use crate::media::codec::vpx::{Decoder, Encoder, Settings};
     use crate::media::file::y4m;
     use crate::media::synthetic::Pattern;
     use crate::media::{VideoFormat, WallTime};
@@ -128,8 +129,8 @@ mod tests {
     /// A pattern and what VP8 leaves of it.
     fn pair(width: u32, height: u32, kbps: u32) -> (VideoFrame, VideoFrame) {
         let pattern = Pattern::new(VideoFormat { width, height, fps: 25 }).unwrap();
-        let mut encoder = Encoder::new(Settings::realtime(width, height, 25, kbps)).unwrap();
-        let mut decoder = Decoder::new(1).unwrap();
+        let mut encoder = Encoder::new(Settings::realtime(VideoCodec::Vp8, width, height, 25, kbps)).unwrap();
+        let mut decoder = Decoder::new(VideoCodec::Vp8, 1).unwrap();
         let mut last = None;
         for n in 0..20 {
             let picture = pattern.paint(n, WallTime(n * 40_000));

@@ -262,6 +262,11 @@ impl Fitting {
         self.allotted.map_or(wish, |video| wish.min(video.bits_per_second / 1_000))
     }
 
+    /// The time between two pictures that are sent.
+    pub(super) fn interval(&self) -> Duration {
+        Duration::from_secs(1) / self.fps()
+    }
+
     fn fps(&self) -> u32 {
         let wish = self.wish(0).fps;
         self.allotted.map_or(wish, |video| video.fps.clamp(1, wish))

@@ -13,6 +13,7 @@
 pub mod allocation;
 mod audio_receive;
 mod audio_send;
+mod coding;
 mod control;
 mod fitting;
 pub mod mailbox;
@@ -23,6 +24,7 @@ mod stats;
 mod video_receive;
 mod video_send;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -35,6 +37,7 @@ use self::control::Control;
 use self::mailbox::Mailbox;
 use self::rates::Rates;
 use super::alert::{Tally, Watcher};
+use super::codec::VideoCodec;
 use super::record::{Side, Tap};
 use super::rtp::packet::RtpPacket;
 use super::rtp::sync::Sync;
@@ -43,8 +46,6 @@ use super::{AudioSink, AudioSource, Error, Monitor, VideoSink, VideoSource};
 
 /// RTP payload type of Opus (48,000/2, RFC 7587).
 pub const OPUS_PAYLOAD_TYPE: u8 = 111;
-/// RTP payload type of VP8 (90,000, RFC 7741).
-pub const VP8_PAYLOAD_TYPE: u8 = 96;
 /// Incoming video packets that may wait for their thread: 4 s at 2 Mbit/s. What comes when it is
 /// full is dropped and counted, and the assembly sees a hole.
 pub const VIDEO_QUEUE: usize = 1_024;
@@ -66,6 +67,10 @@ pub trait Outlet: Send + std::marker::Sync {
     fn send(&self, kind: Kind, packet: RtpPacket);
     /// Asks the other side for a key frame (PLI, RFC 4585, section 6.3.1); never blocks.
     fn request_keyframe(&self);
+    /// Whether the other side decodes this codec. VP8 is decoded by everybody.
+    fn accepts(&self, codec: VideoCodec) -> bool {
+        codec == VideoCodec::Vp8
+    }
     /// What is known of the path before anything was sent. `None` when the other side will not tell what arrives: then
     /// [`Inlet::bandwidth`] is never called, and everything is sent as it is.
     fn path(&self) -> Option<Bandwidth> {
@@ -135,6 +140,8 @@ struct Shared {
     monitor: Option<Arc<Monitor>>,
     /// Where everything is recorded, while it is.
     record: Mutex<Option<Arc<Tap>>>,
+    /// The other side records.
+    recorded: AtomicBool,
 }
 
 impl Shared {
@@ -149,6 +156,12 @@ impl Shared {
         if let Some(tap) = &*lock(&self.record) {
             give(tap);
         }
+    }
+
+    /// Whether anybody records our pictures. A track of a recording is of one codec, so it stays the one that every
+    /// picture may have.
+    fn is_recorded(&self) -> bool {
+        self.recorded.load(Ordering::Relaxed) || lock(&self.record).is_some()
     }
 
     /// Whether the recording needs a key frame of this side now. Says so once for each wish.
@@ -275,6 +288,7 @@ impl Engine {
             alert: Mutex::default(),
             monitor: sinks.monitor,
             record: Mutex::default(),
+            recorded: AtomicBool::new(false),
         });
         let (capture, reference) = voice::pair(voice::Settings::OFF);
         let engine = Self {
@@ -386,6 +400,11 @@ impl Engine {
     pub fn set_record(&self, tap: Option<Arc<Tap>>) {
         *lock(&self.shared.record) = tap;
         self.shared.video_in.nudge();
+    }
+
+    /// The other side says that it records, or does no more: meanwhile pictures are sent in VP8.
+    pub fn set_recorded(&self, recorded: bool) {
+        self.shared.recorded.store(recorded, Ordering::Relaxed);
     }
 
     /// The other side says that it sends no pictures, or does again: what is not there meanwhile does not count as frozen.

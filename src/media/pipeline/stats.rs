@@ -39,7 +39,7 @@ pub struct Failure {
 /// Pictures sent.
 #[derive(Debug, Clone, Default)]
 pub struct VideoSent {
-    /// `VP8`; `None` before the first frame.
+    /// `VP8` or `VP9`: that of the last frame; `None` before the first.
     pub codec: Option<&'static str>,
     /// Pixels across.
     pub width: u32,
@@ -91,7 +91,7 @@ pub struct AudioSent {
 /// Pictures received.
 #[derive(Debug, Clone, Default)]
 pub struct VideoReceived {
-    /// `VP8`; `None` before the first packet.
+    /// `VP8` or `VP9`: that of the last packet; `None` before the first.
     pub codec: Option<&'static str>,
     /// Pixels across of the last picture.
     pub width: u32,

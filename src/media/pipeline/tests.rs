@@ -9,6 +9,7 @@ use crate::media::synthetic::pattern::{self, Pattern};
 use crate::media::synthetic::tone::Tone;
 use crate::media::{VideoFrame, WallTime};
 
+mod codecs;
 mod pictures;
 
 /// Nothing in here takes this long unless it is broken.
@@ -67,6 +68,8 @@ struct Wire {
     loss: f64,
     to: Inlet,
     sent: Mutex<[u64; 2]>,
+    /// The other side has VP9.
+    vp9: AtomicBool,
 }
 
 impl Wire {
@@ -78,6 +81,7 @@ impl Wire {
             loss,
             to,
             sent: Mutex::default(),
+            vp9: AtomicBool::new(false),
         });
         let thread = std::thread::spawn({
             let wire = wire.clone();
@@ -135,6 +139,10 @@ impl Outlet for Wire {
 
     fn request_keyframe(&self) {
         self.to.keyframe_requested();
+    }
+
+    fn accepts(&self, codec: VideoCodec) -> bool {
+        codec == VideoCodec::Vp8 || self.vp9.load(Ordering::Relaxed)
     }
 }
 

@@ -8,11 +8,12 @@ use std::time::Instant;
 use super::playout::Playout;
 use super::stats::{VideoReceived, kbps};
 use super::{Incoming, Kind, Shared, lock};
-use crate::media::codec::vp8;
+use crate::media::codec::{VideoCodec, vpx};
 use crate::media::measure::VideoMeter;
 use crate::media::record::Side;
 use crate::media::rtp::assembly::{AssembledFrame, Assembly, Counts};
 use crate::media::rtp::packet::HEADER_LENGTH;
+use crate::media::rtp::video;
 use crate::media::{Error, VideoFrame, VideoSink, WallTime};
 
 /// Decoder threads: one keeps up with 720p.
@@ -23,6 +24,8 @@ const DECODER_THREADS: u32 = 1;
 pub(super) struct Measured {
     meter: VideoMeter,
     counts: Counts,
+    /// That of the last packet.
+    codec: Option<VideoCodec>,
     bytes: u64,
     decoded: u64,
     decode_errors: u64,
@@ -42,7 +45,7 @@ impl Measured {
     pub(super) fn report(&self, dropped: u64) -> VideoReceived {
         let meter = self.meter.report(WallTime::now());
         VideoReceived {
-            codec: self.first_arrived.map(|_| "VP8"),
+            codec: self.codec.map(VideoCodec::name),
             width: meter.size.0,
             height: meter.size.1,
             fps: meter.fps,
@@ -74,7 +77,7 @@ impl Measured {
 pub(super) struct Receiver {
     shared: Arc<Shared>,
     assembly: Assembly,
-    decoder: vp8::Decoder,
+    decoder: vpx::Decoder,
     playout: Playout<VideoFrame>,
     /// `None` after it failed.
     sink: Option<Box<dyn VideoSink>>,
@@ -85,7 +88,7 @@ impl Receiver {
         Ok(Self {
             shared,
             assembly: Assembly::new(),
-            decoder: vp8::Decoder::new(DECODER_THREADS)?,
+            decoder: vpx::Decoder::new(VideoCodec::Vp8, DECODER_THREADS)?,
             playout: Playout::new(),
             sink: Some(sink),
         })
@@ -129,6 +132,7 @@ impl Receiver {
                     measured.bytes += (packet.payload.len() + HEADER_LENGTH) as u64;
                     measured.first_arrived.get_or_insert(packet.arrived);
                     measured.last_arrived = Some(packet.arrived);
+                    measured.codec = video::codec(packet.payload_type).or(measured.codec);
                     drop(measured);
                     self.assembly.push(packet);
                 }
@@ -138,7 +142,7 @@ impl Receiver {
 
     fn decode_ready(&mut self) {
         while let Some(frame) = self.assembly.next_frame(Instant::now()) {
-            match self.decoder.decode(&frame.data, WallTime::default()) {
+            match self.decode(&frame) {
                 Ok(decoded) => {
                     lock(&self.shared.video_received).decoded += 1;
                     let at = match decoded {
@@ -146,7 +150,9 @@ impl Receiver {
                         None => Instant::now(),
                     };
                     // Only what the decoder took, so that a recording can be decoded as well.
-                    self.shared.record(|tap| tap.picture(Side::Remote, at, frame.keyframe, &frame.data));
+                    self.shared.record(|tap| {
+                        tap.picture(Side::Remote, at, frame.codec, frame.keyframe, &frame.data);
+                    });
                 }
                 Err(error) => {
                     tracing::debug!(%error, "frame refused");
@@ -155,6 +161,14 @@ impl Receiver {
                 }
             }
         }
+    }
+
+    /// Decodes a frame; one of another codec than before is a key frame, and needs nothing of the old decoder.
+    fn decode(&mut self, frame: &AssembledFrame) -> Result<Option<vpx::Decoded>, Error> {
+        if self.decoder.codec() != frame.codec {
+            self.decoder = vpx::Decoder::new(frame.codec, DECODER_THREADS)?;
+        }
+        self.decoder.decode(&frame.data, WallTime::default())
     }
 
     /// Lets a picture wait for its time, and says when that is.

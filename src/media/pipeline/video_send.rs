@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::allocation::{BACKLOG, Video};
+use super::coding::{self, Coding};
 use super::control::Orders;
 use super::fitting::{Fitting, Limit, Wish};
 use super::pace::Pacer;
 use super::stats::kbps;
-use super::{Kind, Outlet, Shared, VP8_PAYLOAD_TYPE, lock};
-use crate::media::codec::{EncodedFrame, vp8};
+use super::{Kind, Outlet, Shared, lock};
+use crate::media::codec::{EncodedFrame, VideoCodec, vpx};
 use crate::media::record::Side;
 use crate::media::rtp::packet::HEADER_LENGTH;
-use crate::media::rtp::vp8::Packetiser;
+use crate::media::rtp::video::Packetiser;
 use crate::media::scale::Scaler;
 use crate::media::source::Content;
 use crate::media::{Error, VideoFrame, VideoSource, WallTime};
@@ -32,7 +33,9 @@ pub(super) struct Feed {
 /// The source and the encoder made for its pictures.
 struct Running {
     source: Box<dyn VideoSource>,
-    encoder: vp8::Encoder,
+    encoder: vpx::Encoder,
+    /// It has encoded something.
+    begun: bool,
     fps: u32,
     /// The target for everything that the source gives.
     kbps: u32,
@@ -47,11 +50,14 @@ struct Running {
 impl Running {
     fn new(feed: Feed, limit: Option<Limit>) -> Result<Self, Error> {
         let format = feed.source.format();
-        let mut settings = vp8::Settings::realtime(format.width, format.height, format.fps, feed.kbps);
+        // What the other side has is not known yet.
+        let mut settings =
+            vpx::Settings::realtime(VideoCodec::Vp8, format.width, format.height, format.fps, feed.kbps);
         settings.screen = feed.source.content() == Content::Screen;
         Ok(Self {
             source: feed.source,
-            encoder: vp8::Encoder::new(settings)?,
+            encoder: vpx::Encoder::new(settings)?,
+            begun: false,
             fps: format.fps.max(1),
             kbps: feed.kbps,
             fitting: Fitting::new(format, limit),
@@ -89,18 +95,22 @@ impl Running {
         Ok(())
     }
 
-    /// Encodes a picture in the size that is right now; another size than before makes a key frame.
+    /// Encodes a picture in the size and with the codec that are right now; another size or codec than before makes a
+    /// key frame.
     fn encode(
         &mut self,
         picture: &VideoFrame,
         timestamp: u32,
         keyframe: bool,
+        coding: &mut Coding,
+        vp9: bool,
     ) -> Result<EncodedFrame, Error> {
         let start = Instant::now();
         let from = (picture.width(), picture.height());
         let to = self.fitting.size(from);
-        let frame = if from == to {
-            self.encoder.encode(picture, timestamp, keyframe)?
+        self.renew(to, coding.codec(to, vp9))?;
+        let scaled = if from == to {
+            None
         } else {
             let scaler = match self.scaler.take() {
                 Some(scaler) if scaler.sizes() == (from, to) => scaler,
@@ -108,14 +118,29 @@ impl Running {
             };
             let scaled = scaler.scale(picture);
             self.scaler = Some(scaler);
-            self.encoder.encode(&scaled, timestamp, keyframe)?
+            Some(scaled)
         };
+        let begun = Instant::now();
+        let frame = self.encoder.encode(scaled.as_ref().unwrap_or(picture), timestamp, keyframe)?;
         let now = Instant::now();
+        self.begun = true;
+        coding.encoded(frame.codec, now - begun, self.fitting.interval());
         self.fitting.encoded(now - start, now);
         if !frame.keyframe {
             self.fitting.coded(frame.data.len(), self.encoder.settings().kbps, now);
         }
         Ok(frame)
+    }
+
+    /// Makes the encoder anew if it is not the one for pictures of this size.
+    fn renew(&mut self, size: (u32, u32), codec: VideoCodec) -> Result<(), Error> {
+        let before = self.encoder.settings();
+        if coding::renews(self.begun, (before.codec, (before.width, before.height)), (codec, size)) {
+            let mut settings = vpx::Settings::realtime(codec, size.0, size.1, before.fps, before.kbps);
+            settings.screen = before.screen;
+            self.encoder = vpx::Encoder::new(settings)?;
+        }
+        Ok(())
     }
 }
 
@@ -130,6 +155,7 @@ pub(super) struct Sender {
     skipped: u64,
     /// What the other side can use.
     limit: Option<Limit>,
+    coding: Coding,
     /// What was last asked of the path.
     wish: Option<Wish>,
 }
@@ -139,11 +165,12 @@ impl Sender {
         let [ssrc, timestamp, numbers] = super::random()?;
         Ok(Self {
             running: feed.map(|feed| Running::new(feed, None)).transpose()?,
-            packetiser: Packetiser::new(ssrc, VP8_PAYLOAD_TYPE, numbers as u16, (numbers >> 16) as u16),
+            packetiser: Packetiser::new(ssrc, numbers as u16, (numbers >> 16) as u16),
             timestamp,
             last_forced: None,
             skipped: 0,
             limit: None,
+            coding: Coding::default(),
             wish: None,
         })
     }
@@ -173,7 +200,7 @@ impl Sender {
                 if outlet.backlog() > BACKLOG {
                     return Ok(None);
                 }
-                self.frame(index, &mut orders, shared)
+                self.frame(index, &mut orders, shared, outlet.accepts(VideoCodec::Vp9))
             });
             // What could not be done now is still wanted.
             if orders.keyframe && !orders.muted {
@@ -209,7 +236,7 @@ impl Sender {
 
     /// Goes on with another source. RTP time goes on with the clock, the first frame is a key frame as any encoder's is.
     fn change(&mut self, feed: Option<Feed>, since_start: Duration, shared: &Shared) {
-        let ticks = since_start.as_nanos() * u128::from(vp8::CLOCK) / 1_000_000_000;
+        let ticks = since_start.as_nanos() * u128::from(vpx::CLOCK) / 1_000_000_000;
         self.timestamp = self.timestamp.wrapping_add(ticks as u32);
         // The old device is closed before the new one is read: they may be the same.
         self.running = None;
@@ -219,12 +246,14 @@ impl Sender {
         }
     }
 
-    /// The next frame, if the source has a picture; what was done of `orders` is struck off.
+    /// The next frame, if the source has a picture; what was done of `orders` is struck off. `vp9` is whether the other
+    /// side has that.
     fn frame(
         &mut self,
         index: u64,
         orders: &mut Orders<Feed>,
         shared: &Shared,
+        vp9: bool,
     ) -> Result<Option<EncodedFrame>, Error> {
         let Some(running) = &mut self.running else {
             return Ok(None);
@@ -235,14 +264,15 @@ impl Sender {
         let Some(picture) = running.source.frame(index, WallTime::now())? else {
             return Ok(None);
         };
-        let ticks = u128::from(index) * u128::from(vp8::CLOCK) / u128::from(running.fps);
+        let ticks = u128::from(index) * u128::from(vpx::CLOCK) / u128::from(running.fps);
         let timestamp = self.timestamp.wrapping_add(ticks as u32);
         let now = Instant::now();
         let too_soon = self.last_forced.is_some_and(|last| now - last < KEYFRAME_INTERVAL);
         orders.keyframe |= shared.recording_wants_keyframe(Side::Own);
         let keyframe = orders.keyframe && !too_soon;
-        let frame = running.encode(&picture, timestamp, keyframe)?;
-        shared.record(|tap| tap.picture(Side::Own, now, frame.keyframe, &frame.data));
+        let vp9 = vp9 && !shared.is_recorded();
+        let frame = running.encode(&picture, timestamp, keyframe, &mut self.coding, vp9)?;
+        shared.record(|tap| tap.picture(Side::Own, now, frame.codec, frame.keyframe, &frame.data));
         // A shared screen shows no face of ours.
         if running.source.content() != Content::Screen
             && let Some(watcher) = &lock(&shared.alert).0
@@ -265,14 +295,14 @@ impl Sender {
     fn send(&mut self, frame: &EncodedFrame, skipped: u64, shared: &Shared, outlet: &dyn Outlet) {
         let now = Instant::now();
         let most = self.running.as_ref().map_or(usize::MAX, |running| running.packet);
-        let packets = self.packetiser.packetise(&frame.data, frame.timestamp, most, now);
+        let packets = self.packetiser.packetise(frame, most, now);
         let count = packets.len() as u64;
         let bytes: usize = packets.iter().map(|packet| packet.payload.len() + HEADER_LENGTH).sum();
         for packet in packets {
             outlet.send(Kind::Video, packet);
         }
         let mut sent = lock(&shared.video_sent);
-        sent.codec = Some("VP8");
+        sent.codec = Some(frame.codec.name());
         (sent.width, sent.height) = (frame.width, frame.height);
         sent.frames_sent += 1;
         sent.keyframes += u64::from(frame.keyframe);

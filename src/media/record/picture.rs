@@ -1,13 +1,18 @@
 //! Which encoded pictures of one side a recording takes: from a key frame on, and after a gap from the next one.
 //!
-//! Owns when another key frame is wished for. Pure: times are arguments.
+//! Owns when another key frame is wished for, and which codec a side is recorded in. Pure: times are arguments.
 
 use std::time::{Duration, Instant};
+
+use crate::media::codec::vpx::Header;
+use crate::media::codec::{VideoCodec, vp8, vp9};
 
 /// A wish that was not met is repeated after this.
 const AGAIN: Duration = Duration::from_secs(1);
 /// So far apart a player finds places to enter, at the least.
 pub(super) const ENTRIES: Duration = Duration::from_secs(10);
+/// A side that can is about to send VP8 when it hears of the recording; before this is over nothing else is taken.
+const SETTLES: Duration = Duration::from_secs(2);
 /// Key frames that are only for the recording take one part in so many of what the side sends: a slow link is slow for a call, too.
 const SHARE: usize = 20;
 
@@ -23,8 +28,20 @@ pub(super) struct Picture {
     entered: Instant,
     keyframe_bytes: usize,
     bytes_since: usize,
-    /// The first size is known.
-    pub(super) described: bool,
+    began: Instant,
+    /// What its track is of, once that is written.
+    codec: Option<VideoCodec>,
+}
+
+/// Whether a picture's codec is that of its track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fit {
+    /// It is, or may be.
+    Yes,
+    /// Another one is likely to come.
+    NotYet,
+    /// It is another one.
+    Never,
 }
 
 /// What is to be done with a picture.
@@ -47,8 +64,31 @@ impl Picture {
             entered: now,
             keyframe_bytes: 0,
             bytes_since: 0,
-            described: false,
+            began: now,
+            codec: None,
         }
+    }
+
+    /// Whether a picture of this codec can be in the track: one that has a codec already keeps it.
+    pub(super) fn fits(&self, codec: VideoCodec, now: Instant) -> Fit {
+        match self.codec {
+            Some(track) if track == codec => Fit::Yes,
+            Some(_) => Fit::Never,
+            None if codec == VideoCodec::Vp8 || now.saturating_duration_since(self.began) >= SETTLES => {
+                Fit::Yes
+            }
+            None => Fit::NotYet,
+        }
+    }
+
+    /// The track is of this codec from now on; true for the first word about it.
+    pub(super) fn describe(&mut self, codec: VideoCodec) -> bool {
+        self.codec.replace(codec).is_none()
+    }
+
+    /// Passes over a picture that does not fit.
+    pub(super) fn pass(&mut self, number: u64) {
+        (self.whole, self.next) = (false, number + 1);
     }
 
     /// Judges the next picture. One that was not numbered in turn has others missing before it.
@@ -84,12 +124,16 @@ impl Picture {
     }
 }
 
-/// The size of a VP8 key frame (RFC 6386, section 9.1); `None` for what is none.
-pub(super) fn size(data: &[u8]) -> Option<(u32, u32)> {
-    let [tag, _, _, 0x9d, 0x01, 0x2a, w0, w1, h0, h1, ..] = *data else { return None };
-    let side = |low, high| u32::from(u16::from_le_bytes([low, high]) & 0x3fff);
-    let (width, height) = (side(w0, w1), side(h0, h1));
-    (tag & 1 == 0 && width > 0 && height > 0).then_some((width, height))
+/// The size of a key frame; `None` for what is none.
+pub(super) fn size(codec: VideoCodec, data: &[u8]) -> Option<(u32, u32)> {
+    let header = match codec {
+        VideoCodec::Vp8 => vp8::header(data),
+        VideoCodec::Vp9 => vp9::header(data),
+    };
+    match header {
+        Some(Header::Key { width, height }) if width > 0 && height > 0 => Some((width, height)),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -157,9 +201,29 @@ mod tests {
     #[test]
     fn the_size_stands_in_a_key_frame_only() {
         let key = [0x10, 0, 0, 0x9d, 0x01, 0x2a, 0x40, 0x41, 0xb4, 0x00, 7];
+        let size = |data: &[u8]| super::size(VideoCodec::Vp8, data);
         assert_eq!(size(&key), Some((320, 180)));
         assert_eq!(size(&[0x11, 0, 0, 0x9d, 0x01, 0x2a, 0x40, 0x01, 0xb4, 0x00]), None);
         assert_eq!(size(&key[..9]), None);
         assert_eq!(size(&[0x10, 0, 0, 0x9d, 0x01, 0x2a, 0, 0, 0xb4, 0]), None);
+        assert_eq!(super::size(VideoCodec::Vp9, &key), None);
+        let key = [0x82, 0x49, 0x83, 0x42, 0x00, 0x03, 0xf0, 0x02, 0xf6, 0x06];
+        assert_eq!(super::size(VideoCodec::Vp9, &key), Some((64, 48)));
+    }
+
+    #[test]
+    fn a_track_is_of_one_codec_and_vp8_is_waited_for() {
+        let now = Instant::now();
+        let mut picture = Picture::new(ENTRIES, now);
+        assert_eq!(picture.fits(VideoCodec::Vp9, now + SETTLES / 2), Fit::NotYet);
+        assert_eq!(picture.fits(VideoCodec::Vp8, now), Fit::Yes);
+        assert_eq!(picture.fits(VideoCodec::Vp9, now + SETTLES), Fit::Yes);
+        assert!(picture.describe(VideoCodec::Vp9) && !picture.describe(VideoCodec::Vp9));
+        assert_eq!(picture.fits(VideoCodec::Vp9, now), Fit::Yes);
+        assert_eq!(picture.fits(VideoCodec::Vp8, now + SETTLES * 2), Fit::Never);
+        // What did not fit is a gap.
+        assert!(picture.judge(0, true, 100, now).take && picture.judge(1, false, 100, now).take);
+        picture.pass(2);
+        assert!(!picture.judge(3, false, 100, now).take && picture.judge(4, true, 100, now).take);
     }
 }

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::mix::Mixer;
-use super::picture::{self, ENTRIES, Picture};
+use super::picture::{self, ENTRIES, Fit, Picture};
 use super::tap::{Item, Tap};
 use super::webm::{Block, Track, Writer};
 use crate::media::codec::opus;
@@ -100,6 +100,7 @@ impl Recorder {
             // Usually the own picture joins the other side's before it has to wish by itself.
             pictures: [Picture::new(ENTRIES, began), Picture::new(ENTRIES * 5 / 4, began)],
             told: false,
+            changed: None,
         };
         let thread = std::thread::Builder::new()
             .name("record".to_owned())
@@ -187,6 +188,8 @@ struct Work {
     pictures: [Picture; 2],
     /// That something was dropped.
     told: bool,
+    /// That a side went on with another codec.
+    changed: Option<String>,
 }
 
 impl Work {
@@ -205,7 +208,7 @@ impl Work {
         let incomplete =
             || format!("{}: {dropped} pictures and blocks of sound are missing", quoted(&self.path));
         Recorded {
-            failure: failure.or_else(|| (dropped > 0).then(incomplete)),
+            failure: failure.or(self.changed).or_else(|| (dropped > 0).then(incomplete)),
             path: self.path,
             bytes: self.writer.bytes(),
             duration: Duration::from_millis(self.writer.length()),
@@ -236,18 +239,25 @@ impl Work {
     fn take(&mut self, item: Item) -> Result<(), Error> {
         match item {
             Item::Sound { who, at, samples } => self.mixer.add(who, self.position(at), &samples),
-            Item::Picture { track, number, at, keyframe, data } => {
+            Item::Picture { track, number, at, codec, keyframe, data } => {
                 let Some(picture) = self.pictures.get_mut(track as usize) else { return Ok(()) };
-                let size = picture::size(&data);
-                let verdict = picture.judge(number, keyframe && size.is_some(), data.len(), Instant::now());
+                let now = Instant::now();
+                let fit = picture.fits(codec, now);
+                if fit == Fit::Never {
+                    picture.pass(number);
+                    self.tell_changed(track);
+                    return Ok(());
+                }
+                let size = picture::size(codec, &data).filter(|_| keyframe && fit == Fit::Yes);
+                let verdict = picture.judge(number, size.is_some(), data.len(), now);
                 if verdict.wish {
                     self.tap.wish(track);
                 }
                 if !verdict.take {
                     return Ok(());
                 }
-                if let Some(size) = size.filter(|_| !std::mem::replace(&mut picture.described, true)) {
-                    self.writer.describe(track, size).map_err(|source| self.io(source))?;
+                if let Some(size) = size.filter(|_| picture.describe(codec)) {
+                    self.writer.describe(track, codec, size).map_err(|source| self.io(source))?;
                 }
                 let at = at.saturating_duration_since(self.began).as_millis();
                 let at = u64::try_from(at).unwrap_or(u64::MAX);
@@ -275,6 +285,18 @@ impl Work {
             let Some(position) = next else { return Ok(()) };
             let data = self.encoder.encode(&block)?;
             self.writer.push(Block { track: Track::Sound, at: millis(position), keyframe: true, data });
+        }
+    }
+
+    /// The two ends of ours agree on a codec for as long as one of them records; another one may not.
+    fn tell_changed(&mut self, track: Track) {
+        if self.changed.is_none() {
+            let whose = if track == Track::Own { "the own picture" } else { "the other side's picture" };
+            let path = quoted(&self.path);
+            let text =
+                format!("the recording is not whole: {path} is without {whose} since its codec changed");
+            (self.tell)(text.clone(), false);
+            self.changed = Some(text);
         }
     }
 

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::mix::Who;
 use super::webm::Track;
+use crate::media::codec::VideoCodec;
 use crate::media::pipeline::mailbox::Mailbox;
 
 /// Pictures and blocks of sound that may wait for the thread that writes: 6 s of both sides. When full, what comes is dropped and
@@ -33,6 +34,7 @@ pub(super) enum Item {
         /// Counts the pictures of its track, those included that found no room.
         number: u64,
         at: Instant,
+        codec: VideoCodec,
         keyframe: bool,
         data: Bytes,
     },
@@ -62,10 +64,10 @@ impl Tap {
     }
 
     /// An encoded picture, in the order of decoding, and when it was taken or is shown.
-    pub fn picture(&self, side: Side, at: Instant, keyframe: bool, data: &Bytes) {
+    pub fn picture(&self, side: Side, at: Instant, codec: VideoCodec, keyframe: bool, data: &Bytes) {
         let track = track(side);
         let number = self.numbers[track as usize].fetch_add(1, Ordering::Relaxed);
-        self.queue.put(Item::Picture { track, number, at, keyframe, data: data.clone() });
+        self.queue.put(Item::Picture { track, number, at, codec, keyframe, data: data.clone() });
     }
 
     /// A stretch of sound, and when its first sample was spoken or is played.

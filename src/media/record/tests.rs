@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use self::reader::{File, read};
 use super::webm::{Block, Storage, Track, Writer};
 use super::*;
-use crate::media::codec::{opus, vp8};
+use crate::media::codec::{VideoCodec, opus, vpx};
 use crate::media::synthetic::Pattern;
 use crate::media::{VideoFormat, WallTime};
 
@@ -61,8 +61,8 @@ fn block(track: Track, at: u64, keyframe: bool) -> Block {
 
 /// Ten seconds of both pictures and sound.
 fn usual(writer: &mut Writer<impl Storage>) -> io::Result<()> {
-    writer.describe(Track::Remote, (320, 180))?;
-    writer.describe(Track::Own, (640, 360))?;
+    writer.describe(Track::Remote, VideoCodec::Vp8, (320, 180))?;
+    writer.describe(Track::Own, VideoCodec::Vp9, (640, 360))?;
     for index in 0..500u64 {
         writer.push(block(Track::Sound, index * 20, true));
         if index % 2 == 0 {
@@ -108,7 +108,7 @@ fn a_finished_file_has_everything_in_its_place() {
         tracks,
         [
             (1, "V_VP8", Some((320, 180)), true),
-            (2, "V_VP8", Some((640, 360)), false),
+            (2, "V_VP9", Some((640, 360)), false),
             (3, "A_OPUS", None, true)
         ]
     );
@@ -250,7 +250,7 @@ fn pictures_and_voices_are_copied_and_mixed() {
     assert!(tap.wants_keyframe(Side::Own) && tap.wants_keyframe(Side::Remote));
     assert!(!tap.wants_keyframe(Side::Remote), "a wish is told once");
     let format = VideoFormat { width: 160, height: 96, fps: 25 };
-    let mut encoder = vp8::Encoder::new(vp8::Settings::realtime(160, 96, 25, 200)).unwrap();
+    let mut encoder = vpx::Encoder::new(vpx::Settings::realtime(VideoCodec::Vp8, 160, 96, 25, 200)).unwrap();
     let pattern = Pattern::new(format).unwrap();
     let began = Instant::now();
     let mut sent = Vec::new();
@@ -260,7 +260,7 @@ fn pictures_and_voices_are_copied_and_mixed() {
             encoder.encode(&pattern.paint(index.into(), WallTime(0)), index * 3_600, index == 3).unwrap();
         // The first picture that is handed over needs others.
         if index > 0 {
-            tap.picture(Side::Remote, at, frame.keyframe, &frame.data);
+            tap.picture(Side::Remote, at, frame.codec, frame.keyframe, &frame.data);
         }
         if index >= 3 {
             sent.push(frame.data);
@@ -292,6 +292,32 @@ fn pictures_and_voices_are_copied_and_mixed() {
     let peak =
         sound.iter().flat_map(|block| decoder.decode(&block.data).unwrap().to_vec()).fold(0.0, f32::max);
     assert!(peak > 0.1, "both voices are in it: {peak}");
+}
+
+#[test]
+fn a_track_of_vp9_is_read_by_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("call.webm");
+    let mut writer = Writer::new(std::fs::File::create(&path).unwrap(), 312, 0).unwrap();
+    writer.describe(Track::Remote, VideoCodec::Vp9, (160, 96)).unwrap();
+    let mut encoder = vpx::Encoder::new(vpx::Settings::realtime(VideoCodec::Vp9, 160, 96, 25, 200)).unwrap();
+    let pattern = Pattern::new(VideoFormat { width: 160, height: 96, fps: 25 }).unwrap();
+    for index in 0..25u32 {
+        let picture = pattern.paint(index.into(), WallTime(0));
+        let frame = encoder.encode(&picture, index * 3_600, false).unwrap();
+        let (at, keyframe, data) = (u64::from(index) * 40, frame.keyframe, frame.data);
+        writer.push(Block { track: Track::Remote, at, keyframe, data });
+    }
+    writer.finish().unwrap();
+    let probed = std::process::Command::new("ffprobe")
+        .args(["-v", "error", "-select_streams", "v", "-count_frames", "-of", "csv=p=0"])
+        .args(["-show_entries", "stream=codec_name,width,height,nb_read_frames"])
+        .arg(&path)
+        .output()
+        .expect("ffprobe is missing: scripts/setup --tests");
+    let said = String::from_utf8_lossy(&probed.stdout);
+    let troubles = String::from_utf8_lossy(&probed.stderr);
+    assert_eq!((said.trim(), troubles.trim()), ("vp9,160,96,25", ""));
 }
 
 #[test]

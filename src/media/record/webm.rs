@@ -15,6 +15,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use bytes::Bytes;
 
 use super::ebml;
+use crate::media::codec::VideoCodec;
 
 /// Timestamps are milliseconds, as a WebM file should have them.
 const NANOS_A_TICK: u64 = 1_000_000;
@@ -153,8 +154,8 @@ pub(super) struct Writer<S> {
     end: u64,
     /// Samples that the sound lags behind.
     pre_skip: u16,
-    /// The first size of each picture.
-    sizes: [Option<(u32, u32)>; 2],
+    /// The codec and the first size of each picture.
+    pictures: [Option<(VideoCodec, (u32, u32))>; 2],
     /// Blocks that are not in a cluster yet.
     waiting: Vec<Block>,
     cluster: Cluster,
@@ -210,7 +211,7 @@ impl<S: Storage> Writer<S> {
             duration,
             end,
             pre_skip,
-            sizes: [None; 2],
+            pictures: [None; 2],
             waiting: Vec::new(),
             cluster: Cluster::default(),
             last: [None; 3],
@@ -224,10 +225,10 @@ impl<S: Storage> Writer<S> {
         Ok(writer)
     }
 
-    /// Tells the first size of a picture, before its first block.
-    pub(super) fn describe(&mut self, track: Track, size: (u32, u32)) -> io::Result<()> {
-        if let Some(known) = self.sizes.get_mut(track as usize) {
-            *known = Some(size);
+    /// Tells the codec and the first size of a picture, before its first block.
+    pub(super) fn describe(&mut self, track: Track, codec: VideoCodec, size: (u32, u32)) -> io::Result<()> {
+        if let Some(known) = self.pictures.get_mut(track as usize) {
+            *known = Some((codec, size));
             self.write_tracks()?;
         }
         Ok(())
@@ -361,9 +362,13 @@ impl<S: Storage> Writer<S> {
         let mut out = Vec::new();
         ebml::master(&mut out, name::TRACKS, |out| {
             for (track, title) in [(Track::Remote, "the other side"), (Track::Own, "own picture")] {
-                let Some((width, height)) = self.sizes[track as usize] else { continue };
+                let Some((codec, (width, height))) = self.pictures[track as usize] else { continue };
+                let codec = match codec {
+                    VideoCodec::Vp8 => "V_VP8",
+                    VideoCodec::Vp9 => "V_VP9",
+                };
                 entry(out, track, 1, title, |out| {
-                    ebml::text(out, name::CODEC_ID, "V_VP8");
+                    ebml::text(out, name::CODEC_ID, codec);
                     ebml::master(out, name::VIDEO, |out| {
                         ebml::uint(out, name::PIXEL_WIDTH, width.into());
                         ebml::uint(out, name::PIXEL_HEIGHT, height.into());

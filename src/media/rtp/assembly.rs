@@ -1,8 +1,8 @@
-//! Video packets put in order and joined to frames (RFC 7741), and what to do about a hole.
+//! Video packets put in order and joined to frames (RFC 7741, RFC 9628), and what to do about a hole.
 //!
 //! Owns the reorder window, the wait for retransmissions and the wish for a key frame. It must not
 //! know the decoder or any clock. Frames come out in decoding order, and never one that depends on a
-//! frame that is missing: VP8 would go on decoding drifted garbage. A hole is waited for as long as
+//! frame that is missing: the decoder would go on with drifted garbage. A hole is waited for as long as
 //! a retransmission may still fill it; when it is older than [`Assembly::patience`] a key frame is
 //! wished for, and the first complete key frame behind the hole ends the wait.
 
@@ -13,7 +13,8 @@ use bytes::{Bytes, BytesMut};
 
 use super::packet::RtpPacket;
 use super::sequence::{History, Seen, Unwrapper};
-use super::vp8::{Fragment, PictureId};
+use super::video::{self, Fragment, PictureId};
+use crate::media::codec::VideoCodec;
 
 /// Packets that the window spans, missing ones included: about 4 s at 2 Mbit/s, at most 1.5 MB. A
 /// packet beyond it gives up everything before.
@@ -43,6 +44,8 @@ const LONGEST_RTT: Duration = Duration::from_secs(2);
 /// One complete frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssembledFrame {
+    /// What it is encoded with. Another one than before comes with a key frame.
+    pub codec: VideoCodec,
     /// The encoded frame.
     pub data: Bytes,
     /// Whether it can be decoded without any other.
@@ -66,7 +69,7 @@ pub struct Counts {
     pub lost: u64,
     /// Packets that came behind a later one and in time: retransmitted or reordered.
     pub recovered: u64,
-    /// Packets that are no VP8, or whose frame did not hold together.
+    /// Packets of no codec that is known, or whose frame did not hold together.
     pub malformed: u64,
     /// Frames handed on.
     pub frames: u64,
@@ -80,6 +83,7 @@ pub struct Counts {
 
 #[derive(Debug)]
 struct Slot {
+    codec: VideoCodec,
     /// `None` for padding: a packet without payload that only takes a number.
     fragment: Option<Fragment>,
     timestamp: u32,
@@ -103,6 +107,8 @@ pub struct Assembly {
     /// Whether a frame was handed on since the start: before, earlier packets are let in.
     begun: bool,
     needs_keyframe: bool,
+    /// That of the last frame handed on.
+    codec: Option<VideoCodec>,
     /// The hole at `next`, and when a packet behind it came.
     hole: Option<(i64, Instant)>,
     wish: bool,
@@ -134,6 +140,7 @@ impl Assembly {
             keyframes: BTreeSet::new(),
             begun: false,
             needs_keyframe: true,
+            codec: None,
             hole: None,
             wish: false,
             wished: None,
@@ -154,9 +161,13 @@ impl Assembly {
         if self.ssrc.replace(packet.ssrc).is_none() {
             self.next = self.sequence.peek(packet.sequence.into());
         }
+        let Some(codec) = video::codec(packet.payload_type) else {
+            self.counts.malformed += 1;
+            return;
+        };
         let fragment = if packet.payload.is_empty() {
             None
-        } else if let Ok(fragment) = Fragment::parse(&packet.payload) {
+        } else if let Ok(fragment) = Fragment::parse(codec, &packet.payload) {
             Some(fragment)
         } else {
             self.counts.malformed += 1;
@@ -189,6 +200,7 @@ impl Assembly {
             self.wish = true;
         }
         self.window[index] = Some(Slot {
+            codec,
             fragment,
             timestamp: packet.timestamp,
             marker: packet.marker,
@@ -337,7 +349,7 @@ impl Assembly {
         self.next += length as i64;
         self.forget_keyframes();
         let completed = slots.iter().map(|slot| slot.arrived).max()?;
-        let timestamp = slots.first()?.timestamp;
+        let Slot { timestamp, codec, .. } = *slots.first()?;
         let fragments = || slots.iter().filter_map(|slot| slot.fragment.as_ref());
         let size: usize = fragments().map(|fragment| fragment.data.len()).sum();
         let first = fragments().next()?;
@@ -345,6 +357,7 @@ impl Assembly {
             && fragments()
                 .skip(1)
                 .all(|fragment| !fragment.begins_frame && fragment.picture_id == first.picture_id)
+            && slots.iter().all(|slot| slot.fragment.is_none() || slot.codec == codec)
             && size <= MAX_FRAME
             && slots.len() == length;
         if !sound {
@@ -356,6 +369,11 @@ impl Assembly {
             return None;
         }
         let keyframe = first.begins_keyframe;
+        if self.codec.is_some_and(|before| before != codec) {
+            // Another codec counts its pictures as it likes, and knows nothing of what came before.
+            self.last_picture = None;
+            self.needs_keyframe = true;
+        }
         self.note_picture(first.picture_id, keyframe);
         if self.needs_keyframe && !keyframe {
             self.counts.frames_dropped += 1;
@@ -363,6 +381,7 @@ impl Assembly {
             return None;
         }
         self.needs_keyframe = false;
+        self.codec = Some(codec);
         self.wish = false;
         self.begun = true;
         self.counts.keyframes += u64::from(keyframe);
@@ -377,7 +396,7 @@ impl Assembly {
             }
             joined.freeze()
         };
-        Some(AssembledFrame { data, keyframe, timestamp, completed })
+        Some(AssembledFrame { codec, data, keyframe, timestamp, completed })
     }
 
     /// A gap in the picture ids means a missing frame even where no packet is missing.

@@ -459,7 +459,7 @@ impl JitterBuffer {
             return Adjust::None;
         }
         let since = *self.off_since.get_or_insert(now);
-        let far = over > FAR_ABOVE || over < -FAR_BELOW;
+        let far = !(-FAR_BELOW..=FAR_ABOVE).contains(&over);
         let when = if far || now - since > PATIENCE { When::Now } else { When::InPauses };
         if over > 0 { Adjust::Shorten(when) } else { Adjust::Lengthen(when) }
     }

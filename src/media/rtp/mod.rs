@@ -1,4 +1,4 @@
-//! RTP as plain data in virtual time: packets, sequence unwrapping, VP8 payloads, video frame
+//! RTP as plain data in virtual time: packets, sequence unwrapping, VP8 and VP9 payloads, video frame
 //! assembly, the audio jitter buffer and the alignment of sound with picture.
 //!
 //! Nothing here reads a clock, owns a thread or touches a codec: every instant is an argument.
@@ -12,7 +12,9 @@ pub mod packet;
 pub mod sequence;
 pub mod stretch;
 pub mod sync;
-pub mod vp8;
+pub mod video;
+mod vp8;
+mod vp9;
 
 #[cfg(test)]
 pub(crate) mod wire;
@@ -30,6 +32,9 @@ pub enum Error {
     /// The two version bits are not 2 (RFC 3550, section 5.1).
     #[error("not RTP version 2")]
     Version,
+    /// A payload descriptor that says what cannot be.
+    #[error("a payload descriptor that makes no sense")]
+    Descriptor,
     /// The padding count is zero or longer than the payload.
     #[error("padding longer than the payload")]
     Padding,

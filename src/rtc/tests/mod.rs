@@ -1,6 +1,7 @@
 //! Two peers in one process, over loopback.
 
 mod bulk;
+mod codecs;
 pub(in crate::rtc) mod coturn;
 mod descriptions;
 mod pair;

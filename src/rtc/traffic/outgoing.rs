@@ -17,7 +17,7 @@ use ::rtc::shared::TransportContext;
 use super::kept::Sent;
 use super::wire;
 use crate::media::pipeline::{Bandwidth, Kind};
-use crate::media::rtp::vp8::Fragment;
+use crate::media::rtp::video::Fragment;
 use crate::rtc::bandwidth::pacer::{Pacer, Release};
 use crate::rtc::bandwidth::{Bounds, Estimator, Kind as Load, Pacing, RTCP_OVERHEAD, Report};
 use crate::rtc::config::RETRANSMISSION_BUFFER;
@@ -132,7 +132,9 @@ impl Outgoing {
             return None;
         }
         if stream.waits_for_keyframe {
-            let begins = Fragment::parse(&packet.payload).is_ok_and(|fragment| fragment.begins_keyframe);
+            let codec = self.shared.codec(packet.header.payload_type);
+            let fragment = Fragment::parse(codec, &packet.payload);
+            let begins = fragment.is_ok_and(|fragment| fragment.begins_keyframe);
             if !begins {
                 bump(&self.shared.medium(Kind::Video).counters.dropped, 1);
                 return None;

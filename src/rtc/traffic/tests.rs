@@ -19,9 +19,10 @@ use tokio::sync::mpsc;
 
 use super::wire::number_of;
 use super::{FEEDBACK, NUMBER_URI, Traffic};
+use crate::media::codec::VideoCodec;
 use crate::media::pipeline::{Bandwidth, Kind};
 use crate::media::rtp::packet::RtpPacket;
-use crate::media::rtp::vp8::Packetiser;
+use crate::media::rtp::video::{self, Packetiser};
 use crate::rtc::inbound::Inbound;
 use crate::rtc::shared::Shared;
 
@@ -84,7 +85,7 @@ impl End {
             traffic.bind_local_stream(&stream(ssrc, numbered));
             traffic.bind_remote_stream(&stream(ssrc, numbered));
         }
-        let packetiser = Packetiser::new(VIDEO, 96, 65_530, 7);
+        let packetiser = Packetiser::new(VIDEO, 65_530, 7);
         Self { traffic, application, shared, packetiser, frames: 0 }
     }
 
@@ -102,12 +103,17 @@ impl End {
 
     /// A picture of so many bytes; one that depends on no other has an even first byte (RFC 6386, section 9.1).
     fn picture(&mut self, now: Instant, bytes: usize, keyframe: bool) {
-        let data = vec![u8::from(!keyframe); bytes];
+        self.picture_of(now, VideoCodec::Vp8, vec![u8::from(!keyframe); bytes], keyframe);
+    }
+
+    fn picture_of(&mut self, now: Instant, codec: VideoCodec, data: Vec<u8>, keyframe: bool) {
         self.frames += 1;
-        for packet in self.packetiser.packetise(&data, self.frames * 3_600, 1_000, now) {
+        let frame = video::frame(codec, data, keyframe, self.frames * 3_600);
+        for packet in self.packetiser.packetise(&frame, 1_000, now) {
             let header = rtp::Header {
                 version: 2,
                 ssrc: VIDEO,
+                payload_type: packet.payload_type,
                 marker: packet.marker,
                 timestamp: packet.timestamp,
                 sequence_number: packet.sequence,
@@ -230,7 +236,9 @@ fn pictures_that_waited_too_long_are_dropped_up_to_the_next_key_frame_and_leave_
     }
     assert!(end.application.keyframes.load(Ordering::Relaxed) > 0);
     let before = sent.len();
-    end.picture(start + MS * 12_001, 500, true);
+    // Not one of VP8 by its first octet: what it is says the payload type.
+    end.shared.set_vp9(Some(video::VP9_PAYLOAD_TYPE));
+    end.picture_of(start + MS * 12_001, VideoCodec::Vp9, vec![0x83; 500], true);
     for step in 12_001..14_000 {
         end.tick(start + MS * step);
         sent.extend(media(end.left()));

@@ -281,6 +281,7 @@ impl Running<'_> {
             Message::Delivered(number) => self.delivered(number).await,
             Message::Sign(sign) => self.shown(sign).await,
             Message::Recording(on) => {
+                self.engine.set_recorded(on);
                 if std::mem::replace(&mut self.known.remote_records, on) != on {
                     self.out.send(LegEvent::Recording { remote: true, on, path: None }).await;
                 }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::vp8::Packetiser;
+use super::super::video::{Packetiser, frame};
 use super::super::wire::{Conditions, Random, Wire};
 use super::*;
 
@@ -27,12 +27,20 @@ struct Sender {
 
 impl Sender {
     fn new() -> Self {
-        Self { packetiser: Packetiser::new(5, 96, 65_500, 0x7ff0), number: 0 }
+        Self { packetiser: Packetiser::new(5, 65_500, 0x7ff0), number: 0 }
     }
 
     fn frame(&mut self, keyframe: bool, size: usize, now: Instant) -> Vec<RtpPacket> {
-        let data = encoded(self.number, keyframe, size);
-        let packets = self.packetiser.packetise(&data, self.number.wrapping_mul(3_600), usize::MAX, now);
+        self.frame_of(VideoCodec::Vp8, keyframe, size, now)
+    }
+
+    fn frame_of(&mut self, codec: VideoCodec, keyframe: bool, size: usize, now: Instant) -> Vec<RtpPacket> {
+        let mut data = encoded(self.number, keyframe, size);
+        if codec == VideoCodec::Vp9 {
+            data[0] = if keyframe { 0x82 } else { 0x86 };
+        }
+        let frame = frame(codec, data, keyframe, self.number.wrapping_mul(3_600));
+        let packets = self.packetiser.packetise(&frame, usize::MAX, now);
         self.number += 1;
         packets
     }
@@ -143,6 +151,47 @@ fn a_picture_id_gap_without_a_missing_packet_asks_for_a_key_frame() {
 }
 
 #[test]
+fn another_codec_goes_on_with_a_key_frame_and_a_frame_is_of_one_codec() {
+    use VideoCodec::{Vp8, Vp9};
+    let (mut assembly, mut sender, mut now) = (Assembly::new(), Sender::new(), Instant::now());
+    let mut seen = Vec::new();
+    let plan = [
+        (Vp8, true, true),
+        (Vp8, false, true),
+        (Vp9, true, true),
+        (Vp9, false, true),
+        // Without its key frame nothing of it is of use, nor of the other one afterwards.
+        (Vp8, false, false),
+        (Vp9, false, false),
+        (Vp8, true, true),
+        (Vp8, false, true),
+    ];
+    for (codec, keyframe, handed_on) in plan {
+        for packet in sender.frame_of(codec, keyframe, 2_500, now) {
+            assembly.push(packet);
+        }
+        let frames = drain(&mut assembly, now);
+        assert_eq!(frames.len(), usize::from(handed_on), "{codec:?} {keyframe}");
+        seen.extend(frames.iter().map(|frame| (frame.codec, frame.keyframe)));
+        assert_eq!(assembly.take_wish(now), !handed_on);
+        now += WISH_INTERVAL;
+    }
+    let expected = plan.iter().filter(|(.., handed_on)| *handed_on);
+    assert!(seen.into_iter().eq(expected.map(|&(codec, keyframe, _)| (codec, keyframe))));
+    assert_eq!((assembly.counts().frames_dropped, assembly.counts().picture_gaps), (2, 0));
+
+    let mut mixed = sender.frame_of(Vp9, true, 2_500, now);
+    mixed[1].payload_type = video::VP8_PAYLOAD_TYPE;
+    mixed.into_iter().for_each(|packet| assembly.push(packet));
+    assert!(drain(&mut assembly, now).is_empty());
+    assert_eq!(assembly.counts().malformed, 1);
+    let mut unknown = sender.frame_of(Vp9, true, 100, now);
+    unknown[0].payload_type = 35;
+    unknown.into_iter().for_each(|packet| assembly.push(packet));
+    assert_eq!(assembly.counts().malformed, 2);
+}
+
+#[test]
 fn padding_takes_a_number_and_breaks_nothing() {
     let (mut assembly, mut sender, now) = (Assembly::new(), Sender::new(), Instant::now());
     let first = sender.frame(true, 100, now);
@@ -151,7 +200,7 @@ fn padding_takes_a_number_and_breaks_nothing() {
     padding.payload = Bytes::new();
     padding.marker = false;
     padding.timestamp = first[0].timestamp;
-    sender.packetiser = Packetiser::new(5, 96, padding.sequence.wrapping_add(1), 0x7ff1);
+    sender.packetiser = Packetiser::new(5, padding.sequence.wrapping_add(1), 0x7ff1);
     let second = sender.frame(false, 100, now);
     first.into_iter().chain([padding]).chain(second).for_each(|packet| assembly.push(packet));
     assert_eq!(drain(&mut assembly, now).len(), 2);
@@ -183,10 +232,10 @@ fn a_new_sender_and_a_sender_that_counts_anew_are_followed() {
     let (mut assembly, mut sender, now) = (Assembly::new(), Sender::new(), Instant::now());
     sender.frame(true, 100, now).into_iter().for_each(|packet| assembly.push(packet));
     assert_eq!(drain(&mut assembly, now).len(), 1);
-    let mut other = Sender { packetiser: Packetiser::new(6, 96, 100, 0), number: 0 };
+    let mut other = Sender { packetiser: Packetiser::new(6, 100, 0), number: 0 };
     other.frame(true, 100, now).into_iter().for_each(|packet| assembly.push(packet));
     assert_eq!(drain(&mut assembly, now).len(), 1, "another SSRC");
-    let mut again = Sender { packetiser: Packetiser::new(6, 96, 60_000, 0), number: 0 };
+    let mut again = Sender { packetiser: Packetiser::new(6, 60_000, 0), number: 0 };
     let mut frames = 0;
     for _ in 0..300 {
         again.frame(true, 100, now).into_iter().for_each(|packet| assembly.push(packet));
@@ -348,7 +397,7 @@ proptest! {
             let length = (random.next() % 9) as usize;
             let payload: Vec<u8> = (0..length).map(|_| random.next() as u8).collect();
             assembly.push(RtpPacket {
-                payload_type: 96,
+                payload_type: [96, 98][(random.next() % 2) as usize],
                 marker: random.chance(30.0),
                 sequence,
                 timestamp: (random.next() % 4) as u32,
