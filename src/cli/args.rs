@@ -52,7 +52,8 @@ impl Cli {
 /// Options that every command takes.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
-    /// The signaling server: a host, or an http(s):// or ws(s):// address
+    /// The signaling server: a host, or an http(s):// or ws(s):// address. A host alone means https:// and port 443, on loopback and in private
+    /// networks http:// and port 7880
     #[arg(long, global = true, env = "LETSMEET_SERVER", value_name = "URL")]
     pub server: Option<String>,
     /// The name to sign in with [default: the last one that logged in]
@@ -420,6 +421,9 @@ pub struct Doctor {
     /// Show the test card in this way only
     #[arg(long, value_name = "MODE", requires = "terminal")]
     pub render: Option<Mode>,
+    /// Leave out camera, microphone, speaker and terminal: for a machine that nobody sits at
+    #[arg(long, conflicts_with = "terminal")]
+    pub no_devices: bool,
     /// Servers.
     #[command(flatten)]
     pub servers: IceServers,

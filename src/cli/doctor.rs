@@ -42,6 +42,8 @@ struct Plan {
     login: server::Login,
     /// Servers of the flags and the settings file.
     ice_servers: Vec<IceServer>,
+    /// Whether somebody sits at this machine.
+    devices: bool,
 }
 
 /// Runs the command.
@@ -103,16 +105,15 @@ impl Plan {
             false => Err("no name to sign in with".to_owned()),
         };
         let ice_servers = ground.ice_servers(&args.servers)?;
-        Ok(Self { server, way, login, ice_servers })
+        Ok(Self { server, way, login, ice_servers, devices: !args.no_devices })
     }
 
     /// Two rounds: what needs no other check, all at once; then what needs the servers that the signaling server
     /// hands out, all at once; at last what the relay carries.
     async fn carry_out(self, output: &Output) -> Result<Vec<Check>> {
-        let (seen, devices, terminal, host) = tokio::join!(
+        let (seen, local, host) = tokio::join!(
             server::examine(&self.server, &self.way, self.login),
-            local::devices(),
-            local::terminal(),
+            async { if self.devices { local::all().await } else { Vec::new() } },
             paths::host(),
         );
         let mut checks = seen.checks;
@@ -140,8 +141,7 @@ impl Plan {
         // Alone: it fills the way.
         second.push(throughput::relay(&all, works, trust).await);
         judge::soften(&mut second);
-        second.extend(devices);
-        second.push(terminal);
+        second.extend(local);
         tell(output, &second)?;
         checks.extend(second);
         Ok(checks)

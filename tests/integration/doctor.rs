@@ -94,6 +94,17 @@ fn it_names_every_check_and_says_that_calls_work_here() {
 }
 
 #[test]
+fn a_machine_that_nobody_sits_at_has_no_devices_to_check() {
+    let (server, home) = (Server::start(), Home::new());
+    let outcome = home.run(&["doctor", "--server", server.url(), "--no-devices", "--json"]).expect_code(0);
+    let document = diagnosis(&outcome);
+    for check in document["checks"].as_array().unwrap() {
+        let name = check["name"].as_str().unwrap();
+        assert!(!["camera", "microphone", "speaker", "terminal"].contains(&name), "{document:#}");
+    }
+}
+
+#[test]
 fn lines_for_a_person_have_marks_and_hints() {
     let (server, home) = (Server::start(), Home::new());
     let outcome = home.run(&["doctor", "--server", server.url()]).expect_code(0);

@@ -16,7 +16,13 @@ const LIST_WITHIN: Duration = Duration::from_secs(5);
 const TERMINAL_WITHIN: Duration = Duration::from_secs(3);
 
 /// What a call takes without, it says.
-pub(super) async fn devices() -> Vec<Check> {
+pub(super) async fn all() -> Vec<Check> {
+    let (mut checks, terminal) = tokio::join!(devices(), terminal());
+    checks.push(terminal);
+    checks
+}
+
+async fn devices() -> Vec<Check> {
     let kinds = [(Kind::Camera, "camera"), (Kind::Microphone, "microphone"), (Kind::Speaker, "speaker")];
     let begun = Instant::now();
     let mut listing = kinds.map(|(kind, name)| (name, spawn_blocking(move || device::list(kind))));
@@ -62,7 +68,7 @@ fn instead(name: &str) -> &'static str {
 }
 
 /// Asks the terminal, if there is one.
-pub(super) async fn terminal() -> Check {
+async fn terminal() -> Check {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return Check::new("terminal", Outcome::Skip, "standard input or output is no terminal");
     }

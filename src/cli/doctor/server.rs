@@ -18,7 +18,7 @@ use super::sentence::split;
 use crate::cli::output::checks::{Check, Outcome};
 use crate::cli::output::mask;
 use crate::rtc::IceServer;
-use crate::signaling::client::{self, Client, Config, Event, Proxy, ServerAddress, Way};
+use crate::signaling::client::{self, Client, Config, Event, Proxy, Refusal, ServerAddress, Way};
 
 const RESOLVE_WITHIN: Duration = Duration::from_secs(5);
 const CONNECT_WITHIN: Duration = Duration::from_secs(4);
@@ -281,8 +281,11 @@ async fn first(
                     "is it a letsmeet server, and does a proxy before it pass WebSockets on?",
                 ));
             }
-            Event::Refused { message, .. } => {
+            Event::Refused { code: Refusal::Server(_), message } => {
                 return Err((message, "another name (--name), or the server's token (--token-file)?"));
+            }
+            Event::Refused { message, .. } => {
+                return Err((message, "see the lines about tcp and tls; is http:// or https:// right?"));
             }
             _ => {}
         }

@@ -183,7 +183,8 @@ impl Allocator {
             self.audio = at;
         } else {
             let since = *self.little_since.get_or_insert(now);
-            if !alone || now.saturating_duration_since(since) >= SURE_OF_LITTLE {
+            let allowed = limits.most >= audio_wire(&sound(self.audio, limits), limits);
+            if !alone || !allowed || now.saturating_duration_since(since) >= SURE_OF_LITTLE {
                 self.audio = at;
             }
         }
@@ -401,7 +402,7 @@ mod tests {
         allocator.allocate(at(300), 100_000.0, 0.0, 0.0, &alone);
         assert_eq!(allocator.allocate(at(900), 30_000.0, 0.0, 0.0, &alone).audio, whole);
         let narrow = allocator.allocate(at(1_700), 30_000.0, 0.0, 0.0, &alone).audio;
-        assert_eq!((narrow.bits_per_second, narrow.frame.as_millis()), (8_000, 60));
+        assert_eq!((narrow.bits_per_second, narrow.frame.as_millis()), (16_000, 40));
         let beside = Limits { beside: true, ..alone };
         assert_eq!(allocator.allocate(at(1_800), 30_000.0, 0.0, 0.0, &beside).audio, whole);
     }

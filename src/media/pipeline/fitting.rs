@@ -48,15 +48,6 @@ const EASY: f64 = 0.3;
 const EASY_FOR: Duration = Duration::from_secs(10);
 /// The longest that a larger size is not tried again after it was too much.
 const MAX_EASY_FOR: Duration = Duration::from_secs(160);
-/// Pictures that take so much more than they may, on average for [`RICH_FOR`], are too rich for their size: the encoder
-/// can't make them any poorer. A larger size is tried again when there is so much for it, or at last after [`RICH_LASTS`],
-/// doubled each time.
-const RICH: f64 = 1.25;
-const RICH_FOR: Duration = Duration::from_millis(1_500);
-const ENOUGH_FOR_RICH: f64 = 1.1;
-const RICH_LASTS: Duration = Duration::from_secs(30);
-/// Pictures over which that average is taken.
-const RICH_OVER: f64 = 10.0;
 /// The bitrate is not lowered below this, kbit/s: a small picture would fall apart.
 const LEAST_KBPS: u32 = 60;
 
@@ -79,22 +70,6 @@ pub(super) struct Fitting {
     slow_since: Option<Instant>,
     easy_since: Option<Instant>,
     easy_for: Duration,
-    rich: Rich,
-}
-
-/// What the pictures themselves allow.
-#[derive(Clone, Copy, Debug)]
-struct Rich {
-    step: usize,
-    /// Bits per second that the step above takes at least, and since when that is believed.
-    needs: f64,
-    found: Option<Instant>,
-    lasts: Duration,
-    /// Bits of a picture on average, and since when they have been too many.
-    bits: f64,
-    since: Option<Instant>,
-    /// The highest target in that time, kbit/s: an encoder follows a lower one slowly.
-    most: u32,
 }
 
 impl Fitting {
@@ -112,15 +87,6 @@ impl Fitting {
             slow_since: None,
             easy_since: None,
             easy_for: EASY_FOR,
-            rich: Rich {
-                step: 0,
-                needs: 0.0,
-                found: None,
-                lasts: RICH_LASTS,
-                bits: 0.0,
-                since: None,
-                most: 0,
-            },
         };
         fitting.set_limit(limit);
         fitting
@@ -201,35 +167,10 @@ impl Fitting {
         }
     }
 
-    /// What a picture came to that is no key frame, encoded for a target of `kbps`.
-    pub(super) fn coded(&mut self, bytes: usize, kbps: u32, now: Instant) {
-        let rich = &mut self.rich;
-        let bits = bytes as f64 * 8.0;
-        rich.bits = if rich.bits == 0.0 { bits } else { rich.bits + (bits - rich.bits) / RICH_OVER };
-        let Some(allotted) = self.allotted else { return };
-        let rate = self.rich.bits * f64::from(self.fps());
-        let (step, smaller) = (self.step, self.step < self.last());
-        let rich = &mut self.rich;
-        rich.most = if rich.since.is_some() { rich.most.max(kbps) } else { kbps };
-        if rate < f64::from(rich.most) * 1e3 * RICH {
-            rich.since = None;
-        } else if now - *rich.since.get_or_insert(now) >= RICH_FOR && smaller && rich.step <= step {
-            let lasts = if rich.found.is_some() { (rich.lasts * 2).min(MAX_EASY_FOR) } else { RICH_LASTS };
-            let found = Some(now);
-            *rich = Rich { step: step + 1, needs: rate, found, lasts, bits: 0.0, since: None, most: 0 };
-            return;
-        }
-        let enough = f64::from(allotted.bits_per_second) > rich.needs * ENOUGH_FOR_RICH;
-        if rich.step > 0 && (enough || rich.found.is_some_and(|found| now - found >= rich.lasts)) {
-            rich.step -= 1;
-            rich.bits = 0.0;
-        }
-    }
-
     /// Takes the size that is right at `now`; true when it is another one than before.
     pub(super) fn settle(&mut self, now: Instant) -> bool {
-        let wanted = self.window.max(self.load).max(self.path).max(self.rich.step).min(self.last());
-        let settle = match self.path.max(self.rich.step).cmp(&self.step) {
+        let wanted = self.window.max(self.load).max(self.path).min(self.last());
+        let settle = match self.path.cmp(&self.step) {
             Ordering::Greater => TOO_LARGE,
             Ordering::Less if self.by_path => TOO_SMALL,
             _ => SETTLE,
@@ -241,7 +182,6 @@ impl Fitting {
         self.step = wanted;
         self.changed = Some(now);
         self.slow_since = None;
-        (self.rich.bits, self.rich.since) = (0.0, None);
         true
     }
 
@@ -371,45 +311,6 @@ mod tests {
         fitting.set_allotted(None);
         assert!(fitting.settle(later + SETTLE * 3));
         assert_eq!((fitting.size((1280, 720)), fitting.kbps(2_000)), ((640, 360), 500));
-    }
-
-    #[test]
-    fn pictures_too_rich_for_their_size_become_smaller_until_there_is_room_for_them() {
-        let start = Instant::now();
-        let at = |millis: u64| start + Duration::from_millis(millis);
-        let mut fitting = Fitting::new(VideoFormat { width: 640, height: 360, fps: 25 }, None);
-        let allotted = |bits_per_second| {
-            let video = Video { bits_per_second, fps: 25, width: 640, height: 360, packet: 1_000 };
-            Some(video)
-        };
-        fitting.set_allotted(allotted(300_000));
-        // 2 kB a picture are 400 kbit/s.
-        for frame in 0..20 {
-            fitting.coded(2_000, 300, at(frame * 40));
-            assert!(!fitting.settle(at(frame * 40)));
-        }
-        for frame in 20..40 {
-            fitting.coded(2_000, 300, at(frame * 40));
-        }
-        assert!(fitting.settle(at(1_600)));
-        assert_eq!(fitting.size((640, 360)), (480, 270));
-        for frame in 40..100 {
-            fitting.coded(1_400, 300, at(frame * 40));
-            assert!(!fitting.settle(at(frame * 40)), "no larger one while there is no more than it took");
-        }
-        fitting.set_allotted(allotted(450_000));
-        fitting.coded(1_400, 450, at(4_000));
-        assert!(fitting.settle(at(4_000)));
-        assert_eq!(fitting.size((640, 360)), (640, 360));
-        // The same again: only that it is tried sooner or later differs.
-        for frame in 100..150 {
-            fitting.coded(2_600, 400, at(frame * 40));
-        }
-        assert!(fitting.settle(at(6_000)));
-        fitting.coded(1_400, 400, at(5_600 + 59_000));
-        assert!(!fitting.settle(at(5_600 + 59_000)));
-        fitting.coded(1_400, 400, at(6_000 + 60_000));
-        assert!(fitting.settle(at(6_000 + 60_000)));
     }
 
     #[test]

@@ -126,9 +126,6 @@ impl Running {
         self.begun = true;
         coding.encoded(frame.codec, now - begun, self.fitting.interval());
         self.fitting.encoded(now - start, now);
-        if !frame.keyframe {
-            self.fitting.coded(frame.data.len(), self.encoder.settings().kbps, now);
-        }
         Ok(frame)
     }
 

@@ -163,7 +163,10 @@ async fn claim(place: &Place, name: &Name, key: &Key) -> Result<(), Refused> {
     }
     match bindings.claim(&fold, key).await {
         Claim::Owned => Ok(()),
-        Claim::Taken => Err(refusal(ErrorCode::NameTaken, "this name belongs to another key")),
+        Claim::Taken => Err(refusal(
+            ErrorCode::NameTaken,
+            "this name belongs to another key: take another, or bring the key that it was first taken with",
+        )),
         Claim::Full => Err(refusal(ErrorCode::TooManyNames, "the server holds as many names as it may")),
         Claim::Failed => Err(refusal(ErrorCode::Unavailable, "the server cannot store names now")),
     }
