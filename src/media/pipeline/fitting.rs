@@ -3,7 +3,6 @@
 //! Owns the steps between sizes and when one is left for another. Pure: time is an argument. A new size costs a key frame, so a window
 //! whose edge is dragged moves it through few steps, and not twice in [`SETTLE`].
 
-use std::cmp::Ordering;
 use std::time::{Duration, Instant};
 
 use super::allocation::Video;
@@ -35,10 +34,8 @@ const STEPS: [u32; 7] = [16, 12, 8, 6, 4, 3, 2];
 const LEAST: (u32, u32) = (160, 90);
 /// One size stays for this long at least.
 const SETTLE: Duration = Duration::from_secs(1);
-/// One that is too large for the path, only so long; one that is too small for it longer: while it is being found out
-/// what a path carries each size would soon be left for the next.
+/// One that is too large for the path, only so long.
 const TOO_LARGE: Duration = Duration::from_millis(300);
-const TOO_SMALL: Duration = Duration::from_secs(2);
 /// The encoder is too slow when it takes more than this share of the beat for [`TOO_SLOW_FOR`].
 const TOO_SLOW: f64 = 0.85;
 const TOO_SLOW_FOR: Duration = Duration::from_millis(1_500);
@@ -63,8 +60,6 @@ pub(super) struct Fitting {
     load: usize,
     path: usize,
     step: usize,
-    /// Whether it is the path that does not allow the step above.
-    by_path: bool,
     changed: Option<Instant>,
     /// Since when encoding has taken too long, or little.
     slow_since: Option<Instant>,
@@ -82,7 +77,6 @@ impl Fitting {
             load: 0,
             path: 0,
             step: 0,
-            by_path: false,
             changed: None,
             slow_since: None,
             easy_since: None,
@@ -170,15 +164,10 @@ impl Fitting {
     /// Takes the size that is right at `now`; true when it is another one than before.
     pub(super) fn settle(&mut self, now: Instant) -> bool {
         let wanted = self.window.max(self.load).max(self.path).min(self.last());
-        let settle = match self.path.cmp(&self.step) {
-            Ordering::Greater => TOO_LARGE,
-            Ordering::Less if self.by_path => TOO_SMALL,
-            _ => SETTLE,
-        };
+        let settle = if self.path > self.step { TOO_LARGE } else { SETTLE };
         if wanted == self.step || self.changed.is_some_and(|changed| now - changed < settle) {
             return false;
         }
-        self.by_path = wanted > self.window.max(self.load);
         self.step = wanted;
         self.changed = Some(now);
         self.slow_since = None;

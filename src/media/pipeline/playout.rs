@@ -18,7 +18,7 @@ const SELDOM: f32 = 0.99;
 const HICCUP: i64 = 160_000;
 const CEILING: i64 = 240_000;
 /// What one picture needed is kept for the next, less so much a second; but one alone in so long is an accident.
-const FADE: i64 = 10_000;
+const FADE: i64 = 30_000;
 const ALONE: i64 = 10_000_000;
 /// Two pictures are never taken to follow each other more slowly than this in steady motion.
 const LONGEST_BEAT: i64 = 120_000;
