@@ -33,9 +33,9 @@ const MAX_DROPOUT: i64 = 3_000;
 pub const LIMITS: Limits = Limits { floor: 40_000, ceiling: 320_000, margin: 8_000, quantile: 0.985 };
 /// How far the delay may stand off its target before sound is stretched, microseconds.
 const SLACK: i64 = 8_000;
-/// How far the delay may stand above its target before words are shortened too, microseconds. They are lengthened at
-/// once: sound that comes too late is worse.
+/// How far the delay may stand above, and below, its target before words are stretched too, microseconds.
 const FAR_ABOVE: i64 = 80_000;
+const FAR_BELOW: i64 = 16_000;
 /// How long a pause is waited for, microseconds.
 const PATIENCE: i64 = 4_000_000;
 /// How far above its ceiling the delay may be before sound is skipped, microseconds.
@@ -459,11 +459,9 @@ impl JitterBuffer {
             return Adjust::None;
         }
         let since = *self.off_since.get_or_insert(now);
-        if over < 0 {
-            return Adjust::Lengthen(When::Now);
-        }
-        let far = over > FAR_ABOVE || now - since > PATIENCE;
-        Adjust::Shorten(if far { When::Now } else { When::InPauses })
+        let far = !(-FAR_BELOW..=FAR_ABOVE).contains(&over);
+        let when = if far || now - since > PATIENCE { When::Now } else { When::InPauses };
+        if over > 0 { Adjust::Shorten(when) } else { Adjust::Lengthen(when) }
     }
 }
 
