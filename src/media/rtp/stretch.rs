@@ -16,8 +16,8 @@ const STEP: usize = 3;
 const ALIKE: f32 = 0.85;
 /// Energy a sample below which sound counts as silence and may be cut anywhere (-60 dBFS).
 const QUIET: f32 = 1e-6;
-/// A pause is this much below the words around it (-25 dB), as energy.
-const PAUSE: f32 = 3e-3;
+/// A pause is this much below the words around it (-40 dB), as energy: the softest consonants are above that.
+const PAUSE: f32 = 1e-4;
 /// What is left of the loudness of words after a sample: half after three seconds.
 const FADE: f32 = 1.0 - 4.8e-6;
 
@@ -146,12 +146,12 @@ mod tests {
         let mut stretcher = Stretcher::default();
         for (adjust, sign) in [(Adjust::Shorten(When::InPauses), -1), (Adjust::Lengthen(When::InPauses), 1)] {
             assert_eq!(stretcher.stretch(&mut sine(180.0, 960), adjust), 0);
-            assert_eq!(stretcher.stretch(&mut noise(0.01), adjust), 480 * sign);
+            assert_eq!(stretcher.stretch(&mut noise(0.003), adjust), 480 * sign);
         }
         for _ in 0..50 * 30 {
-            stretcher.stretch(&mut noise(0.01), Adjust::None);
+            stretcher.stretch(&mut noise(0.003), Adjust::None);
         }
         let adjust = Adjust::Shorten(When::InPauses);
-        assert_eq!(stretcher.stretch(&mut noise(0.01), adjust), 0, "it is all there is now");
+        assert_eq!(stretcher.stretch(&mut noise(0.003), adjust), 0, "it is all there is now");
     }
 }
