@@ -2,7 +2,7 @@
 //! descriptor of what comes in.
 //!
 //! Owns the payload types, the sizes and the numbering of outgoing packets; the layouts of the descriptors are in
-//! [`vp8`] and [`vp9`], putting frames together again is in `assembly`. Encoded frames are opaque apart from the key
+//! `vp8` and `vp9`, putting frames together again is in `assembly`. Encoded frames are opaque apart from the key
 //! frame bit.
 
 use std::time::Instant;
