@@ -1,7 +1,8 @@
 //! Asks for lost packets again (RFC 4585, section 6.2.1). Unlike the library's generator, which asks
 //! every so many milliseconds whether there is anything to ask for or not, this one has a timer only
 //! while something is missing, asks for the first time as soon as reordering is ruled out, and repeats
-//! after a round trip, then after ever longer: sooner would only fetch the same packet twice.
+//! after a round trip, from the fifth time on after ever longer: sooner would only fetch the same packet twice. Where
+//! much is lost each request is made twice, because it may be lost itself.
 //!
 //! [`Missing`] is pure, time is an argument; [`Nack`] puts it into the library's chain.
 
