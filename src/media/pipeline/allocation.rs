@@ -79,15 +79,16 @@ const AUDIO: [(f64, u32, u32); 7] = [
     (500_000.0, u32::MAX, 20),
 ];
 /// Pictures: size, frames a second, and the payload's bits per second from which it is worth it.
-const VIDEO: [(u32, u32, u32, f64); 12] = [
+const VIDEO: [(u32, u32, u32, f64); 13] = [
     (160, 90, 2, 3_000.0),
     (160, 90, 5, 7_000.0),
     (160, 90, 8, 11_000.0),
     (160, 90, 10, 20_000.0),
-    (160, 90, 12, 38_000.0),
-    (240, 136, 15, 75_000.0),
-    (320, 180, 15, 110_000.0),
-    (320, 180, 20, 150_000.0),
+    (160, 90, 15, 38_000.0),
+    (160, 90, 20, 55_000.0),
+    (240, 136, 20, 85_000.0),
+    (320, 180, 20, 120_000.0),
+    (320, 180, 25, 160_000.0),
     (480, 270, 25, 240_000.0),
     (640, 360, 25, 350_000.0),
     (960, 540, 25, 800_000.0),
@@ -301,7 +302,7 @@ fn top(limits: &Limits) -> usize {
         let below = &VIDEO[step - 1];
         below.0 < limits.width && below.1 < limits.height
     };
-    (1..VIDEO.len()).take_while(useful).last().unwrap_or(0).max(4)
+    (1..VIDEO.len()).take_while(useful).last().unwrap_or(0).max(5)
 }
 
 #[cfg(test)]

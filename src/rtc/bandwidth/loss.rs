@@ -24,8 +24,10 @@ const SHARES: usize = 8;
 const JUDGED: usize = 3;
 /// More than chance is so much more, and so many times its usual spread.
 const RISE: f64 = 0.03;
-const SPREADS: f64 = 3.0;
-/// A trial sends this share of what got through, but not less than this share of what was sent.
+const SPREADS: f64 = 4.0;
+/// Where less is lost the spread is taken to be that of this share.
+const LEAST_LOSS: f64 = 0.005;
+/// A trial sends this share of what got through lately, or in the last share where that is more, as in a ramp, but not less than this share of what was sent.
 const TRIAL_RATE: f64 = 0.92;
 const DEEPEST_TRIAL: f64 = 0.5;
 /// Until encoders follow, what is lost in a trial does not count.
@@ -43,6 +45,8 @@ const LOWER: f64 = 0.96;
 const WENT: f64 = 0.4;
 const SURELY: f64 = 2.6;
 const SURE_AGAIN: f64 = 1.6;
+/// Above this share of a capacity that was found, losses are looked into at once.
+const NEAR: f64 = 0.8;
 /// Losses of a trial that are at least this share of those before are the same losses.
 const ALIKE: f64 = 0.6;
 /// Chance is never believed to take more.
@@ -61,12 +65,16 @@ const FALL: f64 = 0.15;
 const FOLLOW: f64 = 0.06;
 const FARTHEST: f64 = 0.06;
 const SAFE: f64 = 1.1;
+/// Chance is never taken to be better known than from so many packets.
+const MOST_KNOWN: f64 = 400.0;
 /// Losses of the first moments are taken for chance, up to this share: the rate is low then, and there is nothing to
 /// compare it with.
 const YOUNG: Micros = 1_600_000;
 const YOUNG_PACKETS: f64 = 120.0;
 const LONGEST_YOUNG: Micros = 3_000_000;
 const MOST_YOUNG: f64 = 0.25;
+/// Chance follows what is seen later to as many spreads above that.
+const YOUNG_SPREADS: f64 = 2.0;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Share {
@@ -103,16 +111,19 @@ impl Share {
 
     /// Whether more is lost than in `other`, by so many times the spread of the difference.
     fn exceeds_by(&self, other: &Self, spreads: f64) -> bool {
-        let spread = |share: &Self| {
-            let lost = share.lost_share().max(0.01);
-            lost * (1.0 - lost) / share.packets.max(1.0)
-        };
-        self.lost_share() - other.lost_share() > spreads * (spread(self) + spread(other)).sqrt()
+        self.lost_share() - other.lost_share() > spreads * self.spread().hypot(other.spread())
     }
 
-    /// Whether so much is hardly lost where `usual` is the share.
-    fn exceeds(&self, usual: f64) -> bool {
-        let spread = (usual.max(0.01) * (1.0 - usual) / self.packets.max(1.0)).sqrt();
+    /// The usual deviation of the share that was lost.
+    fn spread(&self) -> f64 {
+        let lost = self.lost_share().clamp(LEAST_LOSS, 1.0 - LEAST_LOSS);
+        (lost * (1.0 - lost) / self.packets.max(1.0)).sqrt()
+    }
+
+    /// Whether so much is hardly lost where `usual` is the share, which so many packets told.
+    fn exceeds(&self, usual: f64, known: f64) -> bool {
+        let packets = 1.0 / self.packets.max(1.0) + 1.0 / known.max(1.0);
+        let spread = (usual.max(LEAST_LOSS) * (1.0 - usual) * packets).sqrt();
         self.lost_share() > usual + RISE.max(SPREADS * spread)
     }
 }
@@ -151,6 +162,8 @@ pub(super) struct Losses {
     collected: Collected,
     shares: VecDeque<Share>,
     chance: f64,
+    /// How many packets told that.
+    known: f64,
     /// A rate at which nothing but chance takes packets, and the most that this may be.
     safe: Option<(f64, f64)>,
     capacity: Option<(f64, Micros)>,
@@ -170,6 +183,7 @@ impl Losses {
                 self.young.packets += 1.0;
                 self.young.lost += f64::from(u8::from(packet.lost));
                 self.chance = self.young.lost_share().min(MOST_YOUNG);
+                self.known = self.young.packets;
             }
             if let Some(start) = self.collected.start {
                 let span = packet.sent - start;
@@ -215,12 +229,17 @@ impl Losses {
 
     /// Whether clearly more is lost than chance explains.
     pub(super) fn more_than_chance(&self) -> bool {
-        self.last(JUDGED).exceeds(self.chance)
+        self.last(JUDGED).exceeds(self.chance, self.known)
     }
 
     /// Forgets everything: it is another path.
     pub(super) fn reset(&mut self) {
         *self = Self::default();
+    }
+
+    /// Whether this was sent so fast that the capacity that was found is the limit.
+    fn limits(&self, share: &Share) -> bool {
+        self.capacity.is_some_and(|(rate, _)| share.rate() > rate * NEAR)
     }
 
     fn last(&self, count: usize) -> Share {
@@ -236,23 +255,25 @@ impl Losses {
             self.shares.pop_front();
         }
         let lately = self.last(SHARES).lost_share();
-        if let Some((rate, most)) = self.safe
-            && share.rate() <= rate * SAFE
-        {
+        let (rate, most) = self.safe.unwrap_or_else(|| {
+            (f64::INFINITY, self.young.lost_share().min(MOST_YOUNG) + self.young.spread() * YOUNG_SPREADS)
+        });
+        if share.rate() <= rate * SAFE {
             self.chance = (self.chance + (share.lost_share() - self.chance) * FOLLOW).min(most);
+            self.known = (self.known + share.packets).min(MOST_KNOWN);
         } else if lately < self.chance {
             self.chance += (lately - self.chance) * FALL;
         }
         let judged = self.last(JUDGED);
-        let again = self.capacity.is_some();
+        let again = self.limits(&judged);
         if self.trial.is_none()
             && (again || now >= self.next_trial)
-            && judged.exceeds(self.chance)
+            && judged.exceeds(self.chance, self.known)
             && share.lost_share() > self.chance + RISE
         {
             self.trial = Some(Trial {
                 started: now,
-                rate: (judged.through() * TRIAL_RATE).max(judged.rate() * DEEPEST_TRIAL),
+                rate: (judged.through().max(share.through()) * TRIAL_RATE).max(judged.rate() * DEEPEST_TRIAL),
                 before: judged,
                 seen: Collected::default(),
             });
@@ -266,13 +287,13 @@ impl Losses {
         let enough = seen.packets >= TRIAL_PACKETS && seen.span >= TRIAL_LENGTH;
         let void = now - trial.started > TRIAL_VOID;
         if enough || (seen.packets >= TRIAL_FEW && seen.span >= TRIAL_LONG) {
-            let surely = if self.capacity.is_some() { SURE_AGAIN } else { SURELY };
+            let surely = if self.limits(&before) { SURE_AGAIN } else { SURELY };
             let excess = |share: &Share| (share.lost_share() - self.chance).max(0.0);
             let went = excess(&seen) < excess(&before) * WENT;
             if went && before.exceeds_by(&seen, surely) {
                 let kept = 1.0 - seen.lost_share().min(0.5);
                 self.capacity = Some(((before.through() / kept).min(before.rate()), now));
-                self.chance = self.chance.min(seen.lost_share());
+                self.chance = self.chance.min(seen.lost_share() + seen.spread());
                 self.safe = None;
             } else if seen.rate() < before.rate() * LOWER || void {
                 let mut both = before;
@@ -280,6 +301,7 @@ impl Losses {
                 let alike = seen.lost_share() > before.lost_share() * ALIKE;
                 let chance = if alike { both.lost_share() } else { seen.lost_share() };
                 self.chance = chance.min(MOST_CHANCE);
+                self.known = both.packets;
                 self.safe = Some((before.rate(), (self.chance + FARTHEST).min(MOST_CHANCE)));
                 self.capacity = None;
                 self.next_trial = now + PAUSE;

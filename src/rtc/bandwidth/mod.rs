@@ -73,6 +73,8 @@ const FIRST_WINDOW: u64 = 3_200;
 /// No more may be on its way than what leaves in the shortest round trip and in this time, and outside a ramp in the time
 /// between two feedbacks: where nothing is heard any more there is a queue already, in either direction.
 const MARGIN: f64 = 0.12;
+/// In a ramp the time between two feedbacks counts as well, in this proportion to what is lost by chance.
+const MISSED: f64 = 4.0;
 /// Of what was sent so long, this share should have been told of by now, losses aside. With less of it as much less may
 /// be on its way: feedback may stand in a queue itself, and what it tells then is old.
 const ANSWERED: Micros = 300_000;
@@ -292,8 +294,10 @@ impl Estimator {
             return Pacing { rate: cluster.rate, padding: Some(cluster.packet) };
         }
         let target = self.control.target();
+        // Feedback is lost as well where packets are.
+        let missed = self.told * (self.losses.chance() * MISSED).min(1.0);
         match self.control.phase() {
-            Phase::Ramp if self.history.outstanding() as f64 * 8.0 > target * self.window() => {
+            Phase::Ramp if self.history.outstanding() as f64 * 8.0 > target * (self.window() + missed) => {
                 Pacing { rate: self.bounds.least, padding: None }
             }
             Phase::Ramp if !self.silent(now) => Pacing { rate: target, padding: Some(PADDING) },

@@ -67,14 +67,18 @@ fn a_long_queue_behind_a_token_bucket_is_left_empty_by_thirty_two_kilobits() {
 }
 
 #[test]
-fn losses_by_chance_do_not_hold_up_the_start() {
-    for (loss, most) in [(0.05, 8.0), (0.1, 8.0), (0.2, 12.0)] {
-        for seed in SEEDS {
+fn losses_by_chance_hold_up_neither_the_start_nor_what_follows() {
+    for (loss, most) in [(0.05, 5.5), (0.1, 6.0), (0.2, 7.0)] {
+        // What chance does is seen over many runs only.
+        for seed in 0..20 {
             let shape = Shape { loss, jitter: 10 * MS, ..Shape::new(2e7) };
             let world = one(&shape, seed, LIMITS, true, 20 * SECOND);
             for side in 0..2 {
-                let after = reached(world.heard(0, side), 0, 450e3);
-                assert!(after < most, "450 kbit/s after {after} s at {loss}");
+                let heard = world.heard(0, side);
+                let after = reached(heard, 0, 450e3);
+                assert!(after < most, "450 kbit/s after {after} s at {loss}, {seed}");
+                let later = figures(heard, 8 * SECOND, 20 * SECOND);
+                assert!(later.video > 500e3, "{later:?} at {loss}, {seed}");
             }
         }
     }
