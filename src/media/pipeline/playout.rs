@@ -20,6 +20,10 @@ const CEILING: i64 = 240_000;
 /// What one picture needed is kept for the next, less so much a second; but one alone in so long is an accident.
 const FADE: i64 = 30_000;
 const ALONE: i64 = 10_000_000;
+/// A packet that was sent again may be lost again: so many repairs are waited for, each a round trip and this long, as
+/// soon as two pictures were late by one.
+const REPAIRS: i64 = 2;
+const ASKING: i64 = 20_000;
 /// Two pictures are never taken to follow each other more slowly than this in steady motion.
 const LONGEST_BEAT: i64 = 120_000;
 /// A picture this late is passed over when the next is due too, microseconds.
@@ -37,8 +41,10 @@ pub struct Playout<T> {
     media: Option<i64>,
     /// The wait that the latest of the pictures would have needed, and when.
     needed: (i64, i64),
-    /// When the screen would have stood still last.
+    /// When the screen would have stood still last, and when a picture was late by a repair.
     stood: Option<i64>,
+    repaired: Option<i64>,
+    round_trip: Option<i64>,
     waiting: VecDeque<(i64, T)>,
     last: i64,
     skipped: u64,
@@ -62,10 +68,17 @@ impl<T> Playout<T> {
             media: None,
             needed: (0, 0),
             stood: None,
+            repaired: None,
+            round_trip: None,
             waiting: VecDeque::new(),
             last: i64::MIN,
             skipped: 0,
         }
+    }
+
+    /// How long a packet takes there and back.
+    pub fn set_round_trip(&mut self, micros: i64) {
+        self.round_trip = Some(micros);
     }
 
     /// When a picture that was complete at `completed` is shown for an even beat; not before `now`.
@@ -80,13 +93,19 @@ impl<T> Playout<T> {
         }
         let hiccup = HICCUP - self.interval;
         let faded = |(need, at): (i64, i64)| need - (now - at).max(0) / 1_000 * FADE / 1_000;
-        if late > hiccup {
-            let before = self.stood.replace(now);
-            // Those behind a late one are late for the same reason.
-            let again = before.is_some_and(|before| (late..ALONE).contains(&(now - before)));
-            if again && late - hiccup > faded(self.needed) {
-                self.needed = ((late - hiccup).min(CEILING), now);
-            }
+        // Those behind a late one are late for the same reason.
+        let again = |before: Option<i64>| before.is_some_and(|at| (late..ALONE).contains(&(now - at)));
+        let mut need = 0;
+        if late > hiccup && again(self.stood.replace(now)) {
+            need = late - hiccup;
+        }
+        if let Some(round_trip) = self.round_trip.filter(|round_trip| late >= *round_trip)
+            && again(self.repaired.replace(now))
+        {
+            need = need.max((round_trip + ASKING) * REPAIRS - hiccup);
+        }
+        if need > faded(self.needed) {
+            self.needed = (need.min(CEILING), now);
         }
         let still = (self.delay.spread(SELDOM).unwrap_or(0) - hiccup).max(faded(self.needed));
         let wait = self.delay.target(now).max(still.min(CEILING));
@@ -179,6 +198,27 @@ mod tests {
         assert!(longest < 200_000, "{longest}");
         let waits = shown[300..].iter().zip(300i64..).map(|(at, i)| at - i * 40_000).min().unwrap();
         assert!((80_000..=140_000).contains(&waits), "{waits}");
+    }
+
+    #[test]
+    fn once_two_pictures_were_late_by_a_repair_two_repairs_are_waited_for() {
+        let shown = |round_trip: Option<i64>| {
+            let mut playout = Playout::<u32>::new();
+            round_trip.into_iter().for_each(|micros| playout.set_round_trip(micros));
+            let late =
+                |i: u32| [0, 95_000, 205_000][usize::from(i == 20 || i == 40) + 2 * usize::from(i == 60)];
+            let mut last = 0;
+            let shown = (0..100u32).map(|i| {
+                let completed = i64::from(i) * 40_000 + late(i);
+                last = playout.beat(i * 3_600, completed, completed).max(last);
+                last
+            });
+            let shown: Vec<i64> = shown.collect();
+            shown.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap()
+        };
+        assert!(shown(None) > 200_000, "the first time that it takes two the screen stands still");
+        assert!(shown(Some(80_000)) < 200_000);
+        assert!(shown(Some(1_000)) > 200_000, "a path this short is not the reason");
     }
 
     #[test]
