@@ -59,7 +59,7 @@ struct Setting<'a> {
 /// # Errors
 /// Flags, settings, files: what is wrong before the call.
 pub(super) async fn run(global: &Global, args: Call) -> Result<Status> {
-    args.results.check(global.json, args.headless)?;
+    args.results.check(global.json)?;
     if args.every.is_some_and(|every| every.is_zero()) {
         return Err(Usage::new("--every needs a time above 0").into());
     }

@@ -57,7 +57,7 @@ pub(super) async fn run(global: &Global, args: Doctor) -> Result<Status> {
         }
         return terminal::run(global, args).await.map(Status::from);
     }
-    args.results.check(global.json, false)?;
+    args.results.check(global.json)?;
     let ground = Ground::read(global)?;
     let plan = Plan::new(global, &args, &ground)?;
     let server = plan.server.to_string();

@@ -47,9 +47,9 @@ impl Flags {
     ///
     /// # Errors
     /// Two things are asked of stdout, or a file has no folder.
-    pub(super) fn check(&self, json: bool, headless: bool) -> Result<()> {
-        if self.nagios && (json || headless) {
-            return Err(Usage::new("--nagios writes one line: leave out --json and --headless").into());
+    pub(super) fn check(&self, json: bool) -> Result<()> {
+        if self.nagios && json {
+            return Err(Usage::new("--nagios writes one line: leave out --json").into());
         }
         for path in [&self.junit, &self.prometheus].into_iter().flatten() {
             let folder = folder(path);
@@ -143,8 +143,8 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         assert!(replace(&folder.path().join("none/x"), "").is_err());
         let flags = Flags { junit: Some(folder.path().join("none/x")), ..Flags::default() };
-        assert!(flags.check(false, false).is_err());
+        assert!(flags.check(false).is_err());
         let plugin = Flags { nagios: true, ..Flags::default() };
-        assert!(plugin.check(true, false).is_err() && plugin.check(false, false).is_ok());
+        assert!(plugin.check(true).is_err() && plugin.check(false).is_ok());
     }
 }

@@ -35,16 +35,16 @@ pub struct IceServers {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Media")]
 pub struct Media {
-    /// The picture to send: camera[:ID], screen[:ID], pattern[:WxH[@FPS]], file:PATH or none [default: the camera if there is one; headless: pattern]
+    /// The picture to send: camera[:ID], screen[:ID], pattern[:WxH[@FPS]], file:PATH or none [default: the camera if there is one; with --headless, --json or --nagios: pattern]
     #[arg(long, value_name = "SOURCE", env = "LETSMEET_VIDEO")]
     pub video: Option<VideoSpec>,
-    /// The sound to send: mic[:ID], tone[:HZ], file:PATH, silence or none [default: the microphone if there is one; headless: tone]
+    /// The sound to send: mic[:ID], tone[:HZ], file:PATH, silence or none [default: the microphone if there is one; with --headless, --json or --nagios: tone]
     #[arg(long, value_name = "SOURCE", env = "LETSMEET_AUDIO")]
     pub audio: Option<AudioSpec>,
     /// Where the received picture goes: terminal, file:PATH (.y4m, overwritten) or null [default: null]
     #[arg(long, value_name = "SINK", env = "LETSMEET_SHOW")]
     pub show: Option<ShowSpec>,
-    /// Where the received sound goes: speaker[:ID], file:PATH (.wav, overwritten) or null [default: the speaker if there is one; headless: null]
+    /// Where the received sound goes: speaker[:ID], file:PATH (.wav, overwritten) or null [default: the speaker if there is one; with --headless, --json or --nagios: null]
     #[arg(long, value_name = "SINK", env = "LETSMEET_HEAR")]
     pub hear: Option<HearSpec>,
     /// Record the call, both sides, and tell the other side: a .webm file, overwritten; login records further calls as NAME-2.webm and so on
