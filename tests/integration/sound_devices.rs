@@ -103,17 +103,19 @@ fn heard_within_150_ms(pulse: &Pulse) {
     let (near, far) = (pulse.record("near"), pulse.record("far"));
     let playing = pulse.play("near", tone(10));
     until(SOON, "the tone is heard at the far end", || hears_the_tone(&far));
-    // Both ends of it have passed once there is a second of it.
-    let heard = until(SOON, "a second of the tone", || {
+    // A busy machine leaves out a moment now and then, which a second of the tone without that has not seen.
+    let mut strays = Vec::new();
+    let heard = until(SOON, "a second of nothing but the tone", || {
         let last = far.last(RATE)?;
-        (amplitude(&last[..RATE / 10], HZ) > LOUD / 3.0).then_some(last)
+        let tone = amplitude(&last, HZ);
+        let stray = |hertz: f64| (hertz, amplitude(&last, hertz) / tone);
+        strays = [900.0, 980.0, 1_020.0, 1_100.0, 2_000.0].map(stray).to_vec();
+        let alone = strays.iter().all(|(_, share)| *share < 0.05);
+        (amplitude(&last[..RATE / 10], HZ) > LOUD / 3.0 && alone).then_some(last)
     });
     let level = 20.0 * (amplitude(&heard, HZ) / LOUD).log10();
-    println!("the tone is {level:+.1} dB at the far end");
+    println!("the tone is {level:+.1} dB at the far end, beside it {strays:.3?}");
     assert!(level.abs() < 6.0, "{level} dB");
-    for other in [900.0, 980.0, 1_020.0, 1_100.0, 2_000.0] {
-        assert!(amplitude(&heard, other) < amplitude(&heard, HZ) / 20.0, "{other} Hz is heard as well");
-    }
     drop(playing);
 
     let (from_near, from_far) = (near.all().0.len(), far.all().0.len());
