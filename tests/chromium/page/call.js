@@ -44,12 +44,13 @@ export class Call {
     this.signaling.send({ ...frame, call: this.id });
   }
 
-  /** A section of this kind, with a track now or later. */
-  section(kind, track) {
+  /** A section of this kind, with a track now or later; pictures in one of `codecs`, the best first. */
+  section(kind, track, codecs) {
     const sender = this.peer.addTransceiver(track ?? kind, { direction: "sendrecv" });
     if (kind === "video") {
-      const { codecs } = RTCRtpReceiver.getCapabilities("video");
-      sender.setCodecPreferences(codecs.filter(({ mimeType }) => mimeType === "video/VP8"));
+      const known = RTCRtpReceiver.getCapabilities("video").codecs;
+      const named = (name) => known.filter(({ mimeType }) => mimeType === `video/${name}`);
+      sender.setCodecPreferences(codecs.flatMap(named));
     }
     return sender;
   }

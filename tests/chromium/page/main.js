@@ -59,7 +59,7 @@ const frames = {
     const call = begin(id, key, true);
     for (const kind of ["audio", "video"]) {
       const want = state.wants[kind];
-      if (want !== "absent") call.section(kind, want === "on" ? own(kind) : null);
+      if (want !== "absent") call.section(kind, want === "on" ? own(kind) : null, state.wants.codecs);
     }
     introduce(call);
     await call.offer();
@@ -86,10 +86,10 @@ const frames = {
 const commands = {
   /**
    * `audio` and `video` are "on", "later" (a section without a track) or "absent" (no section); who is `deaf` takes no candidates
-   * of the other side.
+   * of the other side. `codecs` are those of the page's own offers.
    */
-  async login({ name, audio: sound = "on", video: picture = "on", hz = 880, deaf = false }) {
-    state.wants = { audio: sound, video: picture, hz, deaf };
+  async login({ name, audio: sound = "on", video: picture = "on", hz = 880, deaf = false, codecs = ["VP8"] }) {
+    state.wants = { audio: sound, video: picture, hz, deaf, codecs };
     await audio.resume();
     state.identity = await Identity.make();
     const heard = (frame) => inOrder(() => frames[frame.type]?.(frame));
@@ -107,7 +107,7 @@ const commands = {
     const there = call.peer.getTransceivers().find(({ receiver }) => receiver.track.kind === "video");
     if (there) await there.sender.replaceTrack(own("video"));
     else {
-      call.section("video", own("video"));
+      call.section("video", own("video"), state.wants.codecs);
       await call.offer();
     }
     await call.say("source video camera");
@@ -130,7 +130,9 @@ async function measure() {
   const pick = (entry, names) => Object.fromEntries(names.map((name) => [name, entry[name] ?? null]));
   const selected = stats.find(({ id }) => id === one("transport").selectedCandidatePairId) ?? {};
   const end = (id) => pick(stats.find((entry) => entry.id === id) ?? {}, ["candidateType", "address", "port"]);
+  const codec = ({ codecId }) => stats.find(({ id }) => id === codecId)?.mimeType ?? null;
   tell("stats", {
+    codec: codec(one("inbound-rtp", "video")),
     video: pick(one("inbound-rtp", "video"), ["framesDecoded", "framesDropped", "framesReceived", "keyFramesDecoded",
       "packetsReceived", "packetsLost", "nackCount", "pliCount", "firCount", "freezeCount", "totalFreezesDuration",
       "framesPerSecond", "frameWidth", "frameHeight", "bytesReceived", "headerBytesReceived", "packetsDiscarded"]),

@@ -170,6 +170,20 @@ fn a_page_is_called_and_both_sides_see_and_hear() {
 }
 
 #[test]
+fn small_pictures_go_in_vp9_both_ways_where_the_page_likes_that() {
+    let lab = Lab::up();
+    let mut alice = lab.answering(&["--video", "pattern"]);
+    let mut page = lab.page_with(&json!({"codecs": ["VP9", "VP8"]}));
+    page.say(&json!({"command": "call", "to": "alice"}));
+    shows(&mut alice, 50.0);
+    let seen = page.sees_and_hears(50.0, 0.5, LONG);
+    assert_eq!(seen.text("codec"), "video/VP9", "{seen:?}");
+    let report = page_hangs_up(page, alice);
+    assert_eq!(report.receive.video.codec.as_deref(), Some("VP9"), "{report:#?}");
+    assert!(report.receive.video.frames_shown >= 50, "{report:#?}");
+}
+
+#[test]
 fn hidden_host_addresses_are_found_by_multicast() {
     let lab = Lab::on_one_host();
     let mut alice = lab.answering(&["--video", "pattern"]);
