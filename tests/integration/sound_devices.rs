@@ -108,7 +108,7 @@ fn heard_within_150_ms(pulse: &Pulse) {
     let heard = until(SOON, "a second of nothing but the tone", || {
         let last = far.last(RATE)?;
         let tone = amplitude(&last, HZ);
-        let stray = |hertz: f64| (hertz, amplitude(&last, hertz) / tone);
+        let stray = |hertz: f32| (hertz, amplitude(&last, hertz) / tone);
         strays = [900.0, 980.0, 1_020.0, 1_100.0, 2_000.0].map(stray).to_vec();
         let alone = strays.iter().all(|(_, share)| *share < 0.05);
         (amplitude(&last[..RATE / 10], HZ) > LOUD / 3.0 && alone).then_some(last)

@@ -155,7 +155,8 @@ impl Allocator {
         // What is lost of pictures is sent again, out of the same estimate.
         let kept = 1.0 - lost(loss);
         let left = (target - audio_wire(&audio, limits) - others.max(0.0)) * kept;
-        let video = if limits.video.is_some() { self.video(now, target, left, limits) } else { None };
+        let lossy = loss >= FEC_FROM;
+        let video = if limits.video.is_some() { self.video(now, target, left, lossy, limits) } else { None };
         self.begun = true;
         Allocation { audio, video }
     }
@@ -202,7 +203,7 @@ impl Allocator {
         }
     }
 
-    fn video(&mut self, now: Instant, target: f64, left: f64, limits: &Limits) -> Option<Video> {
+    fn video(&mut self, now: Instant, target: f64, left: f64, lossy: bool, limits: &Limits) -> Option<Video> {
         let top = top(limits);
         let payload = |at: usize| left - frame_overhead(left, step(at, top, limits).0.fps, limits);
         let fits = |at: usize, share: f64| payload(at) >= step(at, top, limits).1 * share;
@@ -214,7 +215,11 @@ impl Allocator {
             }
         } else if self.video <= top && fits(self.video, if self.begun { UP } else { 1.0 }) {
             let since = *self.enough_since.get_or_insert(now);
-            let sure = if self.video == 0 || fits(self.video, PLENTY) { SURE_OF_PLENTY } else { SURE };
+            // Another size is a key frame, and of so many packets one is lost: one step in place of several.
+            let width = |at: usize| step(at, top, limits).0.width;
+            let larger = self.video > 0 && width(self.video) > width(self.video - 1);
+            let plenty = fits(self.video, PLENTY) && !(lossy && larger);
+            let sure = if self.video == 0 || plenty { SURE_OF_PLENTY } else { SURE };
             if !self.begun || now.saturating_duration_since(since) >= sure {
                 self.enough_since = None;
                 let more = if self.begun { UP } else { 1.0 };

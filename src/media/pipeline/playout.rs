@@ -21,7 +21,7 @@ const CEILING: i64 = 240_000;
 const FADE: i64 = 30_000;
 const ALONE: i64 = 10_000_000;
 /// A packet that was sent again may be lost again: so many repairs are waited for, each a round trip and this long, as
-/// soon as two pictures were late by one.
+/// soon as a picture was late by one.
 const REPAIRS: i64 = 2;
 const ASKING: i64 = 20_000;
 /// Two pictures are never taken to follow each other more slowly than this in steady motion.
@@ -41,9 +41,8 @@ pub struct Playout<T> {
     media: Option<i64>,
     /// The wait that the latest of the pictures would have needed, and when.
     needed: (i64, i64),
-    /// When the screen would have stood still last, and when a picture was late by a repair.
+    /// When the screen would have stood still last.
     stood: Option<i64>,
-    repaired: Option<i64>,
     round_trip: Option<i64>,
     waiting: VecDeque<(i64, T)>,
     last: i64,
@@ -68,7 +67,6 @@ impl<T> Playout<T> {
             media: None,
             needed: (0, 0),
             stood: None,
-            repaired: None,
             round_trip: None,
             waiting: VecDeque::new(),
             last: i64::MIN,
@@ -93,15 +91,15 @@ impl<T> Playout<T> {
         }
         let hiccup = HICCUP - self.interval;
         let faded = |(need, at): (i64, i64)| need - (now - at).max(0) / 1_000 * FADE / 1_000;
-        // Those behind a late one are late for the same reason.
-        let again = |before: Option<i64>| before.is_some_and(|at| (late..ALONE).contains(&(now - at)));
         let mut need = 0;
-        if late > hiccup && again(self.stood.replace(now)) {
-            need = late - hiccup;
+        if late > hiccup {
+            let before = self.stood.replace(now);
+            // Those behind a late one are late for the same reason.
+            if before.is_some_and(|before| (late..ALONE).contains(&(now - before))) {
+                need = late - hiccup;
+            }
         }
-        if let Some(round_trip) = self.round_trip.filter(|round_trip| late >= *round_trip)
-            && again(self.repaired.replace(now))
-        {
+        if let Some(round_trip) = self.round_trip.filter(|round_trip| late >= *round_trip) {
             need = need.max((round_trip + ASKING) * REPAIRS - hiccup);
         }
         if need > faded(self.needed) {
@@ -201,12 +199,11 @@ mod tests {
     }
 
     #[test]
-    fn once_two_pictures_were_late_by_a_repair_two_repairs_are_waited_for() {
+    fn once_a_picture_was_late_by_a_repair_two_repairs_are_waited_for() {
         let shown = |round_trip: Option<i64>| {
             let mut playout = Playout::<u32>::new();
             round_trip.into_iter().for_each(|micros| playout.set_round_trip(micros));
-            let late =
-                |i: u32| [0, 95_000, 205_000][usize::from(i == 20 || i == 40) + 2 * usize::from(i == 60)];
+            let late = |i: u32| [0, 95_000, 205_000][usize::from(i == 40) + 2 * usize::from(i == 60)];
             let mut last = 0;
             let shown = (0..100u32).map(|i| {
                 let completed = i64::from(i) * 40_000 + late(i);

@@ -264,7 +264,10 @@ impl Losses {
         } else if lately < self.chance {
             self.chance += (lately - self.chance) * FALL;
         }
-        let judged = self.last(JUDGED);
+        // What comes all at once shows in a few shares, a little more than chance in many.
+        let windows = [JUDGED, SHARES].map(|count| self.last(count));
+        let judged =
+            windows.into_iter().find(|window| window.exceeds(self.chance, self.known)).unwrap_or(windows[0]);
         let again = self.limits(&judged);
         if self.trial.is_none()
             && (again || now >= self.next_trial)
