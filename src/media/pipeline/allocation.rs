@@ -79,11 +79,12 @@ const AUDIO: [(f64, u32, u32); 7] = [
     (500_000.0, u32::MAX, 20),
 ];
 /// Pictures: size, frames a second, and the payload's bits per second from which it is worth it.
-const VIDEO: [(u32, u32, u32, f64); 13] = [
+const VIDEO: [(u32, u32, u32, f64); 14] = [
     (160, 90, 2, 3_000.0),
     (160, 90, 5, 7_000.0),
     (160, 90, 8, 11_000.0),
     (160, 90, 10, 20_000.0),
+    (160, 90, 12, 26_000.0),
     (160, 90, 15, 38_000.0),
     (160, 90, 20, 55_000.0),
     (240, 136, 20, 85_000.0),
@@ -307,7 +308,7 @@ fn top(limits: &Limits) -> usize {
         let below = &VIDEO[step - 1];
         below.0 < limits.width && below.1 < limits.height
     };
-    (1..VIDEO.len()).take_while(useful).last().unwrap_or(0).max(5)
+    (1..VIDEO.len()).take_while(useful).last().unwrap_or(0).max(6)
 }
 
 #[cfg(test)]
@@ -342,8 +343,8 @@ mod tests {
         let narrow = first(61_000.0);
         assert_eq!((narrow.audio.bits_per_second, narrow.audio.frame.as_millis()), (12_000, 60));
         let video = narrow.video.unwrap();
-        assert_eq!((video.width, video.height, video.fps), (160, 90, 10));
-        assert!(video.bits_per_second > 33_000, "{video:?}");
+        assert_eq!((video.width, video.height, video.fps), (160, 90, 12));
+        assert!(video.bits_per_second > 32_000, "{video:?}");
         let narrower = first(30_000.0);
         assert_eq!(narrower.audio.bits_per_second, 8_000);
         assert!(narrower.video.is_some_and(|video| video.fps <= 5));

@@ -55,8 +55,10 @@ const CLEAN: Micros = 500_000;
 /// queue that came sooner, and this many times its bits must have passed to prove the capacity wrong.
 const BUCKET_FADING: f64 = 0.85;
 const BUCKET_MARGIN: f64 = 1.15;
-/// So many seconds' worth of the capacity must have passed above it in any case.
+/// So many seconds' worth of the capacity must have passed above it in any case; where that is very little, what a
+/// common bucket holds: a ramp would be a queue of a second there.
 const LEAST_EXCESS: f64 = 0.05;
+const VERY_NARROW: f64 = 100_000.0;
 /// The largest bucket that is reckoned with, in seconds of the capacity, and in bits.
 const LONGEST_BUCKET: f64 = 2.5;
 const LARGEST_BUCKET: f64 = 250_000.0;
@@ -196,7 +198,7 @@ impl Control {
     pub(super) fn wants_cluster(&self, now: Micros, queue: &Queue, wanted: f64) -> Option<f64> {
         let proved_wrong = self.capacity.is_none_or(|capacity| {
             self.target > capacity * PROVED_WRONG
-                && self.excess >= (self.bucket * BUCKET_MARGIN).max(capacity * LEAST_EXCESS)
+                && self.excess >= (self.bucket * BUCKET_MARGIN).max(least_excess(capacity))
         });
         let clean = now - self.clean_since >= CLEAN && queue.standing * 2 < queue.threshold;
         let room = wanted.min(self.bounds.most) > self.target * 1.1;
@@ -381,6 +383,11 @@ impl Control {
 /// The most bits that a token bucket is believed to let through.
 fn largest_bucket(capacity: f64) -> f64 {
     (capacity * LONGEST_BUCKET).clamp(0.0, LARGEST_BUCKET)
+}
+
+/// The bits that must have passed above this capacity in any case to prove it wrong.
+fn least_excess(capacity: f64) -> f64 {
+    if capacity < VERY_NARROW { COMMON_BUCKET } else { capacity * LEAST_EXCESS }
 }
 
 /// The target after a queue was emptied on a path of this capacity.
