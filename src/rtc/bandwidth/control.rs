@@ -27,9 +27,10 @@ const CATCHING_UP: f64 = 0.6;
 const UNKNOWN: f64 = 0.2;
 const BEYOND: f64 = 0.1;
 /// Growth a second near capacity: equal steps, which make flows that share a link equal, but no more than this share of
-/// the capacity.
+/// the capacity, and never less than what leads back from a capacity that was believed too low.
 const NEAR: f64 = 24_000.0;
 const NEAR_SHARE: f64 = 0.1;
+const LEAST_NEAR: f64 = 5_000.0;
 /// Above so many times the believed capacity the target is not near it, but beyond it.
 const PROVED_WRONG: f64 = 1.06;
 /// After a queue was emptied the target lies below what gets through by this share for each such unit of it: the larger
@@ -43,6 +44,8 @@ const WHILE: f64 = 0.95;
 /// The target is lowered by so much more for each second of queue, up to the limit.
 const EMPTYING: f64 = 1.2;
 const MOST_EMPTYING: f64 = 0.75;
+/// What arrived as fast as it left makes no less than this share of a known capacity.
+const HELD: f64 = 0.8;
 /// The target may be so much above what is really sent.
 const ROOM: f64 = 1.5;
 /// A cluster that begins a ramp was sent at so many times the target at least.
@@ -85,6 +88,8 @@ pub(super) struct Measured {
     pub(super) queue: Queue,
     /// What got through in the last moments, as sent: bits per second, losses by chance added.
     pub(super) through: Option<f64>,
+    /// It arrived as fast as it left.
+    pub(super) kept_up: bool,
     /// What was sent in the last second.
     pub(super) sent: f64,
     /// Bits sent that were not reported on yet.
@@ -266,7 +271,11 @@ impl Control {
         self.clean_since = now;
         let begins = self.phase != Phase::Emptying;
         let most = if begins { self.target * 1.2 } else { f64::INFINITY };
-        let through = measured.through.unwrap_or(self.target).min(most);
+        let mut through = measured.through.unwrap_or(self.target).min(most);
+        if let Some(known) = self.capacity.filter(|_| measured.kept_up) {
+            // The little that we sent came through: that says nothing of how much more would have.
+            through = through.max(known * HELD);
+        }
         if self.phase == Phase::Ramp && self.capacity.is_none() {
             let passed = self.ramped.0 - through * self.ramped.1;
             self.bucket = passed.clamp(0.0, largest_bucket(through));
@@ -365,8 +374,10 @@ impl Control {
         let growth = match self.capacity {
             None => self.target * UNKNOWN,
             Some(capacity) if self.target < after(capacity) => self.target * CATCHING_UP,
-            Some(capacity) if self.target < capacity * PROVED_WRONG => (capacity * NEAR_SHARE).min(NEAR),
-            Some(_) => self.target * BEYOND,
+            Some(capacity) if self.target < capacity * PROVED_WRONG => {
+                (capacity * NEAR_SHARE).clamp(LEAST_NEAR, NEAR)
+            }
+            Some(_) => (self.target * BEYOND).max(LEAST_NEAR),
         };
         self.target = (self.target + growth * step).min(most);
     }
@@ -408,6 +419,7 @@ mod tests {
             now,
             queue: Queue { usage, standing, threshold: 30_000 },
             through: Some(through),
+            kept_up: false,
             sent,
             outstanding: sent * 0.1,
             round_trip: 100_000,

@@ -30,7 +30,7 @@ use delay::Detector;
 use history::History;
 use loss::Losses;
 use probe::Prober;
-use window::{Flow, Least};
+use window::{Flow, Least, Rate};
 
 pub use control::{Bounds, Phase};
 pub use history::{Arrival, Kind, Report};
@@ -216,7 +216,8 @@ impl Estimator {
         let mut unreported = (news.unreported as f64 * (1.0 - self.losses.chance())) as u64;
         self.told_of.add(now, news.arrived.iter().map(|packet| u64::from(packet.bytes)).sum());
         for packet in &news.arrived {
-            self.through.add(packet.arrival, u64::from(packet.bytes) + std::mem::take(&mut unreported));
+            let bytes = u64::from(packet.bytes) + std::mem::take(&mut unreported);
+            self.through.arrived(packet.arrival, packet.sent, bytes);
         }
         let rate = self.control.capacity().unwrap_or(0.0).max(self.control.target()).max(1_000.0);
         let packet_time = (self.largest * 8e6 / rate) as Micros;
@@ -229,7 +230,8 @@ impl Estimator {
         self.control.update(&Measured {
             now,
             queue,
-            through: through.map(|rate| rate / (1.0 - self.losses.chance())),
+            through: through.map(|rate| rate.bits_per_second / (1.0 - self.losses.chance())),
+            kept_up: through.is_some_and(|rate| rate.kept_up),
             sent: self.sent.rate_until(now, SENT),
             outstanding: self.history.outstanding() as f64 * 8.0,
             round_trip: self.shortest.value().unwrap_or(100_000),
@@ -322,10 +324,11 @@ impl Estimator {
 
     /// What got through: over a longer time, because pictures come in pieces, or in the last moments where that is much
     /// less.
-    fn through(&self) -> Option<f64> {
+    fn through(&self) -> Option<Rate> {
         let short = self.through.rate(THROUGH, THROUGH_PACKETS)?;
         let long = self.through.rate(THROUGH_LONG, THROUGH_PACKETS);
-        Some(long.filter(|long| short > long * COLLAPSED).unwrap_or(short))
+        let alike = |long: &Rate| short.bits_per_second > long.bits_per_second * COLLAPSED;
+        Some(long.filter(alike).unwrap_or(short))
     }
 
     /// How much of a rate may be on its way while feedback is frequent, in seconds.

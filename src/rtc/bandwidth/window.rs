@@ -12,8 +12,27 @@ use super::Micros;
 pub(super) struct Flow {
     keep: Micros,
     begun: Option<Micros>,
-    passed: VecDeque<(Micros, u64)>,
+    passed: VecDeque<Passed>,
 }
+
+#[derive(Clone, Copy, Debug)]
+struct Passed {
+    at: Micros,
+    /// Where that is another time.
+    sent: Micros,
+    bytes: u64,
+}
+
+/// What passed, over some packets.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Rate {
+    pub(super) bits_per_second: f64,
+    /// They arrived as fast as they had left: nothing on the way made them slower.
+    pub(super) kept_up: bool,
+}
+
+/// Packets kept up when they took no longer to arrive than so many times as long as to leave.
+const KEPT_UP: f64 = 1.1;
 
 /// A rate needs this long.
 const SHORTEST: Micros = 100_000;
@@ -29,28 +48,35 @@ impl Flow {
 
     /// `bytes` passed at `at`.
     pub(super) fn add(&mut self, at: Micros, bytes: u64) {
-        if self.passed.back().is_some_and(|(last, _)| last - at > CLOCK_SET) {
+        self.arrived(at, at, bytes);
+    }
+
+    /// `bytes` that left at `sent` passed at `at`.
+    pub(super) fn arrived(&mut self, at: Micros, sent: Micros, bytes: u64) {
+        if self.passed.back().is_some_and(|last| last.at - at > CLOCK_SET) {
             self.clear();
         }
-        let at = self.passed.back().map_or(at, |(last, _)| at.max(*last));
+        let at = self.passed.back().map_or(at, |last| at.max(last.at));
         self.begun.get_or_insert(at);
-        self.passed.push_back((at, bytes));
-        while self.passed.len() > KEPT || self.passed.front().is_some_and(|(first, _)| at - first > self.keep)
-        {
+        self.passed.push_back(Passed { at, sent, bytes });
+        while self.passed.len() > KEPT || self.passed.front().is_some_and(|first| at - first.at > self.keep) {
             self.passed.pop_front();
         }
     }
 
     /// Bits per second over the last `span` and over `least` packets at least, none with less than that. The first
     /// packet only starts the clock.
-    pub(super) fn rate(&self, span: Micros, least: usize) -> Option<f64> {
-        let (last, _) = *self.passed.back()?;
+    pub(super) fn rate(&self, span: Micros, least: usize) -> Option<Rate> {
+        let last = *self.passed.back()?;
         let mut bytes = 0;
-        for (count, (at, size)) in self.passed.iter().rev().enumerate() {
-            if last - at >= span && count >= least {
-                return Some(bytes as f64 * 8e6 / (last - at) as f64);
+        for (count, first) in self.passed.iter().rev().enumerate() {
+            let took = last.at - first.at;
+            if took >= span && count >= least {
+                let bits_per_second = bytes as f64 * 8e6 / took as f64;
+                let kept_up = took as f64 <= (last.sent - first.sent) as f64 * KEPT_UP;
+                return Some(Rate { bits_per_second, kept_up });
             }
-            bytes += size;
+            bytes += first.bytes;
         }
         None
     }
@@ -59,14 +85,14 @@ impl Flow {
     pub(super) fn rate_until(&self, now: Micros, span: Micros) -> f64 {
         let begun = self.begun.map_or(0, |begun| now - begun);
         let span = span.min(begun.max(SHORTEST));
-        let recent = self.passed.iter().rev().take_while(|(at, _)| now - at < span);
-        recent.map(|(_, bytes)| *bytes).sum::<u64>() as f64 * 8e6 / span.max(1) as f64
+        let recent = self.passed.iter().rev().take_while(|passed| now - passed.at < span);
+        recent.map(|passed| passed.bytes).sum::<u64>() as f64 * 8e6 / span.max(1) as f64
     }
 
     /// Bytes that passed from `from` on and before `to`.
     pub(super) fn between(&self, from: Micros, to: Micros) -> u64 {
-        let behind = self.passed.iter().rev().skip_while(|(at, _)| *at >= to);
-        behind.take_while(|(at, _)| *at >= from).map(|(_, bytes)| bytes).sum()
+        let behind = self.passed.iter().rev().skip_while(|passed| passed.at >= to);
+        behind.take_while(|passed| passed.at >= from).map(|passed| passed.bytes).sum()
     }
 
     pub(super) fn clear(&mut self) {
@@ -120,11 +146,22 @@ mod tests {
         for step in 0..20 {
             flow.add(step * 100_000, 1_250);
         }
-        assert_eq!(flow.rate(500_000, 3), Some(100_000.0));
-        assert_eq!(flow.rate(100_000, 5), Some(100_000.0));
+        let even = Some(Rate { bits_per_second: 100_000.0, kept_up: true });
+        assert_eq!((flow.rate(500_000, 3), flow.rate(100_000, 5)), (even, even));
         assert_eq!(flow.rate(500_000, 30), None);
         assert_eq!(flow.rate_until(1_900_000, 1_000_000), 100_000.0);
         assert_eq!(flow.rate_until(9_000_000, 1_000_000), 0.0);
+    }
+
+    #[test]
+    fn what_arrives_more_slowly_than_it_left_was_held_up() {
+        for (gap, kept_up) in [(100_000, true), (60_000, false)] {
+            let mut flow = Flow::new(1_000_000);
+            for step in 0..10 {
+                flow.arrived(step * 100_000 + 7, step * gap, 1_250);
+            }
+            assert_eq!(flow.rate(500_000, 3), Some(Rate { bits_per_second: 100_000.0, kept_up }));
+        }
     }
 
     #[test]
@@ -141,7 +178,7 @@ mod tests {
         for step in 0..10 {
             flow.add(step * 100_000, 1_250);
         }
-        assert_eq!(flow.rate(500_000, 3), Some(100_000.0));
+        assert_eq!(flow.rate(500_000, 3).map(|rate| rate.bits_per_second), Some(100_000.0));
     }
 
     #[test]
