@@ -211,7 +211,7 @@ fn main() {
     let delay = Duration::from_secs_f64(number("--delay", "0.1") / 1_000.0);
     let loss = number("--loss", "0");
     for engine in [&a, &b] {
-        engine.set_rtt(delay * 2);
+        engine.set_rtt(delay * 2, delay * 2);
     }
     let (to_a, to_b) = (Wire::start(in_a, loss, delay, 5), Wire::start(in_b, loss, delay, 6));
     let (begin, cpu) = (Instant::now(), cpu_seconds());

@@ -129,7 +129,7 @@ struct Shared {
     voice: Mutex<voice::Settings>,
     sync: Mutex<Sync>,
     rates: Mutex<Rates>,
-    rtt: Mutex<Option<Duration>>,
+    rtt: Mutex<Option<(Duration, Duration)>>,
     video_sent: Mutex<VideoSent>,
     audio_sent: Mutex<AudioSent>,
     video_received: Mutex<video_receive::Measured>,
@@ -434,9 +434,10 @@ impl Engine {
         self.shared.audio_out.set_expected_loss((share * 100.0).ceil() as u8);
     }
 
-    /// Tells the round trip time of the path: how long a retransmission is worth waiting for.
-    pub fn set_rtt(&self, rtt: Duration) {
-        *lock(&self.shared.rtt) = Some(rtt);
+    /// Tells the round trip time of the path, the usual one and one that hardly any exceeds: how long a retransmission is
+    /// worth waiting for.
+    pub fn set_rtt(&self, usual: Duration, longest: Duration) {
+        *lock(&self.shared.rtt) = Some((usual, longest));
     }
 
     /// Stops everything, completes the sinks and returns the last figures. Blocks until the threads

@@ -121,9 +121,9 @@ impl Receiver {
     }
 
     fn take_in(&mut self, incoming: &mut Vec<Incoming>) {
-        if let Some(rtt) = *lock(&self.shared.rtt) {
-            self.assembly.set_rtt(rtt);
-            self.playout.set_round_trip(i64::try_from(rtt.as_micros()).unwrap_or(i64::MAX / 4));
+        if let Some((usual, longest)) = *lock(&self.shared.rtt) {
+            self.assembly.set_rtt(usual, longest);
+            self.playout.set_round_trip(i64::try_from(usual.as_micros()).unwrap_or(i64::MAX / 4));
         }
         for item in incoming.drain(..) {
             match item {

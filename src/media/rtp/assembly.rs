@@ -31,6 +31,8 @@ const NACK_INTERVAL: Duration = Duration::from_millis(20);
 const NACK_TRIES: u32 = 4;
 /// A packet that was sent again may be lost again: so many round trips are waited for.
 const ROUND_TRIPS: u32 = 4;
+/// So many where they take long because of what stands in a queue: a key frame would stand behind it.
+const LONG_ROUND_TRIPS: u32 = 2;
 /// When a hole is given up for good and what is held behind it dropped.
 const GIVE_UP: Duration = Duration::from_millis(1_500);
 /// So many late packets with none in time between them: the sender has started to count anew.
@@ -117,6 +119,7 @@ pub struct Assembly {
     last_timestamp: Option<u32>,
     frame_interval: Duration,
     rtt: Duration,
+    longest_rtt: Duration,
     counts: Counts,
 }
 
@@ -148,6 +151,7 @@ impl Assembly {
             last_timestamp: None,
             frame_interval: Duration::from_millis(40),
             rtt: FIRST_RTT,
+            longest_rtt: FIRST_RTT,
             counts: Counts::default(),
         }
     }
@@ -268,18 +272,20 @@ impl Assembly {
         }
     }
 
-    /// Tells the round trip time, which sets how long a retransmission is waited for.
-    pub fn set_rtt(&mut self, rtt: Duration) {
-        self.rtt = rtt.min(LONGEST_RTT);
+    /// Tells the usual round trip time and one that hardly any exceeds, which set how long a retransmission is waited for.
+    pub fn set_rtt(&mut self, usual: Duration, longest: Duration) {
+        self.rtt = usual.min(LONGEST_RTT);
+        self.longest_rtt = longest.min(LONGEST_RTT);
     }
 
     /// How old a hole may get before a key frame is wished for: a round trip and four tries, or four round trips where those
-    /// take longer, and a frame. A key frame is many packets, of which the path loses as many: sooner it would not be there.
+    /// take longer, or two long ones, and a frame. A key frame is many packets, of which the path loses as many: sooner it would not be there.
     #[must_use]
     pub fn patience(&self) -> Duration {
         let tries = self.rtt + NACK_INTERVAL * NACK_TRIES;
         let round_trips = (self.rtt + NACK_INTERVAL) * ROUND_TRIPS;
-        tries.max(round_trips) + self.frame_interval.min(NACK_INTERVAL * 2)
+        let long_ones = (self.longest_rtt + NACK_INTERVAL) * LONG_ROUND_TRIPS;
+        tries.max(round_trips).max(long_ones) + self.frame_interval.min(NACK_INTERVAL * 2)
     }
 
     /// What happened so far.
@@ -289,7 +295,7 @@ impl Assembly {
     }
 
     fn wish_interval(&self) -> Duration {
-        WISH_INTERVAL.max(self.rtt)
+        WISH_INTERVAL.max(self.longest_rtt)
     }
 
     /// Makes the window span `sequence`; `false` when the packet is not wanted.

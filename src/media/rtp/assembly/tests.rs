@@ -268,7 +268,7 @@ fn minute(conditions: Conditions, size: usize, seed: u64) -> (usize, Duration, u
     let start = Instant::now();
     let (mut assembly, mut sender) = (Assembly::new(), Sender::new());
     let mut wire = Wire::new(start, seed, conditions);
-    assembly.set_rtt(conditions.delay * 2);
+    assembly.set_rtt(conditions.delay * 2, conditions.delay * 2);
     let (mut frames, mut wishes, mut longest) = (0, 0, Duration::ZERO);
     let (mut last_shown, mut keyframe_due, mut last_number) = (None, Some(start), None);
     for millisecond in 0..60_000u32 {
