@@ -7,6 +7,7 @@
 use std::ffi::{CStr, c_int, c_long, c_uint, c_ulong};
 use std::mem::MaybeUninit;
 use std::ptr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use vpx_sys::{
@@ -90,6 +91,8 @@ pub struct Encoder {
     settings: Settings,
     pts: i64,
     last_timestamp: Option<u32>,
+    /// Ticks since then that count for nothing.
+    left_out: u32,
 }
 
 // SAFETY: the context owns everything it points to, libvpx keeps no thread-local state, and `&mut self` on every
@@ -124,7 +127,7 @@ impl Encoder {
         };
         // On failure libvpx has already destroyed what it built; there is nothing to release.
         check(code, &mut context).map_err(|why| encode_error(settings.codec, why))?;
-        let mut encoder = Self { context, config, settings, pts: 0, last_timestamp: None };
+        let mut encoder = Self { context, config, settings, pts: 0, last_timestamp: None, left_out: 0 };
         encoder.control(control::VP8E_SET_MAX_INTRA_BITRATE_PCT, max_intra_percent(&settings))?;
         let controls = match settings.codec {
             VideoCodec::Vp8 => &vp8::controls(&settings)[..],
@@ -211,14 +214,22 @@ impl Encoder {
         check(code, &mut self.context).map_err(|why| encode_error(self.settings.codec, why))
     }
 
+    /// A picture that would have come `interval` after the last was left out because there was no room on the path: the
+    /// next one may not be larger for it.
+    pub fn leave_out(&mut self, interval: Duration) {
+        let ticks = interval.as_micros() * u128::from(CLOCK) / 1_000_000;
+        self.left_out = self.left_out.saturating_add(u32::try_from(ticks).unwrap_or(u32::MAX));
+    }
+
     /// Moves the encoder's own 64-bit time forward, always by at least one tick, and returns the duration.
     fn advance(&mut self, timestamp: u32) -> c_ulong {
         let usual = CLOCK / self.settings.fps;
+        let left_out = std::mem::take(&mut self.left_out);
         let passed = match self.last_timestamp {
             Some(last) => match timestamp.wrapping_sub(last) {
                 0 => usual,
                 passed if passed > CLOCK * 10 => usual,
-                passed => passed,
+                passed => passed.saturating_sub(left_out).max(usual.min(passed)),
             },
             None => 0,
         };

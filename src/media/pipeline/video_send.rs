@@ -129,6 +129,13 @@ impl Running {
         Ok(frame)
     }
 
+    /// Beat `index` is not sent although it should be: what waits has no room on the path.
+    fn leave_out(&mut self, index: u64) {
+        if self.fitting.sends(index) {
+            self.encoder.leave_out(self.fitting.interval());
+        }
+    }
+
     /// Makes the encoder anew if it is not the one for pictures of this size.
     fn renew(&mut self, size: (u32, u32), codec: VideoCodec) -> Result<(), Error> {
         let before = self.encoder.settings();
@@ -195,6 +202,7 @@ impl Sender {
                     return Ok(None);
                 };
                 if outlet.backlog() > BACKLOG {
+                    self.running.as_mut().into_iter().for_each(|running| running.leave_out(index));
                     return Ok(None);
                 }
                 self.frame(index, &mut orders, shared, outlet.accepts(VideoCodec::Vp9))

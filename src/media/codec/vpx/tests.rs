@@ -95,6 +95,24 @@ fn the_rate_follows_the_target_without_a_keyframe() {
 }
 
 #[test]
+fn what_is_left_out_makes_what_follows_no_larger() {
+    for codec in CODECS {
+        let pattern = pictures(320, 180);
+        let bytes = |told: bool| -> usize {
+            let mut encoder = Encoder::new(settings(codec, 320, 180, 200)).unwrap();
+            let mut frame = |n: u64| {
+                let picture = pattern.paint(n, WallTime(n * 40_000));
+                encoder.leave_out(Duration::from_millis(if told { 40 } else { 0 }));
+                encoder.encode(&picture, n as u32 * 3600, false).unwrap().data.len()
+            };
+            (0..150).map(|n| frame(n * 2)).skip(50).sum()
+        };
+        let (all, left_out) = (bytes(false) as f64, bytes(true) as f64);
+        assert!((0.4..0.65).contains(&(left_out / all)), "{codec:?}: {left_out} of {all}");
+    }
+}
+
+#[test]
 fn a_new_size_restarts_with_a_keyframe() {
     for codec in CODECS {
         let mut encoder = Encoder::new(settings(codec, 320, 180, 100)).unwrap();
