@@ -21,7 +21,7 @@ use webrtc::peer_connection::{
 use super::bulk::SEND_BUFFER;
 use super::config::{
     CHECK_INTERVAL, Config, DISCONNECTED_AFTER, FAILED_AFTER, IcePolicy, KEEPALIVE, MAX_CHECKS,
-    OPUS_PAYLOAD_TYPE, RELAY_WAIT, RETRANSMISSION_BUFFER, SRFLX_WAIT,
+    OPUS_PAYLOAD_TYPE, PRFLX_WAIT, RELAY_WAIT, RETRANSMISSION_BUFFER, SRFLX_WAIT,
 };
 use super::error::Error;
 use super::handler::Handler;
@@ -182,7 +182,7 @@ fn settings(config: &Config) -> SettingEngine {
         .with_ice_timeouts(Some(DISCONNECTED_AFTER), Some(FAILED_AFTER), Some(KEEPALIVE))
         .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(MAX_CHECKS))
         .with_host_acceptance_min_wait(Some(std::time::Duration::ZERO))
-        .with_prflx_acceptance_min_wait(Some(std::time::Duration::ZERO))
+        .with_prflx_acceptance_min_wait(Some(PRFLX_WAIT))
         .with_srflx_acceptance_min_wait(Some(SRFLX_WAIT))
         .with_relay_acceptance_min_wait(Some(relay_wait))
         .with_multicast_dns_mode(mdns)

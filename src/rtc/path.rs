@@ -71,6 +71,8 @@ pub struct PathStats {
     pub relay_protocol: Option<String>,
     /// Round-trip time, by RTCP reports and consent checks; absent before the first.
     pub rtt: Option<Distribution>,
+    /// The latest of it.
+    pub latest_rtt: Option<Duration>,
     /// ICE restarts that were applied.
     pub restarts: u64,
     /// Counters of audio.

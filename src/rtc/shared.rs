@@ -351,6 +351,7 @@ impl Shared {
             remote,
             relay_protocol,
             rtt: lock(&self.rtt).distribution(),
+            latest_rtt: self.latest_rtt(),
             restarts: get(&self.restarts),
             audio: medium(Kind::Audio),
             video: medium(Kind::Video),

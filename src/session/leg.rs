@@ -468,7 +468,7 @@ impl Running<'_> {
     async fn feed_back(&mut self) {
         let path = self.peer.stats();
         if let Some(rtt) = path.rtt {
-            self.engine.set_rtt(rtt.p50, rtt.p95);
+            self.engine.set_rtt(rtt.p50, path.latest_rtt.unwrap_or(rtt.p50));
         }
         if let Some(audio) = path.audio.remote {
             self.engine.set_expected_loss(audio.fraction_lost);

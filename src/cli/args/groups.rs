@@ -35,16 +35,16 @@ pub struct IceServers {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Media")]
 pub struct Media {
-    /// The picture to send: camera[:ID], screen[:ID], pattern[:WxH[@FPS]], file:PATH or none [default: the camera if there is one; with --headless, --json or --nagios: pattern]
+    /// The picture to send: camera[:ID], screen[:ID], pattern[:WxH[@FPS]], file:PATH or none [default: the camera if there is one; with --headless or --json: pattern]
     #[arg(long, value_name = "SOURCE", env = "LETSMEET_VIDEO")]
     pub video: Option<VideoSpec>,
-    /// The sound to send: mic[:ID], tone[:HZ], file:PATH, silence or none [default: the microphone if there is one; with --headless, --json or --nagios: tone]
+    /// The sound to send: mic[:ID], tone[:HZ], file:PATH, silence or none [default: the microphone if there is one; with --headless or --json: tone]
     #[arg(long, value_name = "SOURCE", env = "LETSMEET_AUDIO")]
     pub audio: Option<AudioSpec>,
     /// Where the received picture goes: terminal, file:PATH (.y4m, overwritten) or null [default: null]
     #[arg(long, value_name = "SINK", env = "LETSMEET_SHOW")]
     pub show: Option<ShowSpec>,
-    /// Where the received sound goes: speaker[:ID], file:PATH (.wav, overwritten) or null [default: the speaker if there is one; with --headless, --json or --nagios: null]
+    /// Where the received sound goes: speaker[:ID], file:PATH (.wav, overwritten) or null [default: the speaker if there is one; with --headless or --json: null]
     #[arg(long, value_name = "SINK", env = "LETSMEET_HEAR")]
     pub hear: Option<HearSpec>,
     /// Record the call, both sides, and tell the other side: a .webm file, overwritten; login records further calls as NAME-2.webm and so on
@@ -183,7 +183,7 @@ pub struct Results {
     /// Write the outcome as Prometheus text, replaced whole: NAME.prom in the folder of node_exporter's textfile collector
     #[arg(long, value_name = "FILE")]
     pub prometheus: Option<PathBuf>,
-    /// Be a plugin for Nagios and the like: one line on stdout, exit status 0 OK, 1 WARNING, 2 CRITICAL or 3 UNKNOWN
+    /// Be a plugin for Nagios and the like: one line on stdout, exit status 0 OK, 1 WARNING, 2 CRITICAL or 3 UNKNOWN; media as with --headless
     #[arg(long)]
     pub nagios: bool,
     /// What is not told.

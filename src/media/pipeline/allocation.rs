@@ -107,6 +107,9 @@ const PLENTY: f64 = 1.6;
 const SURE_OF_PLENTY: Duration = Duration::from_millis(300);
 /// Sound alone is hardly ever what is too much: it steps down when there has been too little for so long.
 const SURE_OF_LITTLE: Duration = Duration::from_millis(700);
+/// From this share of loss on another size is sure only after [`SURE`], because it is a key frame, and of so many packets
+/// one is lost: one step in place of several.
+const LOSSY: f64 = 0.02;
 /// Sound steps up at so much more than the step's estimate.
 const AUDIO_UP: f64 = 1.15;
 /// Payload of a video packet: the most, the least, and the time that it may take on the path, in seconds.
@@ -156,7 +159,7 @@ impl Allocator {
         // What is lost of pictures is sent again, out of the same estimate.
         let kept = 1.0 - lost(loss);
         let left = (target - audio_wire(&audio, limits) - others.max(0.0)) * kept;
-        let lossy = loss >= FEC_FROM;
+        let lossy = loss >= LOSSY;
         let video = if limits.video.is_some() { self.video(now, target, left, lossy, limits) } else { None };
         self.begun = true;
         Allocation { audio, video }
@@ -216,9 +219,9 @@ impl Allocator {
             }
         } else if self.video <= top && fits(self.video, if self.begun { UP } else { 1.0 }) {
             let since = *self.enough_since.get_or_insert(now);
-            // Another size is a key frame, and of so many packets one is lost: one step in place of several.
             let width = |at: usize| step(at, top, limits).0.width;
-            let larger = self.video > 0 && width(self.video) > width(self.video - 1);
+            let reached = (self.video..=top).take_while(|at| fits(*at, UP)).last().unwrap_or(self.video);
+            let larger = self.video > 0 && width(reached) > width(self.video - 1);
             let plenty = fits(self.video, PLENTY) && !(lossy && larger);
             let sure = if self.video == 0 || plenty { SURE_OF_PLENTY } else { SURE };
             if !self.begun || now.saturating_duration_since(since) >= sure {
@@ -308,7 +311,8 @@ fn top(limits: &Limits) -> usize {
         let below = &VIDEO[step - 1];
         below.0 < limits.width && below.1 < limits.height
     };
-    (1..VIDEO.len()).take_while(useful).last().unwrap_or(0).max(6)
+    let smallest = VIDEO.iter().take_while(|step| step.0 == VIDEO[0].0).count();
+    (1..VIDEO.len()).take_while(useful).last().unwrap_or(0).max(smallest)
 }
 
 #[cfg(test)]
@@ -385,6 +389,26 @@ mod tests {
             last = next;
         }
         assert!(changes <= 1, "{changes}");
+    }
+
+    #[test]
+    fn where_packets_get_lost_the_picture_grows_in_fewer_steps() {
+        let start = Instant::now();
+        let sizes = |loss: f64| {
+            let mut allocator = Allocator::default();
+            let mut sizes = Vec::new();
+            for tick in 0..60u32 {
+                // A ramp that doubles every second.
+                let target = (100e3 * 2f64.powf(f64::from(tick) / 10.0)).min(900e3);
+                let now = start + Duration::from_millis(100) * tick;
+                sizes.push(allocator.allocate(now, target, loss, 0.0, &LIMITS).video.unwrap().width);
+            }
+            sizes.dedup();
+            sizes
+        };
+        let (lossy, clean) = (sizes(0.05), sizes(0.0));
+        assert_eq!((lossy.last(), clean.last()), (Some(&640), Some(&640)));
+        assert!(clean.len() > lossy.len(), "{lossy:?} {clean:?}");
     }
 
     #[test]

@@ -434,10 +434,9 @@ impl Engine {
         self.shared.audio_out.set_expected_loss((share * 100.0).ceil() as u8);
     }
 
-    /// Tells the round trip time of the path, the usual one and one that hardly any exceeds: how long a retransmission is
-    /// worth waiting for.
-    pub fn set_rtt(&self, usual: Duration, longest: Duration) {
-        *lock(&self.shared.rtt) = Some((usual, longest));
+    /// Tells the round trip time of the path, the usual one and the latest: how long a retransmission is worth waiting for.
+    pub fn set_rtt(&self, usual: Duration, latest: Duration) {
+        *lock(&self.shared.rtt) = Some((usual, latest));
     }
 
     /// Stops everything, completes the sinks and returns the last figures. Blocks until the threads

@@ -79,6 +79,8 @@ pub(super) struct Receiver {
     assembly: Assembly,
     decoder: vpx::Decoder,
     playout: Playout<VideoFrame>,
+    /// In microseconds, once it is known.
+    round_trip: Option<i64>,
     /// `None` after it failed.
     sink: Option<Box<dyn VideoSink>>,
 }
@@ -90,6 +92,7 @@ impl Receiver {
             assembly: Assembly::new(),
             decoder: vpx::Decoder::new(VideoCodec::Vp8, DECODER_THREADS)?,
             playout: Playout::new(),
+            round_trip: None,
             sink: Some(sink),
         })
     }
@@ -121,9 +124,9 @@ impl Receiver {
     }
 
     fn take_in(&mut self, incoming: &mut Vec<Incoming>) {
-        if let Some((usual, longest)) = *lock(&self.shared.rtt) {
-            self.assembly.set_rtt(usual, longest);
-            self.playout.set_round_trip(i64::try_from(usual.as_micros()).unwrap_or(i64::MAX / 4));
+        if let Some((usual, latest)) = *lock(&self.shared.rtt) {
+            self.assembly.set_rtt(usual, latest);
+            self.round_trip = i64::try_from(usual.as_micros()).ok();
         }
         for item in incoming.drain(..) {
             match item {
@@ -176,7 +179,8 @@ impl Receiver {
     fn schedule(&mut self, frame: &AssembledFrame, mut picture: VideoFrame) -> Instant {
         let now = self.shared.micros(Instant::now());
         let completed = self.shared.micros(frame.completed);
-        let at = self.playout.beat(frame.timestamp, completed, now);
+        let repair = self.round_trip.filter(|_| frame.repaired);
+        let at = self.playout.beat(frame.timestamp, completed, now, repair);
         let mut sync = lock(&self.shared.sync);
         if let Some(captured) = sync.picture_captured(frame.timestamp) {
             picture.captured = captured;

@@ -131,7 +131,7 @@ impl Running {
 
     /// Beat `index` is not sent although it should be: what waits has no room on the path.
     fn leave_out(&mut self, index: u64) {
-        if self.fitting.sends(index) {
+        if !self.held && self.fitting.sends(index) {
             self.encoder.leave_out(self.fitting.interval());
         }
     }
@@ -202,7 +202,9 @@ impl Sender {
                     return Ok(None);
                 };
                 if outlet.backlog() > BACKLOG {
-                    self.running.as_mut().into_iter().for_each(|running| running.leave_out(index));
+                    if let Some(running) = &mut self.running {
+                        running.leave_out(index);
+                    }
                     return Ok(None);
                 }
                 self.frame(index, &mut orders, shared, outlet.accepts(VideoCodec::Vp9))

@@ -31,8 +31,10 @@ const NACK_INTERVAL: Duration = Duration::from_millis(20);
 const NACK_TRIES: u32 = 4;
 /// A packet that was sent again may be lost again: so many round trips are waited for.
 const ROUND_TRIPS: u32 = 4;
-/// So many where they take long because of what stands in a queue: a key frame would stand behind it.
+/// So many of the latest, which may be long because of what stands in a queue: a key frame would stand behind it.
 const LONG_ROUND_TRIPS: u32 = 2;
+/// A key frame is wished for after this long at the latest.
+const MOST_PATIENCE: Duration = Duration::from_millis(1_200);
 /// When a hole is given up for good and what is held behind it dropped.
 const GIVE_UP: Duration = Duration::from_millis(1_500);
 /// So many late packets with none in time between them: the sender has started to count anew.
@@ -56,6 +58,8 @@ pub struct AssembledFrame {
     pub timestamp: u32,
     /// When its last packet came.
     pub completed: Instant,
+    /// A packet of it came behind a later one.
+    pub repaired: bool,
 }
 
 /// What happened so far.
@@ -91,6 +95,8 @@ struct Slot {
     timestamp: u32,
     marker: bool,
     arrived: Instant,
+    /// It came behind a later one.
+    late: bool,
 }
 
 /// The assembly of one video stream.
@@ -119,7 +125,7 @@ pub struct Assembly {
     last_timestamp: Option<u32>,
     frame_interval: Duration,
     rtt: Duration,
-    longest_rtt: Duration,
+    latest_rtt: Duration,
     counts: Counts,
 }
 
@@ -151,7 +157,7 @@ impl Assembly {
             last_timestamp: None,
             frame_interval: Duration::from_millis(40),
             rtt: FIRST_RTT,
-            longest_rtt: FIRST_RTT,
+            latest_rtt: FIRST_RTT,
             counts: Counts::default(),
         }
     }
@@ -209,6 +215,7 @@ impl Assembly {
             timestamp: packet.timestamp,
             marker: packet.marker,
             arrived: packet.arrived,
+            late: !newest,
         });
     }
 
@@ -272,20 +279,22 @@ impl Assembly {
         }
     }
 
-    /// Tells the usual round trip time and one that hardly any exceeds, which set how long a retransmission is waited for.
-    pub fn set_rtt(&mut self, usual: Duration, longest: Duration) {
+    /// Tells the usual and the latest round trip time, which set how long a retransmission is waited for.
+    pub fn set_rtt(&mut self, usual: Duration, latest: Duration) {
         self.rtt = usual.min(LONGEST_RTT);
-        self.longest_rtt = longest.min(LONGEST_RTT);
+        self.latest_rtt = latest.min(LONGEST_RTT);
     }
 
     /// How old a hole may get before a key frame is wished for: a round trip and four tries, or four round trips where those
-    /// take longer, or two long ones, and a frame. A key frame is many packets, of which the path loses as many: sooner it would not be there.
+    /// take longer, or two of the latest, and a frame; never more than 1.2 s. A key frame is many packets, of which the path
+    /// loses as many: sooner it would not be there.
     #[must_use]
     pub fn patience(&self) -> Duration {
         let tries = self.rtt + NACK_INTERVAL * NACK_TRIES;
         let round_trips = (self.rtt + NACK_INTERVAL) * ROUND_TRIPS;
-        let long_ones = (self.longest_rtt + NACK_INTERVAL) * LONG_ROUND_TRIPS;
-        tries.max(round_trips).max(long_ones) + self.frame_interval.min(NACK_INTERVAL * 2)
+        let long_ones = (self.latest_rtt + NACK_INTERVAL) * LONG_ROUND_TRIPS;
+        let frame = self.frame_interval.min(NACK_INTERVAL * 2);
+        (tries.max(round_trips).max(long_ones) + frame).min(MOST_PATIENCE)
     }
 
     /// What happened so far.
@@ -295,7 +304,7 @@ impl Assembly {
     }
 
     fn wish_interval(&self) -> Duration {
-        WISH_INTERVAL.max(self.longest_rtt)
+        WISH_INTERVAL.max(self.rtt).max(self.latest_rtt)
     }
 
     /// Makes the window span `sequence`; `false` when the packet is not wanted.
@@ -402,7 +411,8 @@ impl Assembly {
             }
             joined.freeze()
         };
-        Some(AssembledFrame { codec, data, keyframe, timestamp, completed })
+        let repaired = slots.iter().any(|slot| slot.late);
+        Some(AssembledFrame { codec, data, keyframe, timestamp, completed, repaired })
     }
 
     /// A gap in the picture ids means a missing frame even where no packet is missing.

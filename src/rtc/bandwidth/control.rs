@@ -27,7 +27,8 @@ const CATCHING_UP: f64 = 0.6;
 const UNKNOWN: f64 = 0.2;
 const BEYOND: f64 = 0.1;
 /// Growth a second near capacity: equal steps, which make flows that share a link equal, but no more than this share of
-/// the capacity, and never less than what leads back from a capacity that was believed too low.
+/// the capacity. It is never less than the last, there and beyond, which leads back from a capacity that was believed too
+/// low.
 const NEAR: f64 = 24_000.0;
 const NEAR_SHARE: f64 = 0.1;
 const LEAST_NEAR: f64 = 5_000.0;
@@ -45,7 +46,7 @@ const WHILE: f64 = 0.95;
 const EMPTYING: f64 = 1.2;
 const MOST_EMPTYING: f64 = 0.75;
 /// What arrived as fast as it left makes no less than this share of a known capacity.
-const HELD: f64 = 0.8;
+const KEPT_UP: f64 = 0.8;
 /// The target may be so much above what is really sent.
 const ROOM: f64 = 1.5;
 /// A cluster that begins a ramp was sent at so many times the target at least.
@@ -271,15 +272,13 @@ impl Control {
         self.clean_since = now;
         let begins = self.phase != Phase::Emptying;
         let most = if begins { self.target * 1.2 } else { f64::INFINITY };
-        let mut through = measured.through.unwrap_or(self.target).min(most);
-        if let Some(known) = self.capacity.filter(|_| measured.kept_up) {
-            // The little that we sent came through: that says nothing of how much more would have.
-            through = through.max(known * HELD);
-        }
+        let through = measured.through.unwrap_or(self.target).min(most);
         if self.phase == Phase::Ramp && self.capacity.is_none() {
             let passed = self.ramped.0 - through * self.ramped.1;
             self.bucket = passed.clamp(0.0, largest_bucket(through));
         }
+        // The little that came through as fast as it was sent says nothing of how much more would have.
+        let at_least = |known: f64| if measured.kept_up { through.max(known * KEPT_UP) } else { through };
         let capacity = match self.capacity {
             Some(known) if begins => {
                 let as_known = (through / known - 1.0).abs();
@@ -287,11 +286,11 @@ impl Control {
                     let passed = self.excess.min(largest_bucket(known));
                     self.bucket = (self.bucket * BUCKET_FADING).max(passed);
                 }
-                if as_known < 0.2 { known * 0.6 + through * 0.4 } else { through }
+                if as_known < 0.2 { known * 0.6 + through * 0.4 } else { at_least(known) }
             }
             // As long as the queue grows the link is busy: what gets through is what it carries.
             Some(known) if through < known && measured.queue.standing > self.standing => {
-                known * 0.6 + through * 0.4
+                known * 0.6 + at_least(known) * 0.4
             }
             Some(known) => known,
             None => through,
@@ -453,6 +452,35 @@ mod tests {
         control.update(&measured(now, 5_000, 440_000.0, 440_000.0));
         assert_eq!(control.phase(), Phase::Steady);
         assert!(control.target() > 430_000.0 && control.target() < 480_000.0, "{}", control.target());
+    }
+
+    #[test]
+    fn the_little_that_came_through_as_fast_as_it_was_sent_proves_no_small_capacity() {
+        let (control, now) = settled();
+        let capacity = |kept_up| {
+            let mut control = control.clone();
+            control.update(&measured(now + STEP, 0, 450_000.0, 450_000.0));
+            control.update(&measured(now + 2 * STEP, 0, 450_000.0, 450_000.0));
+            control.update(&Measured { kept_up, ..measured(now + 3 * STEP, 60_000, 60_000.0, 60_000.0) });
+            control.capacity().unwrap()
+        };
+        assert_eq!((capacity(false), capacity(true)), (60_000.0, 400_000.0));
+    }
+
+    #[test]
+    fn from_a_capacity_that_was_believed_too_low_it_grows_back_in_seconds() {
+        let (mut control, mut now) = settled();
+        now += STEP;
+        for standing in 1..=10 {
+            now += STEP;
+            control.update(&measured(now, standing * 90_000, 16_000.0, 16_000.0));
+        }
+        assert!(control.capacity() < Some(25_000.0) && control.target() < 25_000.0, "{control:?}");
+        for _ in 0..80 {
+            now += STEP;
+            control.update(&measured(now, 0, control.target(), control.target()));
+        }
+        assert!(control.target() > 50_000.0, "{}", control.target());
     }
 
     #[test]

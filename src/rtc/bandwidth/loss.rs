@@ -27,7 +27,7 @@ const RISE: f64 = 0.03;
 const SPREADS: f64 = 4.0;
 /// Where less is lost the spread is taken to be that of this share.
 const LEAST_LOSS: f64 = 0.005;
-/// A trial sends this share of what got through lately, or in the last share where that is more, as in a ramp, but not less than this share of what was sent.
+/// A trial sends this share of what got through lately, or in the last share where that is more, as in a ramp; but not less than this share of what was sent.
 const TRIAL_RATE: f64 = 0.92;
 const DEEPEST_TRIAL: f64 = 0.5;
 /// Until encoders follow, what is lost in a trial does not count.
@@ -41,7 +41,7 @@ const TRIAL_VOID: Micros = 5_000_000;
 /// The trial's rate must have been lower than this share of the rate before.
 const LOWER: f64 = 0.96;
 /// Losses went with the rate when less than this share of what is beyond chance stays, and when they differ by so many
-/// times the spread; by less where they did so before.
+/// times the spread; by less near a capacity that was found.
 const WENT: f64 = 0.4;
 const SURELY: f64 = 2.6;
 const SURE_AGAIN: f64 = 1.6;
@@ -152,6 +152,8 @@ impl Collected {
 struct Trial {
     started: Micros,
     rate: f64,
+    /// The rate before.
+    reference: f64,
     before: Share,
     seen: Collected,
 }
@@ -255,10 +257,16 @@ impl Losses {
             self.shares.pop_front();
         }
         let lately = self.last(SHARES).lost_share();
-        let (rate, most) = self.safe.unwrap_or_else(|| {
-            (f64::INFINITY, self.young.lost_share().min(MOST_YOUNG) + self.young.spread() * YOUNG_SPREADS)
-        });
-        if share.rate() <= rate * SAFE {
+        let follows = match self.safe {
+            Some((rate, most)) => (share.rate() <= rate * SAFE).then_some(most),
+            // No losses were looked into yet: what the first moments told is made better, as far as they leave it open.
+            None if self.capacity.is_none() => {
+                let young = self.young.lost_share().min(MOST_YOUNG);
+                Some((young + self.young.spread() * YOUNG_SPREADS).max(self.chance))
+            }
+            None => None,
+        };
+        if let Some(most) = follows {
             self.chance = (self.chance + (share.lost_share() - self.chance) * FOLLOW).min(most);
             self.known = (self.known + share.packets).min(MOST_KNOWN);
         } else if lately < self.chance {
@@ -277,6 +285,7 @@ impl Losses {
             self.trial = Some(Trial {
                 started: now,
                 rate: (judged.through().max(share.through()) * TRIAL_RATE).max(judged.rate() * DEEPEST_TRIAL),
+                reference: judged.rate().max(share.rate()),
                 before: judged,
                 seen: Collected::default(),
             });
@@ -293,18 +302,24 @@ impl Losses {
             let surely = if self.limits(&before) { SURE_AGAIN } else { SURELY };
             let excess = |share: &Share| (share.lost_share() - self.chance).max(0.0);
             let went = excess(&seen) < excess(&before) * WENT;
-            if went && before.exceeds_by(&seen, surely) {
+            let lower = seen.rate() < trial.reference * LOWER;
+            if lower && went && before.exceeds_by(&seen, surely) {
                 let kept = 1.0 - seen.lost_share().min(0.5);
-                self.capacity = Some(((before.through() / kept).min(before.rate()), now));
-                self.chance = self.chance.min(seen.lost_share() + seen.spread());
+                let through = (before.through() / kept).min(before.rate());
+                self.capacity = Some((through.max(seen.through()), now));
+                let most = seen.lost_share() + seen.spread();
+                if self.chance > most {
+                    self.chance = most;
+                    self.known = seen.packets.min(MOST_KNOWN);
+                }
                 self.safe = None;
-            } else if seen.rate() < before.rate() * LOWER || void {
+            } else if lower || void {
                 let mut both = before;
                 both.add(&seen);
                 let alike = seen.lost_share() > before.lost_share() * ALIKE;
-                let chance = if alike { both.lost_share() } else { seen.lost_share() };
-                self.chance = chance.min(MOST_CHANCE);
-                self.known = both.packets;
+                let told = if alike { both } else { seen };
+                self.chance = told.lost_share().min(MOST_CHANCE);
+                self.known = told.packets.min(MOST_KNOWN);
                 self.safe = Some((before.rate(), (self.chance + FARTHEST).min(MOST_CHANCE)));
                 self.capacity = None;
                 self.next_trial = now + PAUSE;

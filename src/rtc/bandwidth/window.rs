@@ -18,7 +18,7 @@ pub(super) struct Flow {
 #[derive(Clone, Copy, Debug)]
 struct Passed {
     at: Micros,
-    /// Where that is another time.
+    /// When it left; the same as `at` where one time is known only.
     sent: Micros,
     bytes: u64,
 }
@@ -56,7 +56,7 @@ impl Flow {
         if self.passed.back().is_some_and(|last| last.at - at > CLOCK_SET) {
             self.clear();
         }
-        let at = self.passed.back().map_or(at, |last| at.max(last.at));
+        let (at, sent) = self.passed.back().map_or((at, sent), |last| (at.max(last.at), sent.max(last.sent)));
         self.begun.get_or_insert(at);
         self.passed.push_back(Passed { at, sent, bytes });
         while self.passed.len() > KEPT || self.passed.front().is_some_and(|first| at - first.at > self.keep) {

@@ -32,7 +32,7 @@ function begin(id, other, offerer) {
 }
 
 function own(kind) {
-  state[kind] ??= kind === "audio" ? tone(audio, state.wants.hz) : movingPicture();
+  state[kind] ??= kind === "audio" ? tone(audio, state.wants.hz) : movingPicture(...state.wants.size);
   return state[kind];
 }
 
@@ -86,10 +86,10 @@ const frames = {
 const commands = {
   /**
    * `audio` and `video` are "on", "later" (a section without a track) or "absent" (no section); who is `deaf` takes no candidates
-   * of the other side. `codecs` are those of the page's own offers.
+   * of the other side. `codecs` are those of the page's own offers, `size` is that of its pictures.
    */
-  async login({ name, audio: sound = "on", video: picture = "on", hz = 880, deaf = false, codecs = ["VP8"] }) {
-    state.wants = { audio: sound, video: picture, hz, deaf, codecs };
+  async login({ name, audio: sound = "on", video: picture = "on", hz = 880, deaf = false, codecs = ["VP8"], size = [320, 180] }) {
+    state.wants = { audio: sound, video: picture, hz, deaf, codecs, size };
     await audio.resume();
     state.identity = await Identity.make();
     const heard = (frame) => inOrder(() => frames[frame.type]?.(frame));
@@ -142,7 +142,7 @@ async function measure() {
       "frameHeight", "nackCount", "pliCount", "bytesSent", "targetBitrate", "qualityLimitationReason"]),
     sound: pick(one("outbound-rtp", "audio"), ["nackCount", "packetsSent", "retransmittedPacketsSent"]),
     pair: { ...pick(selected, ["currentRoundTripTime"]), local: end(selected.localCandidateId), remote: end(selected.remoteCandidateId) },
-    eye: pick(eye, ["shown", "read", "number", "width", "height"]),
+    eye: { ...pick(eye, ["shown", "read", "number", "width", "height"]), stoodMs: eye.stoodMs() },
     ear: { hz: ear?.pitch() ?? null },
   });
 }

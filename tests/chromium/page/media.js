@@ -2,22 +2,25 @@
 
 import { paintCode, readNumber } from "./pattern.js";
 
-const [WIDTH, HEIGHT, FPS] = [320, 180, 25];
+const FPS = 25;
+/** A picture that stays longer than this stands still, as letsmeet counts it. */
+const FREEZE_MS = 200;
 /** The ground of our pictures and the disc on it. */
 const [GROUND, DISC] = ["rgb(200 40 40)", "rgb(40 60 220)"];
 
 /** A canvas with a code and a disc that goes round, as a video track. */
-export function movingPicture() {
+export function movingPicture(width, height) {
   const canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [WIDTH, HEIGHT];
+  Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d");
   let number = 0;
   const paint = () => {
     context.fillStyle = GROUND;
-    context.fillRect(0, 0, WIDTH, HEIGHT);
+    context.fillRect(0, 0, width, height);
     context.fillStyle = DISC;
     context.beginPath();
-    context.arc(WIDTH / 2 + 100 * Math.cos(number / 20), HEIGHT / 2 + 25 * Math.sin(number / 20), 20, 0, 7);
+    const [x, y] = [width * (0.5 + 0.31 * Math.cos(number / 20)), height * (0.5 + 0.14 * Math.sin(number / 20))];
+    context.arc(x, y, height / 9, 0, 7);
     context.fill();
     paintCode(context, number++);
   };
@@ -57,20 +60,33 @@ export class Ear {
   }
 }
 
+/** Milliseconds of a stand-still between two pictures that are so far apart. */
+const standing = (gap) => (gap > FREEZE_MS ? gap : 0);
+
 /** Looks at every picture that a video element shows. */
 export class Eye {
   constructor(video) {
-    Object.assign(this, { video, shown: 0, read: 0, number: null, width: 0, height: 0 });
+    Object.assign(this, { video, shown: 0, read: 0, number: null, width: 0, height: 0, frozenMs: 0, last: null });
     this.context = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
     this.look = this.look.bind(this);
     video.requestVideoFrameCallback(this.look);
   }
 
-  look(_now, { width, height }) {
+  /** Milliseconds in which the picture stood still, the present one included. */
+  stoodMs() {
+    return this.frozenMs + standing(performance.now() - (this.last ?? performance.now()));
+  }
+
+  look(now, { width, height }) {
     const { canvas } = this.context;
     if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
     this.context.drawImage(this.video, 0, 0, width, height);
     const number = readNumber(this.context);
+    // The same picture again ends no freeze.
+    if (number !== this.number) {
+      this.frozenMs += standing(now - (this.last ?? now));
+      this.last = now;
+    }
     this.shown++;
     Object.assign(this, { width, height });
     if (number !== null) {

@@ -207,6 +207,20 @@ fn padding_takes_a_number_and_breaks_nothing() {
 }
 
 #[test]
+fn a_repair_that_stands_in_a_queue_is_waited_for_but_not_for_ever() {
+    let ms = Duration::from_millis;
+    let patience = |usual, latest| {
+        let mut assembly = Assembly::new();
+        assembly.set_rtt(ms(usual), ms(latest));
+        assembly.patience()
+    };
+    assert!((ms(240)..ms(300)).contains(&patience(40, 40)), "{:?}", patience(40, 40));
+    assert!((ms(840)..ms(900)).contains(&patience(40, 400)), "{:?}", patience(40, 400));
+    assert_eq!(patience(40, 2_000), MOST_PATIENCE);
+    assert!(MOST_PATIENCE < GIVE_UP);
+}
+
+#[test]
 fn an_outage_of_many_packets_wishes_at_once() {
     let (mut assembly, mut sender, mut now) = (Assembly::new(), Sender::new(), Instant::now());
     sender.frame(true, 100, now).into_iter().for_each(|packet| assembly.push(packet));

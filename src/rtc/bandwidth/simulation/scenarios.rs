@@ -95,7 +95,7 @@ fn sixty_four_kilobits_each_way_carry_voice_and_a_moving_picture() {
                 assert!(start.p95 < 400.0 && start.most < 500.0, "{start:?}");
                 let steady = figures(world.heard(0, side), 5 * SECOND, 60 * SECOND);
                 assert!(steady.p95 < 280.0 && steady.most < 500.0 && steady.median < 150.0, "{steady:?}");
-                assert!(steady.fps > 8.0 && steady.video > 30_000.0, "{steady:?}");
+                assert!(steady.fps > 9.5 && steady.video > 30_000.0, "{steady:?}");
             }
         }
     }
@@ -133,6 +133,7 @@ fn a_short_queue_is_respected_although_it_hardly_shows() {
             let shape = Shape { queue: queue * MS, loss, ..Shape::new(rate) };
             let world = one(&shape, seed, HUNGRY, false, 60 * SECOND);
             let part = figures(world.heard(0, 0), 10 * SECOND, 60 * SECOND);
+            // Beside chance, and with no queue to show it, a little too much is seen late.
             assert!(world.overflowed() < 0.1 && part.media > rate * 0.75, "{part:?}");
         }
     }
