@@ -144,7 +144,14 @@ impl Machine {
             // The server tells anew, if they still call.
             State::Dialing { rival, .. } => *rival = None,
             // Whether the other side still has signaling is unknown from here on.
-            State::Connecting { peer_lost, .. } | State::Active { peer_lost, .. } => *peer_lost = None,
+            State::Connecting { peer_lost, .. } => *peer_lost = None,
+            State::Active { peer_lost, link, .. } => {
+                *peer_lost = None;
+                // The offer that restarts ICE may be lost with it: where the network changed it is what shows that.
+                if let Link::Recovering { restarted, .. } = link {
+                    *restarted = None;
+                }
+            }
             _ => {}
         }
         true

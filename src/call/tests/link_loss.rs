@@ -149,6 +149,16 @@ fn signaling_restored_while_the_path_is_down_restarts_it() {
 }
 
 #[test]
+fn an_offer_that_may_be_lost_with_signaling_is_repeated_as_soon_as_that_is_back() {
+    let mut machine = calling_connected();
+    let down = machine.handle(secs(60), Event::LinkDown { call: CALL });
+    assert_eq!(brief(&down), "notify #5: link recovering, restart ice #5");
+    machine.handle(secs(60) + millis(10), Event::SignalingDown);
+    let back = machine.handle(secs(60) + millis(200), Event::SignalingUp);
+    assert_eq!(brief(&back), "send rejoin #5 with bob, restart ice #5");
+}
+
+#[test]
 fn the_servers_own_bookkeeping_does_not_end_an_active_call() {
     for reason in EndReason::ALL.into_iter().filter(|reason| !reason.ends_active()) {
         let mut machine = calling_connected();
