@@ -21,7 +21,7 @@ use webrtc::peer_connection::{
 use super::bulk::SEND_BUFFER;
 use super::config::{
     CHECK_INTERVAL, Config, DISCONNECTED_AFTER, FAILED_AFTER, IcePolicy, KEEPALIVE, MAX_CHECKS,
-    OPUS_PAYLOAD_TYPE, PRFLX_WAIT, RELAY_WAIT, RETRANSMISSION_BUFFER, SRFLX_WAIT,
+    OPUS_PAYLOAD_TYPE, RETRANSMISSION_BUFFER, SRFLX_WAIT,
 };
 use super::error::Error;
 use super::handler::Handler;
@@ -77,7 +77,7 @@ pub(super) async fn connection(
         .with_setting_engine(settings(config))
         .with_interceptor_registry(interceptors(shared))
         .with_handler(Arc::new(Handler { shared: Arc::clone(shared), path_changed }))
-        .with_runtime(Arc::new(Driver::new(Arc::clone(shared), names, routes)))
+        .with_runtime(Arc::new(Driver::new(Arc::clone(shared), names, routes, config.policy.relay_wait())))
         .with_udp_addrs(bind)
         .with_data_channel_send_buffer_limit(SEND_BUFFER)
         .build()
@@ -169,10 +169,6 @@ fn feedback(typ: &str, parameter: &str) -> RTCPFeedback {
 }
 
 fn settings(config: &Config) -> SettingEngine {
-    let relay_wait = match config.policy {
-        IcePolicy::Relay => std::time::Duration::ZERO,
-        IcePolicy::All | IcePolicy::Host => RELAY_WAIT,
-    };
     let mdns = if config.mdns && config.policy != IcePolicy::Relay && multicast_works() {
         MulticastDnsMode::QueryOnly
     } else {
@@ -182,9 +178,9 @@ fn settings(config: &Config) -> SettingEngine {
         .with_ice_timeouts(Some(DISCONNECTED_AFTER), Some(FAILED_AFTER), Some(KEEPALIVE))
         .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(MAX_CHECKS))
         .with_host_acceptance_min_wait(Some(std::time::Duration::ZERO))
-        .with_prflx_acceptance_min_wait(Some(PRFLX_WAIT))
+        .with_prflx_acceptance_min_wait(Some(std::time::Duration::ZERO))
         .with_srflx_acceptance_min_wait(Some(SRFLX_WAIT))
-        .with_relay_acceptance_min_wait(Some(relay_wait))
+        .with_relay_acceptance_min_wait(Some(config.policy.relay_wait()))
         .with_multicast_dns_mode(mdns)
         .with_discard_local_candidates_during_ice_restart(true)
         .with_srtp_replay_protection_window(REPLAY_WINDOW)

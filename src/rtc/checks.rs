@@ -2,6 +2,9 @@
 //! pairs in rounds, and goes on to the next step of connecting only in a round, so rounds must be
 //! short; but what goes over the wire for one destination may thin out quickly (RFC 8445, section 14).
 //! This stands between the agent and the socket and swallows repetitions. Pure: time is an argument.
+//!
+//! It also holds checks through our own relay back for a moment. The other side may get one before it is told of the relay's
+//! address, and takes that for a peer reflexive one then, which it prefers to the direct way through a NAT.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -23,9 +26,18 @@ const USE_CANDIDATE: u16 = 0x0025;
 /// The attribute that every connectivity check carries, and no request to a STUN server does.
 const PRIORITY: u16 = 0x0024;
 
+/// A Send indication to a TURN server, and what it carries (RFC 8656, sections 18.1 and 18.4).
+const SEND_INDICATION: [u8; 2] = [0, 0x16];
+const DATA: u16 = 0x0013;
+
 /// The thinning of one socket.
-#[derive(Debug, Default)]
-pub(super) struct Checks(HashMap<SocketAddr, Pace>);
+#[derive(Debug)]
+pub(super) struct Checks {
+    paces: HashMap<SocketAddr, Pace>,
+    /// The first check, and how long after it those through a relay begin.
+    begun: Option<Instant>,
+    relay_wait: Duration,
+}
 
 #[derive(Debug)]
 struct Pace {
@@ -34,12 +46,22 @@ struct Pace {
 }
 
 impl Checks {
+    /// Checks through a relay begin so long after the first one.
+    pub(super) fn new(relay_wait: Duration) -> Self {
+        Self { paces: HashMap::new(), begun: None, relay_wait }
+    }
+
     /// Whether `datagram` should really be sent to `to` now.
     pub(super) fn pass(&mut self, datagram: &[u8], to: SocketAddr, now: Instant) -> bool {
+        if is_relayed_check(datagram) {
+            let begun = *self.begun.get_or_insert(now);
+            return now.saturating_duration_since(begun) >= self.relay_wait;
+        }
         if !is_plain_check(datagram) {
             return true;
         }
-        match self.0.get_mut(&to) {
+        self.begun.get_or_insert(now);
+        match self.paces.get_mut(&to) {
             Some(pace) if now.saturating_duration_since(pace.last) < pace.pause => false,
             Some(pace) => {
                 pace.last = now;
@@ -47,9 +69,9 @@ impl Checks {
                 true
             }
             None => {
-                if self.0.len() < DESTINATIONS {
+                if self.paces.len() < DESTINATIONS {
                     let pause = FIRST_PAUSE;
-                    self.0.insert(to, Pace { last: now, pause });
+                    self.paces.insert(to, Pace { last: now, pause });
                 }
                 true
             }
@@ -58,32 +80,42 @@ impl Checks {
 
     /// Something came from there: the next check may go at once.
     pub(super) fn heard(&mut self, from: SocketAddr) {
-        if !self.0.is_empty() {
-            self.0.remove(&from);
+        if !self.paces.is_empty() {
+            self.paces.remove(&from);
         }
     }
 }
 
 /// Whether this is a connectivity check that nominates nothing.
 fn is_plain_check(datagram: &[u8]) -> bool {
-    if datagram.len() < HEADER || datagram[..2] != BINDING_REQUEST || datagram[4..8] != MAGIC_COOKIE {
-        return false;
-    }
-    let mut rest = &datagram[HEADER..];
     let mut check = false;
-    while let [t0, t1, l0, l1, tail @ ..] = rest {
-        match u16::from_be_bytes([*t0, *t1]) {
+    for (kind, _) in attributes(datagram, BINDING_REQUEST) {
+        match kind {
             USE_CANDIDATE => return false,
             PRIORITY => check = true,
             _ => {}
         }
-        let length = usize::from(u16::from_be_bytes([*l0, *l1])).next_multiple_of(4);
-        let Some(next) = tail.get(length..) else {
-            break;
-        };
-        rest = next;
     }
     check
+}
+
+/// Whether this asks a TURN server to send such a check.
+fn is_relayed_check(datagram: &[u8]) -> bool {
+    attributes(datagram, SEND_INDICATION).any(|(kind, value)| kind == DATA && is_plain_check(value))
+}
+
+/// Types and values of the attributes of a message of this type; none of anything else, nor behind damage.
+fn attributes(datagram: &[u8], message: [u8; 2]) -> impl Iterator<Item = (u16, &[u8])> {
+    let header = datagram.get(..HEADER);
+    let ours = header.is_some_and(|header| header[..2] == message && header[4..8] == MAGIC_COOKIE);
+    let mut rest = if ours { &datagram[HEADER..] } else { &[] };
+    std::iter::from_fn(move || {
+        let [t0, t1, l0, l1, tail @ ..] = rest else { return None };
+        let length = usize::from(u16::from_be_bytes([*l0, *l1]));
+        let value = tail.get(..length)?;
+        rest = tail.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some((u16::from_be_bytes([*t0, *t1]), value))
+    })
 }
 
 #[cfg(test)]
@@ -104,7 +136,7 @@ mod tests {
 
     #[test]
     fn repetitions_thin_out_and_an_answer_clears_the_way() {
-        let mut checks = Checks::default();
+        let mut checks = Checks::new(Duration::ZERO);
         let to = "192.0.2.1:9".parse().unwrap();
         let start = Instant::now();
         let sent: Vec<u64> = (0..2000)
@@ -119,8 +151,34 @@ mod tests {
     }
 
     #[test]
+    fn checks_through_a_relay_begin_later_than_direct_ones() {
+        let relayed = |data: &[u8]| {
+            let mut bytes = [&[0, 0x16, 0, 0][..], &MAGIC_COOKIE, &[7; 12]].concat();
+            bytes.extend([0, 0x12, 0, 8, 0, 1, 2, 3, 4, 5, 6, 7]);
+            bytes.extend(DATA.to_be_bytes());
+            bytes.extend(u16::try_from(data.len()).unwrap().to_be_bytes());
+            bytes.extend(data);
+            bytes
+        };
+        let (server, now) = ("192.0.2.1:3478".parse().unwrap(), Instant::now());
+        let check = check(&[PRIORITY]);
+        let mut checks = Checks::new(Duration::from_millis(400));
+        assert!(checks.pass(&check, "192.0.2.9:9".parse().unwrap(), now));
+        for (after, passes) in [(0, false), (399, false), (400, true), (401, true)] {
+            let at = now + Duration::from_millis(after);
+            assert_eq!(checks.pass(&relayed(&check), server, at), passes, "after {after} ms");
+        }
+        let mut checks = Checks::new(Duration::from_millis(400));
+        assert!(!checks.pass(&relayed(&check), server, now), "it may be the first of all");
+        let mut answer = check.clone();
+        answer[0] = 1;
+        assert!(checks.pass(&relayed(&answer), server, now) && checks.pass(&relayed(b"media"), server, now));
+        assert!(Checks::new(Duration::ZERO).pass(&relayed(&check), server, now));
+    }
+
+    #[test]
     fn everything_else_passes() {
-        let mut checks = Checks::default();
+        let mut checks = Checks::new(Duration::ZERO);
         let to = "192.0.2.1:9".parse().unwrap();
         let now = Instant::now();
         let mut answer = check(&[PRIORITY]);
@@ -140,7 +198,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded() {
-        let mut checks = Checks::default();
+        let mut checks = Checks::new(Duration::ZERO);
         for port in 1..5000 {
             let to = SocketAddr::from(([192, 0, 2, 1], port));
             assert!(checks.pass(&check(&[PRIORITY]), to, Instant::now()));

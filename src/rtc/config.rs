@@ -151,10 +151,18 @@ pub(super) const CHECK_INTERVAL: Duration = Duration::from_millis(10);
 pub(super) const MAX_CHECKS: u16 = 3000;
 /// How long a pair with a server reflexive candidate waits for a host pair to succeed.
 pub(super) const SRFLX_WAIT: Duration = Duration::from_millis(20);
-/// How long a pair waits whose other end was met in a check before its candidate came: that may be the address of a relay.
-pub(super) const PRFLX_WAIT: Duration = Duration::from_millis(50);
 /// How long a relayed pair waits for a direct one to succeed, unless only relays are allowed.
-pub(super) const RELAY_WAIT: Duration = Duration::from_millis(400);
+const RELAY_WAIT: Duration = Duration::from_millis(400);
+
+impl IcePolicy {
+    /// How long a relayed pair waits for a direct one to succeed.
+    pub(super) fn relay_wait(self) -> Duration {
+        match self {
+            Self::Relay => Duration::ZERO,
+            Self::All | Self::Host => RELAY_WAIT,
+        }
+    }
+}
 
 /// Sent packets kept for retransmission, of each stream: 2.5 s of 400 packets a second.
 pub(super) const RETRANSMISSION_BUFFER: u16 = 1024;

@@ -78,12 +78,14 @@ pub(super) struct Driver {
     shared: Arc<Shared>,
     names: Names,
     routes: Routes,
+    relay_wait: Duration,
     rounds: Rounds,
 }
 
 impl Driver {
-    pub(super) fn new(shared: Arc<Shared>, names: Names, routes: Routes) -> Self {
-        Self { shared, names, routes, rounds: Rounds::default() }
+    /// Checks through a relay begin `relay_wait` after the others.
+    pub(super) fn new(shared: Arc<Shared>, names: Names, routes: Routes, relay_wait: Duration) -> Self {
+        Self { shared, names, routes, relay_wait, rounds: Rounds::default() }
     }
 }
 
@@ -143,7 +145,7 @@ impl Runtime for Driver {
             shared: Arc::clone(&self.shared),
             socket,
             streams,
-            checks: Mutex::default(),
+            checks: Mutex::new(Checks::new(self.relay_wait)),
             flights: Mutex::default(),
             begun: Arc::default(),
             repeating: Mutex::new(None),

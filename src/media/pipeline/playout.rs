@@ -12,8 +12,8 @@ use crate::media::rtp::sequence::Unwrapper;
 const CAPACITY: usize = 16;
 /// The delay spent on an even beat: none on a calm path, at most 80 ms.
 const LIMITS: Limits = Limits { floor: 0, ceiling: 80_000, margin: 0, quantile: 0.9 };
-/// Where more than this share of the pictures is so late that the screen would stand still, as when packets are sent
-/// again, and again, more is spent, until they are late by no more than a hiccup: two pictures are this far apart then.
+/// Where packets are sent again, and again, and more than this share of the pictures is so late that the screen would stand
+/// still, more is spent, until they are late by no more than a hiccup: two pictures are this far apart then.
 const SELDOM: f32 = 0.99;
 const HICCUP: i64 = 160_000;
 const CEILING: i64 = 240_000;
@@ -44,6 +44,8 @@ pub struct Playout<T> {
     needed: (i64, i64),
     /// When the screen would have stood still last.
     stood: Option<i64>,
+    /// When a picture was late by a repair last.
+    repaired: Option<i64>,
     waiting: VecDeque<(i64, T)>,
     last: i64,
     skipped: u64,
@@ -67,6 +69,7 @@ impl<T> Playout<T> {
             media: None,
             needed: (0, 0),
             stood: None,
+            repaired: None,
             waiting: VecDeque::new(),
             last: i64::MIN,
             skipped: 0,
@@ -95,12 +98,16 @@ impl<T> Playout<T> {
             }
         }
         if let Some(round_trip) = repair.filter(|round_trip| late >= *round_trip) {
+            self.repaired = Some(now);
             need = need.max((round_trip + ASKING) * REPAIRS - hiccup);
         }
         if need > faded(self.needed) {
             self.needed = (need.min(CEILING), now);
         }
-        let still = (self.delay.spread(SELDOM).unwrap_or(0) - hiccup).max(faded(self.needed));
+        // Where nothing is lost it is key frames that are late, and delay is not worth it.
+        let lossy = self.repaired.is_some_and(|at| now - at < ALONE);
+        let seldom = self.delay.spread(SELDOM).unwrap_or(0) - hiccup;
+        let still = if lossy { seldom.max(faded(self.needed)) } else { 0 };
         let wait = self.delay.target(now).max(still.min(CEILING));
         let due = self.delay.base().unwrap_or(self.ready - media) + media + wait;
         // A base that is far off belongs to another stream or a jump of the timestamps.
@@ -181,7 +188,8 @@ mod tests {
             // One in seven is late by one repair, one in 49 by two; those behind it wait.
             let late = [0, 120_000, 240_000][usize::from(i % 7 == 0) + usize::from(i % 49 == 0)];
             let completed = i64::from(i) * 40_000 + late;
-            shown.push(playout.beat(i * 3_600, completed, completed, None));
+            let repair = (late > 0).then_some(110_000);
+            shown.push(playout.beat(i * 3_600, completed, completed, repair));
         }
         shown.iter_mut().fold(0, |last, at| {
             *at = last.max(*at);
