@@ -203,7 +203,7 @@ mod tests {
             let to = SocketAddr::from(([192, 0, 2, 1], port));
             assert!(checks.pass(&check(&[PRIORITY]), to, Instant::now()));
         }
-        assert_eq!(checks.0.len(), DESTINATIONS);
+        assert_eq!(checks.paces.len(), DESTINATIONS);
     }
 
     proptest! {
