@@ -188,19 +188,8 @@ fn a_call_tells_ci_servers_and_monitors_what_did_not_hold() {
     let text = fs::read_to_string(&prom).unwrap();
     assert!(text.contains("letsmeet_call_expectation_held{peer=\"bob\",expectation=\"video.fps>=1000\"} 0"));
     assert!(text.contains("letsmeet_call_receive_video_frames_shown{peer=\"bob\"} "), "{text}");
-    let plugin = [
-        "call",
-        "bob",
-        "--name",
-        "alice",
-        "--server",
-        server.url(),
-        "--duration",
-        "2s",
-        "--nagios",
-        "--headless",
-    ];
-    let outcome = home.start(&plugin).finish(SOON).expect_code(0);
+    let plugin = ["--duration", "2s", "--nagios"];
+    let outcome = call_bob(&server, &home, &plugin).finish(SOON).expect_code(0);
     assert!(outcome.stdout.starts_with("LETSMEET OK - ") && outcome.stdout.contains(" | '"), "{outcome}");
     drop(bob);
     let nobody =

@@ -161,8 +161,9 @@ impl Encoder {
         Ok(())
     }
 
-    /// Encodes one picture. `timestamp` is its time on the 90 kHz clock and should advance; what
-    /// passed since the last one, less what was left out, is what the rate control takes as the frame's duration. A picture of a new size restarts the encoder.
+    /// Encodes one picture. `timestamp` is its time on the 90 kHz clock and should advance; what passed since the last one,
+    /// less what was left out, is what the rate control takes as the frame's duration. A picture of a new size restarts the
+    /// encoder.
     ///
     /// # Errors
     /// [`Error::Encode`] when libvpx fails; the next call may well succeed, with a keyframe.

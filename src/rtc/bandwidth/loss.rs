@@ -27,7 +27,8 @@ const RISE: f64 = 0.03;
 const SPREADS: f64 = 4.0;
 /// Where less is lost the spread is taken to be that of this share.
 const LEAST_LOSS: f64 = 0.005;
-/// A trial sends this share of what got through lately, or in the last share where that is more, as in a ramp; but not less than this share of what was sent.
+/// A trial sends this share of what got through lately, or in the last share where that is more, as in a ramp; but not less
+/// than the second share of what was sent.
 const TRIAL_RATE: f64 = 0.92;
 const DEEPEST_TRIAL: f64 = 0.5;
 /// Until encoders follow, what is lost in a trial does not count.
@@ -274,12 +275,10 @@ impl Losses {
         }
         // What comes all at once shows in a few shares, a little more than chance in many.
         let windows = [JUDGED, SHARES].map(|count| self.last(count));
-        let judged =
-            windows.into_iter().find(|window| window.exceeds(self.chance, self.known)).unwrap_or(windows[0]);
-        let again = self.limits(&judged);
-        if self.trial.is_none()
-            && (again || now >= self.next_trial)
-            && judged.exceeds(self.chance, self.known)
+        let beyond = windows.into_iter().find(|window| window.exceeds(self.chance, self.known));
+        if let Some(judged) = beyond
+            && self.trial.is_none()
+            && (self.limits(&judged) || now >= self.next_trial)
             && share.lost_share() > self.chance + RISE
         {
             self.trial = Some(Trial {

@@ -1,6 +1,5 @@
 //! A spoken text over a link of 40 ms with jitter and loss: what arrives is judged by PESQ, and how late it comes.
-//! The floors at 5 and 10 % are under the aims (3.3 and 2.8), for losses that fall badly, and that without loss (4.5 where
-//! nothing else runs) under its own (4.2), for machines that stop now and then; docs/voice.md has the figures.
+//! The floors at 5 and 10 % are under the aims (3.3 and 2.8), for losses that fall badly; docs/voice.md has the figures.
 
 use std::path::Path;
 use std::time::Duration;
@@ -57,7 +56,7 @@ fn heard(link: &[&str], file: Option<&Path>) -> (Vec<f64>, f64) {
 fn a_voice_over_a_link_without_loss_is_as_good_as_new() {
     let all = heard_at("0");
     eprintln!("PESQ-WB at 0 % loss each way: {all:.2?}");
-    assert!(median(all.clone()) >= 4.0, "{all:.2?}");
+    assert!(median(all.clone()) >= 4.2, "{all:.2?}");
 }
 
 #[test]
