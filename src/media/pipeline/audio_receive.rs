@@ -5,6 +5,7 @@
 //! length is that of the sound, so that the playout delay is exactly the one aimed at.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::stats::{AudioReceived, kbps};
@@ -20,6 +21,10 @@ use crate::media::{AudioSink, Error, SAMPLE_RATE, WallTime};
 
 /// A thread that is behind by more than this starts its beat anew instead of catching up.
 const FAR_BEHIND: Duration = Duration::from_millis(100);
+
+/// Beside a file of the same call sound waits longer by what the file may add to the path, before it
+/// has: no more than is made good in the pauses between words.
+const BESIDE: Duration = Duration::from_millis(15);
 
 /// What the thread has seen, for the snapshot.
 #[derive(Default)]
@@ -213,7 +218,8 @@ impl Receiver {
         let sync = lock(&self.shared.sync);
         let (extra, behind) = (sync.sound_extra(now), sync.sound_behind(now));
         drop(sync);
-        self.buffer.set_extra(extra.unwrap_or_default());
+        let beside = if self.shared.beside.load(Ordering::Relaxed) { BESIDE } else { Duration::ZERO };
+        self.buffer.set_extra(extra.unwrap_or_default().max(beside));
         let mut measured = lock(&self.shared.audio_received);
         measured.counts = self.buffer.counts();
         measured.jitter = self.buffer.jitter();

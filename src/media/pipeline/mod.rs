@@ -142,6 +142,8 @@ struct Shared {
     record: Mutex<Option<Arc<Tap>>>,
     /// The other side records.
     recorded: AtomicBool,
+    /// A file of the same call is under way beside it.
+    beside: AtomicBool,
 }
 
 impl Shared {
@@ -228,6 +230,7 @@ impl Inlet {
     /// News of the path in our direction, several times a second: sound and pictures follow. Answers what would be sent
     /// if there were room, in bits per second on the wire.
     pub fn bandwidth(&self, path: Bandwidth) -> f64 {
+        self.shared.beside.store(path.beside, Ordering::Relaxed);
         let (allocation, wanted) = lock(&self.shared.rates).path(Instant::now(), path);
         if let Some(allocation) = allocation {
             tracing::trace!(?path, ?allocation, wanted, "shared out");
@@ -289,6 +292,7 @@ impl Engine {
             monitor: sinks.monitor,
             record: Mutex::default(),
             recorded: AtomicBool::new(false),
+            beside: AtomicBool::new(false),
         });
         let (capture, reference) = voice::pair(voice::Settings::OFF);
         let engine = Self {
