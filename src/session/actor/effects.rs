@@ -69,6 +69,12 @@ impl Actor {
             .spawn(async move { timeout(REACHED_WITHIN, answer).await.is_ok_and(|yes| yes).then_some(call) });
     }
 
+    /// Asks the server for anything at all: where the network changed this shows at once that the way there is lost too, and
+    /// the other side's offer waits for us.
+    fn ask_server(&mut self) {
+        tokio::spawn(timeout(REACHED_WITHIN, self.wire.answers()));
+    }
+
     /// The server has answered: what stood for it goes on, if it is still wanted.
     pub(super) fn reached(&mut self, call: CallId) {
         let state = self.machine.state();
@@ -110,7 +116,12 @@ impl Actor {
                 self.tell(connected).await;
                 return self.tell_sources(call).await;
             }
-            Notice::Link(link) => Event::Link { call, up: link == LinkNotice::Up },
+            Notice::Link(link) => {
+                if link == LinkNotice::Recovering {
+                    self.ask_server();
+                }
+                Event::Link { call, up: link == LinkNotice::Up }
+            }
             Notice::Missed { from } => Event::Missed { from },
             Notice::Ended { reason } => {
                 if let Some(record) = record {
