@@ -26,7 +26,14 @@ use values::duration;
 
 /// Video calls that live in a terminal, and a connectivity test that a script can trust.
 #[derive(Debug, Parser)]
-#[command(name = "letsmeet", version, propagate_version = true, arg_required_else_help = true)]
+// What is given last counts, so that a script's own flags can be overruled behind them.
+#[command(
+    name = "letsmeet",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    args_override_self = true
+)]
 #[command(
     after_help = "Start here:\n  letsmeet selftest                 does media flow on this machine?\n  \
     letsmeet serve                    a signaling server on 127.0.0.1:7880\n  letsmeet login --name bob         be reachable\n  \

@@ -81,7 +81,7 @@ impl Host {
         }
         if let Some(url) = urls.first() {
             output.say(&format!(
-                "You host the server. The other side types: letsmeet call {name} --server {url}"
+                "You host the server. The other side types: letsmeet call {name} --name YOU --server {url}"
             ))?;
         }
         Ok(())

@@ -16,6 +16,10 @@ pub trait Inbound: Send + Sync {
     fn keyframe_requested(&self);
     /// News of the path in our direction. Answers what would be sent if there were room, in bits per second on the wire.
     fn bandwidth(&self, path: Bandwidth) -> f64;
+    /// The most that may be sent of everything, in bits per second on the wire, whatever the path carries.
+    fn most(&self) -> f64 {
+        f64::INFINITY
+    }
 }
 
 impl Inbound for Inlet {
@@ -33,5 +37,9 @@ impl Inbound for Inlet {
 
     fn bandwidth(&self, path: Bandwidth) -> f64 {
         Inlet::bandwidth(self, path)
+    }
+
+    fn most(&self) -> f64 {
+        Inlet::most(self)
     }
 }

@@ -254,7 +254,7 @@ async fn keep_going(
             }
             Err(error) => (error, false),
         };
-        tracing::warn!(protocol = protocol(&endpoint), "a TURN server: {error}");
+        tracing::info!(protocol = protocol(&endpoint), "a TURN server: {error}");
         {
             let mut state = lock(&outgoing.state);
             state.outbox.disconnected();

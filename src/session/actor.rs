@@ -305,6 +305,12 @@ impl Actor {
                 }
                 self.pending.push_back(CallEvent::MediaFailed { call });
             }
+            LegEvent::NoPath(why) => {
+                if let Some(record) = self.records.get_mut(&call) {
+                    record.detail = Some(why);
+                }
+                self.pending.push_back(CallEvent::LinkFailed { call });
+            }
             LegEvent::Stats(media, path) => {
                 // Figures are for watching: a front end that lags behind misses some.
                 let _ = self.events.try_send(Event::Stats { call, media, path });

@@ -194,7 +194,7 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
             running.run(&mut inbox, early).await
         }
         Err(error) => {
-            out.send(LegEvent::MediaFailed(format!("no peer connection: {error}"))).await;
+            out.send(LegEvent::NoPath(error.to_string())).await;
             Figures { media: stop(engine).await, ..Figures::default() }
         }
     }

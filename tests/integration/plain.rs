@@ -73,7 +73,7 @@ fn two_people_need_no_server_when_one_of_them_hosts() {
     let (alices, bobs) = (Home::new(), Home::new());
     let login = ["login", "--name", "alice", "--plain", "--host=127.0.0.1:0", "--answer", "accept"];
     let mut alice = alices.start(&sending(&login));
-    let told = alice.wait_for_text("letsmeet call alice --server ws://127.0.0.1:", SOON);
+    let told = alice.wait_for_text("letsmeet call alice --name YOU --server ws://127.0.0.1:", SOON);
     let url = told.rsplit(' ').next().unwrap();
     alice.wait_for_text("You are online as alice.", SOON);
     let call = ["call", "alice", "--name", "bob", "--headless", "--server", url, "--duration", "1s"];

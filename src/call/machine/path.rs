@@ -39,11 +39,11 @@ impl Machine {
         }
     }
 
-    /// ICE gives up sooner than we do: an active call restarts it and waits on.
+    /// ICE gives up sooner than we do: an active call restarts it and waits on. Before, there never will be a path.
     pub(super) fn link_failed(&mut self, call: CallId, out: &mut Vec<Effect>) -> bool {
         match &self.state {
-            State::Connecting { .. } => self.finish(EndReason::ConnectFailed, out),
-            _ => self.path_changed(call, out),
+            State::Active { .. } => self.path_changed(call, out),
+            _ => self.finish(EndReason::ConnectFailed, out),
         }
     }
 

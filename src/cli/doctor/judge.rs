@@ -52,7 +52,7 @@ pub(super) fn verdict(checks: &[Check]) -> (Exit, String) {
     if closed(&BEYOND) || closed(&CALLS) {
         return (
             Exit::NoMediaPath,
-            "there is no path for media: neither STUN nor TURN gets through".to_owned(),
+            "no way out for media was found: neither STUN nor TURN gets through".to_owned(),
         );
     }
     if let Some(first) = failed.first() {
@@ -60,13 +60,19 @@ pub(super) fn verdict(checks: &[Check]) -> (Exit, String) {
         let why = first.figure.as_deref().unwrap_or("no answer");
         return (Exit::Unexpected, format!("{} failed, first: {}: {why}", names.join(", "), first.name));
     }
+    // A way that was not tried is neither open nor closed.
+    let tried = any(checks, &BEYOND, |outcome| outcome != Outcome::Skip);
     let count = |outcome| checks.iter().filter(|check| check.outcome == outcome).count();
     let (warned, unknown) = (count(Outcome::Warn), count(Outcome::Inconclusive));
-    let message = match (warned, unknown) {
-        (0, 0) => "nothing stands in the way of a call".to_owned(),
+    let mut message = match (warned, unknown) {
+        (0, 0) if tried => "nothing stands in the way of a call".to_owned(),
+        (0, 0) => "calls work".to_owned(),
         (warned, 0) => format!("calls work; {warned} warnings"),
         (warned, unknown) => format!("calls work; {warned} warnings, {unknown} not known"),
     };
+    if !tried {
+        message.push_str("; on this machine: no way out was tried, for no STUN or TURN server is known");
+    }
     (Exit::Ok, message)
 }
 

@@ -27,7 +27,7 @@ const A_CALL: f64 = 700.0;
 /// Bytes through the relay. Only after a call went that way.
 pub(super) async fn relay(servers: &[IceServer], works: bool, authorities: Option<&Trust>) -> Check {
     if !works {
-        return Check::new(NAME, Outcome::Skip, "no relay that works: nothing leads out and back");
+        return Check::new(NAME, Outcome::Skip, "there is no relay that bytes could go through");
     }
     let config = Config {
         ice_servers: servers.to_vec(),

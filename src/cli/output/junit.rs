@@ -62,7 +62,7 @@ pub fn write(suites: &[Suite]) -> String {
 
 fn one(out: &mut String, suite: &Suite) {
     let count = |is: fn(&Verdict) -> bool| suite.cases.iter().filter(|case| is(&case.verdict)).count();
-    let time: f64 = suite.cases.iter().filter_map(|case| case.seconds).sum();
+    let time: f64 = suite.cases.iter().filter_map(|case| case.seconds).fold(0.0, |all, one| all + one);
     let class = escape(&suite.class());
     // Writing to a String cannot fail.
     let _ = writeln!(

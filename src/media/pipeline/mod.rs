@@ -240,6 +240,12 @@ impl Inlet {
         wanted
     }
 
+    /// The most that may be sent of everything, in bits per second on the wire, whatever the path carries.
+    #[must_use]
+    pub fn most(&self) -> f64 {
+        lock(&self.shared.rates).most()
+    }
+
     fn mailbox(&self, kind: Kind) -> &Mailbox<Incoming> {
         match kind {
             Kind::Audio => &self.shared.audio_in,

@@ -66,6 +66,11 @@ impl Rates {
         self.limits.most = most.unwrap_or(f64::INFINITY);
     }
 
+    /// The same; infinite where there is no limit.
+    pub(super) fn most(&self) -> f64 {
+        self.limits.most
+    }
+
     /// The most for sound, bits per second of payload.
     pub(super) fn set_audio(&mut self, most: u32) {
         self.limits.audio = most;

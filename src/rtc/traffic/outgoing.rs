@@ -77,6 +77,8 @@ struct Flow {
     dropped: u64,
     /// Which path this is about.
     path: u64,
+    /// The most that may leave, bits per second, whatever the path carries: an encoder does not keep to its rate on the spot.
+    most: f64,
     /// RTCP of late: bytes, fading.
     others: f64,
     others_at: Instant,
@@ -209,6 +211,7 @@ impl Outgoing {
             let Some(flow) = &mut self.flow else { return };
             let mut pacing = flow.estimator.pacing(now);
             pacing.padding = pacing.padding.filter(|_| padded.is_some());
+            pacing.rate = pacing.rate.min(flow.most);
             flow.pacer.set_pacing(now, pacing);
             let release = flow.pacer.pop(now);
             let dropped = flow.pacer.dropped();
@@ -264,6 +267,7 @@ impl Outgoing {
             beside: self.shared.is_bulk_under_way(now),
         });
         flow.estimator.set_wanted(wanted);
+        flow.most = self.shared.inbound.most();
         tracing::trace!(target = estimate.target as u64, phase = ?estimate.phase, queue = ?estimate.queue, "path");
         self.shared.set_available(estimate.target);
     }
@@ -365,6 +369,7 @@ impl Flow {
             last: now,
             dropped: 0,
             path,
+            most: f64::INFINITY,
             others: 0.0,
             others_at: now,
         }

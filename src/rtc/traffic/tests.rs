@@ -38,6 +38,7 @@ const WANTED: f64 = 700_000.0;
 struct Application {
     path: Mutex<Vec<Bandwidth>>,
     keyframes: AtomicU32,
+    most: Mutex<Option<f64>>,
 }
 
 impl Inbound for Application {
@@ -49,6 +50,9 @@ impl Inbound for Application {
     fn bandwidth(&self, path: Bandwidth) -> f64 {
         self.path.lock().unwrap().push(path);
         WANTED
+    }
+    fn most(&self) -> f64 {
+        self.most.lock().unwrap().unwrap_or(f64::INFINITY)
     }
 }
 
@@ -217,6 +221,33 @@ fn sound_leaves_at_once_and_pictures_at_the_pace_of_the_path() {
         .collect();
     assert!(sequences.iter().copied().eq(0..sequences.len() as u16), "{sequences:?}");
     assert!(end.application.path.lock().unwrap().len() > 5);
+}
+
+/// What leaves in the first 600 ms of an encoder that makes far too much, in bits per second, where so much is allowed.
+fn first_rate(most: Option<f64>) -> f64 {
+    let start = Instant::now();
+    let mut end = End::new(true);
+    *end.application.most.lock().unwrap() = most;
+    let mut bytes = 0;
+    for at in 0..600 {
+        let now = start + MS * at;
+        if at % 20 == 0 {
+            end.sound(now, u16::try_from(at / 20).unwrap());
+        }
+        if at % 40 == 0 && end.shared.backlog() < 200 * MS {
+            end.picture(now, 900, at == 0);
+        }
+        end.tick(now);
+        bytes += media(end.left()).iter().map(|(packet, _)| packet.payload.len() + 58).sum::<usize>();
+    }
+    bytes as f64 * 8.0 / 0.6
+}
+
+#[test]
+fn no_more_leaves_than_the_application_allows_however_wide_the_path_is() {
+    // Sound alone is 47 kbit/s, and does not wait.
+    let (free, held) = (first_rate(None), first_rate(Some(55_000.0)));
+    assert!(held < 62_000.0 && held < 0.85 * free, "{held} of {free}");
 }
 
 #[test]

@@ -141,6 +141,8 @@ pub(in crate::session) enum LegEvent {
     Notice(String),
     /// A local file, device or codec failed; the call can't go on.
     MediaFailed(String),
+    /// There can be no path, and why.
+    NoPath(String),
     /// Figures, once a second while media flows.
     Stats(Box<Stats>, Box<PathStats>),
     /// The leg is gone; nothing follows.
