@@ -119,8 +119,9 @@ fn heard_within_150_ms(pulse: &Pulse) {
     drop(playing);
 
     let (from_near, from_far) = (near.all().0.len(), far.all().0.len());
-    let _playing = pulse.play("near", chirps(20));
-    until(SOON, "ten seconds of chirps", || (near.all().0.len() > from_near + 10 * RATE).then_some(()));
+    let _playing = pulse.play("near", chirps(30));
+    // Long enough that a moment which a busy machine leaves out, and the seconds in which the delay comes back, are not half of it.
+    until(3 * SOON, "25 seconds of chirps", || (near.all().0.len() > from_near + 25 * RATE).then_some(()));
     let ((near, near_start), (far, far_start)) = (near.all(), far.all());
     let (near_start, far_start) = (near_start.expect("heard"), far_start.expect("heard"));
     let at = |start: Instant, sample: usize| start + Duration::from_secs_f64(sample as f64 / RATE as f64);
