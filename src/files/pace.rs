@@ -1,8 +1,9 @@
 //! How much of a file may be under way, so that a voice beside it does not wait.
 //!
 //! Pure: time is an argument. While media runs, the delay of acknowledgements against the shortest one seen is kept at
-//! [`TARGET`] (as RFC 6817 does), so that the queue of the narrowest link stays short whatever its rate. Without media a
-//! window of [`WINDOW`] is under way and the transport's own congestion control has the say.
+//! [`TARGET`] (as RFC 6817 does) and a little more where the path itself varies, so that the queue of the narrowest link stays
+//! short whatever its rate. Without media a window of [`WINDOW`] is under way and the transport's own congestion control has
+//! the say.
 
 use std::collections::VecDeque;
 use std::time::Duration;

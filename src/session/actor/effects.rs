@@ -70,8 +70,8 @@ impl Actor {
     }
 
     /// Asks the server for anything at all: where the network changed this shows at once that the way there is lost too, and
-    /// the other side's offer waits for us.
-    fn ask_server(&mut self) {
+    /// the other side's offer waits for us. Who makes the offer asks again before it ([`Self::reach_server`]).
+    fn ask_server(&self) {
         tokio::spawn(timeout(REACHED_WITHIN, self.wire.answers()));
     }
 
