@@ -19,10 +19,10 @@ mod values;
 
 pub use groups::{
     AlertLevel, ExpectedCode, Files, IceServers, Media, Messages, Path, Policy, Privacy, Receive, Results,
-    Trust,
+    Runs, Trust,
 };
 pub use values::Size;
-use values::duration;
+use values::{duration, host, some_time};
 
 /// Video calls that live in a terminal, and a connectivity test that a script can trust.
 #[derive(Debug, Parser)]
@@ -146,7 +146,7 @@ pub struct Serve {
     #[arg(long, value_name = "ORIGIN")]
     pub allow_origin: Vec<String>,
     /// The host under which clients reach this server, when a proxy stands in front (HOST or HOST:PORT)
-    #[arg(long, value_name = "HOST")]
+    #[arg(long, value_name = "HOST", value_parser = host)]
     pub public_host: Option<String>,
     /// Believe the proxy's X-Forwarded-For: limits then count the clients' own addresses
     #[arg(long)]
@@ -240,14 +240,11 @@ pub struct Call {
     #[arg(long, value_name = "TIME", num_args = 0..=1, value_parser = duration)]
     pub wait: Option<Option<Duration>>,
     /// Give up when nobody has answered after this long
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "45s")]
+    #[arg(long, value_name = "TIME", value_parser = some_time, default_value = "45s")]
     pub ring_timeout: Duration,
-    /// Call so many times; each run is judged by itself, the worst one is the exit status
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub repeat: Option<u64>,
-    /// Begin a run this long after the one before began, or at once if that took longer [without --repeat: until interrupted]
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    pub every: Option<Duration>,
+    /// How often.
+    #[command(flatten)]
+    pub runs: Runs,
     /// What must hold: METRIC OP VALUE, for example 'video.fps>=24' (repeatable)
     #[arg(long = "expect", value_name = "EXPECTATION")]
     pub expectations: Vec<Expectation>,
@@ -290,7 +287,7 @@ pub struct Send {
     #[arg(long, value_name = "TIME", num_args = 0..=1, value_parser = duration)]
     pub wait: Option<Option<Duration>>,
     /// Give up when nobody has answered after this long
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "45s")]
+    #[arg(long, value_name = "TIME", value_parser = some_time, default_value = "45s")]
     pub ring_timeout: Duration,
     /// Path.
     #[command(flatten)]
@@ -431,6 +428,9 @@ pub struct Doctor {
     /// Leave out camera, microphone, speaker and terminal: for a machine that nobody sits at
     #[arg(long, conflicts_with = "terminal")]
     pub no_devices: bool,
+    /// How often.
+    #[command(flatten)]
+    pub runs: Runs,
     /// Servers.
     #[command(flatten)]
     pub servers: IceServers,

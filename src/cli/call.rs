@@ -4,22 +4,20 @@ use std::fs;
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::args::{Call, Global};
 use super::dialing::Dialing;
 use super::exit::Exit;
 use super::expect::{self, Expectation};
 use super::face::{Face, Scene};
-use super::failure::{self, Device, Usage};
+use super::failure::{self, Device};
 use super::messages::Correspondent;
 use super::output::report::Report;
 use super::output::results::Results;
-use super::output::series::Series;
-use super::output::{Line, Output, Style, mask};
+use super::output::{Output, Style, mask};
 use super::process;
 use super::profile::Profile;
-use super::repeat::Schedule;
 use super::results::Status;
 use super::setup::Ground;
 use super::signals::Signals;
@@ -60,12 +58,7 @@ struct Setting<'a> {
 /// Flags, settings, files: what is wrong before the call.
 pub(super) async fn run(global: &Global, args: Call) -> Result<Status> {
     args.results.check(global.json)?;
-    if args.every.is_some_and(|every| every.is_zero()) {
-        return Err(Usage::new("--every needs a time above 0").into());
-    }
-    if args.results.nagios && args.every.is_some() && args.repeat.is_none() {
-        return Err(Usage::new("--nagios writes its line at the end: say with --repeat when that is").into());
-    }
+    args.runs.check(&args.results)?;
     mask::hide_name(&args.to);
     let style = Style::choose(global.json, args.headless);
     let ground = Ground::read(global)?;
@@ -78,18 +71,13 @@ pub(super) async fn run(global: &Global, args: Call) -> Result<Status> {
         face: face(global, &args),
         output: Output::new(if args.results.nagios { Style::Silent } else { style }),
     };
-    if repeats(&args) { setting.repeat().await } else { setting.once().await }
-}
-
-/// Several runs, also when it is one of one: their output has a shape of its own.
-fn repeats(args: &Call) -> bool {
-    args.repeat.is_some() || args.every.is_some()
+    if args.runs.several() { setting.repeat().await } else { setting.once().await }
 }
 
 /// What the command shows itself as: a screen is for one call.
 pub(super) fn face(global: &Global, args: &Call) -> Face {
     match Face::choose(global, args.headless || args.results.nagios) {
-        Face::Screen if repeats(args) => Face::Plain,
+        Face::Screen if args.runs.several() => Face::Plain,
         face => face,
     }
 }
@@ -105,41 +93,22 @@ impl Setting<'_> {
 
     /// One run after the other, and what they came to.
     async fn repeat(&self) -> Result<Status> {
-        let (args, output) = (self.args, &self.output);
-        let mut schedule = Schedule::new(args.repeat, args.every);
-        let mut series = Series::new(args.repeat);
-        // Hears also what ends a run, and keeps it until it is asked.
-        let mut signals = Signals::listen()?;
-        for run in 1.. {
-            let Some(begins) = schedule.next(Instant::now()) else { break };
-            tokio::select! {
-                biased;
-                _ = signals.next() => {
-                    series.interrupt();
-                    break;
-                }
-                () = sleep_until(begins) => {}
-            }
-            output.line(&Line::Run { run, of: args.repeat })?;
-            let of = args.repeat.map_or_else(String::new, |all| format!(" of {all}"));
-            output.say(&format!("Run {run}{of}:"))?;
+        let once = async |before_it, _: &mut Signals| {
             let before = process::Usage::now().cpu;
-            let (exit, mut report) = match self.call(run - 1).await {
+            let (exit, mut report) = match self.call(before_it).await {
                 Ok(outcome) => outcome,
                 // What was good before the first run may be so again before the next one.
-                Err(error) if run > 1 => self.failed(&error),
+                Err(error) if before_it > 0 => self.failed(&error),
                 Err(error) => return Err(error),
             };
             let cost = process::Usage::now().cpu.saturating_sub(before);
             report.process.cpu_s = (cost.as_secs_f64() * 1e3).round() / 1e3;
-            if output.style() != Style::Document {
-                output.report(&report)?;
+            if self.output.style() != Style::Document {
+                self.output.report(&report)?;
             }
-            series.add(exit, report);
-            args.results.write_files(&series.results(self.subject(), SystemTime::now()))?;
-        }
-        output.series(&series)?;
-        args.results.write(series.exit(), &series.results(self.subject(), SystemTime::now()))
+            Ok((exit, report))
+        };
+        self.args.runs.all(&self.output, &self.args.results, self.subject(), once).await
     }
 
     /// Dials, lets media flow, judges. `before` runs came before this one.

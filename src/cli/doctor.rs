@@ -20,6 +20,7 @@ use std::time::SystemTime;
 use anyhow::Result;
 
 use super::args::{Doctor, Global};
+use super::exit::Exit;
 use super::failure::Usage;
 use super::output::checks::{Check, Diagnosis, Outcome};
 use super::output::report::Verdict;
@@ -52,45 +53,70 @@ struct Plan {
 /// Flags and settings that make no sense, a file that can't be read, a broken stdout.
 pub(super) async fn run(global: &Global, args: Doctor) -> Result<Status> {
     if args.terminal {
-        if args.results.wanted() {
+        if args.results.wanted() || args.runs.several() {
             return Err(Usage::new("--terminal shows the terminal alone: leave it out").into());
         }
         return terminal::run(global, args).await.map(Status::from);
     }
     args.results.check(global.json)?;
-    let ground = Ground::read(global)?;
-    let plan = Plan::new(global, &args, &ground)?;
-    let server = plan.server.to_string();
+    args.runs.check(&args.results)?;
     let style = if args.results.nagios { Style::Silent } else { Style::choose(global.json, false) };
-    let output = Output::new(style);
-    let mut signals = Signals::listen()?;
-    let checked = tokio::select! {
-        checked = plan.carry_out(&output) => Ok(checked?),
-        signal = signals.next() => Err(signal),
-    };
-    let (exit, message, checks) = match checked {
-        Ok(checks) => {
-            let (exit, message) = judge::verdict(&checks);
-            (exit, message, checks)
-        }
-        Err(signal) => (signal.into(), "interrupted before all checks were done".to_owned(), Vec::new()),
-    };
-    let diagnosis = Diagnosis {
-        schema: Diagnosis::SCHEMA,
-        version: env!("CARGO_PKG_VERSION"),
-        result: Verdict { exit: exit.code(), name: exit.name().into(), message },
-        checks,
-    };
+    let ground = Ground::read(global)?;
+    let server = ground.server(global)?.0.to_string();
+    let visit = Visit { global, args: &args, ground, output: Output::new(style) };
+    let subject = ("server", server.as_str());
+    if args.runs.several() {
+        let once = async |_, signals: &mut Signals| {
+            let (exit, diagnosis) = visit.pay(signals).await?;
+            visit.output.say(&result(&diagnosis))?;
+            Ok((exit, diagnosis))
+        };
+        return args.runs.all(&visit.output, &args.results, subject, once).await;
+    }
+    let (exit, diagnosis) = visit.pay(&mut Signals::listen()?).await?;
     match global.json {
         true => output::document(&diagnosis)?,
-        false => output.say(&format!(
-            "\n{}: {}",
-            diagnosis.result.name,
-            human::clean(&diagnosis.result.message)
-        ))?,
+        false => visit.output.say(&result(&diagnosis))?,
     }
-    let results = Results::of_doctor(exit, &diagnosis, ("server", &server), SystemTime::now());
-    args.results.write(exit, &results)
+    args.results.write(exit, &Results::of_doctor(exit, &diagnosis, subject, SystemTime::now()))
+}
+
+/// For a person.
+fn result(diagnosis: &Diagnosis) -> String {
+    format!("\n{}: {}", diagnosis.result.name, human::clean(&diagnosis.result.message))
+}
+
+/// What each visit has in common.
+struct Visit<'a> {
+    global: &'a Global,
+    args: &'a Doctor,
+    ground: Ground,
+    output: Output,
+}
+
+impl Visit<'_> {
+    /// Checks everything, and says line by line what came of it.
+    async fn pay(&self, signals: &mut Signals) -> Result<(Exit, Diagnosis)> {
+        let plan = Plan::new(self.global, self.args, &self.ground)?;
+        let checked = tokio::select! {
+            checked = plan.carry_out(&self.output) => Ok(checked?),
+            signal = signals.next() => Err(signal),
+        };
+        let (exit, message, checks) = match checked {
+            Ok(checks) => {
+                let (exit, message) = judge::verdict(&checks);
+                (exit, message, checks)
+            }
+            Err(signal) => (signal.into(), "interrupted before all checks were done".to_owned(), Vec::new()),
+        };
+        let diagnosis = Diagnosis {
+            schema: Diagnosis::SCHEMA,
+            version: env!("CARGO_PKG_VERSION"),
+            result: Verdict { exit: exit.code(), name: exit.name().into(), message },
+            checks,
+        };
+        Ok((exit, diagnosis))
+    }
 }
 
 impl Plan {

@@ -26,6 +26,7 @@ mod process;
 mod profile;
 mod repeat;
 mod results;
+mod runs;
 mod selftest;
 mod send;
 mod serve;

@@ -68,7 +68,7 @@ pub(super) struct Actor {
     server_gone: bool,
     /// Nobody sits here.
     away: bool,
-    /// Questions to the server before ICE is restarted for a call.
+    /// The question to the server before ICE is restarted for a call.
     reaching: JoinSet<Option<CallId>>,
 }
 

@@ -404,6 +404,8 @@ impl Running<'_> {
                 self.start_if_ready().await;
                 self.begin_recording();
             }
+            // An offer that restarts it is on its way already.
+            LegCommand::RestartIce if self.restarts => {}
             LegCommand::RestartIce => match self.peer.offer(true).await {
                 Ok(sdp) => {
                     self.restarts = true;

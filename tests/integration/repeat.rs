@@ -1,11 +1,11 @@
-//! `call --repeat` and `--every`: each run is judged, and all of them together.
+//! `--repeat` and `--every` of `call` and `doctor`: each run is judged, and all of them together.
 
 use std::fs;
 
 use serde_json::{Value, json};
 
 use crate::harness::report::Report;
-use crate::harness::{Home, Outcome, SOON, Signal, bob, call_bob, server_and_bob};
+use crate::harness::{Home, Outcome, SOON, Server, Signal, bob, call_bob, server_and_bob};
 
 /// The last line.
 fn summary(outcome: &Outcome) -> Value {
@@ -185,8 +185,52 @@ fn lines_for_a_person_and_for_a_monitor_sum_up() {
 }
 
 #[test]
+fn the_doctor_comes_again_and_sums_up_in_the_same_way() {
+    let (server, home) = (Server::start(), Home::new());
+    let folder = home.path().join("results");
+    fs::create_dir(&folder).unwrap();
+    let prom = folder.join("doctor.prom");
+    let doctor = ["doctor", "--server", server.url(), "--name", "alice", "--no-devices", "--repeat", "2"];
+    let more = ["--json", "--every", "100ms", "--prometheus", prom.to_str().unwrap()];
+    let outcome = home.run(&[&doctor[..], &more].concat()).expect_code(0);
+    let document: Value = serde_json::from_str(&outcome.stdout).unwrap_or_else(|_| panic!("{outcome}"));
+    assert_eq!((&document["schema"], &document["command"]), (&"letsmeet.series/1".into(), &"doctor".into()));
+    assert_eq!((&document["done"], &document["ok"], &document["planned"]), (&2.into(), &2.into(), &2.into()));
+    assert_eq!(document["figures"]["login.login_ms"]["runs"], 2, "{document:#}");
+    for visit in document["runs"].as_array().unwrap() {
+        assert_eq!((&visit["schema"], &visit["result"]["exit"]), (&"letsmeet.doctor/1".into(), &0.into()));
+        assert!(visit["checks"].as_array().unwrap().len() > 15, "{visit:#}");
+    }
+    let text = fs::read_to_string(prom).unwrap();
+    assert!(
+        text.contains("letsmeet_doctor_runs_ok{server=\"") && text.contains("letsmeet_doctor_check{"),
+        "{text}"
+    );
+
+    // Until somebody ends it; the visit that is broken off does not count.
+    let mut watch = home.start(&[
+        "doctor",
+        "--server",
+        server.url(),
+        "--name",
+        "alice",
+        "--no-devices",
+        "--every",
+        "1ms",
+    ]);
+    watch.wait_for_text("Run 2:", 2 * SOON);
+    watch.signal(Signal::Interrupt);
+    let said = watch.finish(SOON).expect_code(0).stdout;
+    assert!(said.contains("ok: 1 of 1 run good (interrupted after 1)"), "{said}");
+}
+
+#[test]
 fn what_makes_no_sense_is_said_before_the_first_run() {
     let home = Home::new();
+    for wrong in [&["--every", "0s"][..], &["--repeat", "0"], &["--terminal", "--repeat", "2"]] {
+        home.run(&[&["doctor"], wrong].concat()).expect_code(2);
+    }
+    home.run(&["doctor", "--nagios", "--every", "1s"]).expect_code(3);
     let call = ["call", "bob", "--name", "alice", "--headless"];
     for wrong in [&["--every", "0s"][..], &["--repeat", "0"], &["--repeat", "x"], &["--wait", "soon"]] {
         home.run(&[&call[..], wrong].concat()).expect_code(2);

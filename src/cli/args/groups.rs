@@ -4,10 +4,11 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::values::{Size, bytes};
+use super::values::{Size, bytes, some_time};
 use crate::media::alert::Sensitivity;
 use crate::media::spec::{AudioSpec, HearSpec, ShowSpec, VideoSpec};
 use crate::rtc::IcePolicy;
@@ -171,6 +172,17 @@ impl From<Policy> for IcePolicy {
             Policy::Host => Self::Host,
         }
     }
+}
+
+/// How often.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct Runs {
+    /// Do it so many times; each run is judged by itself, the worst one is the exit status
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub repeat: Option<u64>,
+    /// Begin a run this long after the one before began, or at once if that took longer [without --repeat: until interrupted]
+    #[arg(long, value_name = "TIME", value_parser = some_time)]
+    pub every: Option<Duration>,
 }
 
 /// Where the outcome goes beside stdout.

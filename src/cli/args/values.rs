@@ -1,7 +1,9 @@
-//! Values of options: sizes of pictures and of files, times.
+//! Values of options: sizes of pictures and of files, times, hosts.
 
 use std::str::FromStr;
 use std::time::Duration;
+
+use reqwest::Url;
 
 /// Width and height in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,9 +69,61 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     if time > LONGEST { Err("longer than 31 days".into()) } else { Ok(time) }
 }
 
+/// A time that is longer than none.
+pub(super) fn some_time(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("must be longer than 0".into()),
+        time => Ok(time),
+    }
+}
+
+/// `HOST` or `HOST:PORT`, as clients write it that were given it in an address: in small letters, without the port of https.
+pub(super) fn host(text: &str) -> Result<String, String> {
+    let bad = || format!("\"{text}\" is neither HOST nor HOST:PORT");
+    let url = Url::parse(&format!("https://{text}")).map_err(|_| bad())?;
+    let host = url.host_str().ok_or_else(bad)?;
+    let only_host = text.chars().all(|c| c.is_alphanumeric() || "-._:[]".contains(c));
+    match url.port() {
+        _ if !only_host => Err(bad()),
+        Some(port) => Ok(format!("{host}:{port}")),
+        None => Ok(host.to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_time_at_all_is_not_always_a_time() {
+        assert_eq!(some_time("1ms"), Ok(Duration::from_millis(1)));
+        assert!(["0", "0s", "0.0m", "", "1ly"].iter().all(|wrong| some_time(wrong).is_err()));
+    }
+
+    #[test]
+    fn a_host_is_written_as_in_addresses() {
+        let same = [
+            ("Calls.Example", "calls.example"),
+            ("a.example:443", "a.example"),
+            ("10.0.0.1:8443", "10.0.0.1:8443"),
+        ];
+        for (text, host_text) in same.into_iter().chain([("[2001:DB8::1]:7880", "[2001:db8::1]:7880")]) {
+            assert_eq!(host(text).as_deref(), Ok(host_text));
+        }
+        for wrong in [
+            "",
+            ":80",
+            "a b",
+            "https://calls.example",
+            "calls.example/path",
+            "user@host",
+            "a:port",
+            "a:99999",
+            "?",
+        ] {
+            assert!(host(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn times_are_read_with_their_units() {

@@ -66,12 +66,12 @@ pub(super) fn verdict(checks: &[Check]) -> (Exit, String) {
     let (warned, unknown) = (count(Outcome::Warn), count(Outcome::Inconclusive));
     let mut message = match (warned, unknown) {
         (0, 0) if tried => "nothing stands in the way of a call".to_owned(),
-        (0, 0) => "calls work".to_owned(),
+        (0, 0) => "calls work on this machine".to_owned(),
         (warned, 0) => format!("calls work; {warned} warnings"),
         (warned, unknown) => format!("calls work; {warned} warnings, {unknown} not known"),
     };
     if !tried {
-        message.push_str("; on this machine: no way out was tried, for no STUN or TURN server is known");
+        message.push_str("; no way out was tried, for no STUN or TURN server is known");
     }
     (Exit::Ok, message)
 }

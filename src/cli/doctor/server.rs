@@ -19,6 +19,7 @@ use crate::cli::output::checks::{Check, Outcome};
 use crate::cli::output::mask;
 use crate::rtc::IceServer;
 use crate::signaling::client::{self, Client, Config, Event, Proxy, Refusal, ServerAddress, Way};
+use crate::signaling::protocol::ErrorCode;
 
 const RESOLVE_WITHIN: Duration = Duration::from_secs(5);
 const CONNECT_WITHIN: Duration = Duration::from_secs(4);
@@ -281,16 +282,38 @@ async fn first(
                     "is it a letsmeet server, and does a proxy before it pass WebSockets on?",
                 ));
             }
-            Event::Refused { code: Refusal::Server(_), message } => {
-                return Err((message, "another name (--name), or the server's token (--token-file)?"));
-            }
-            Event::Refused { message, .. } => {
-                return Err((message, "see the lines about tcp and tls; is http:// or https:// right?"));
-            }
+            Event::Refused { code, message } => return Err((message, mend(code))),
             _ => {}
         }
     }
     Err(("the connection ended".to_owned(), "try again"))
+}
+
+/// What to do about it.
+fn mend(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Certificate => "see the lines about tcp and tls; --ca-file trusts an authority of your own",
+        Refusal::Proxy => "see https_proxy, http_proxy, all_proxy and no_proxy in the environment",
+        Refusal::Server(ErrorCode::Malformed) => {
+            "is it a letsmeet server, or something else under its address?"
+        }
+        Refusal::Server(ErrorCode::NameTaken) => {
+            "take another name (--name), or bring the key that has this one"
+        }
+        Refusal::Server(ErrorCode::BadName) => "take another name (--name)",
+        Refusal::Server(ErrorCode::BadToken) => "give the server's token (--token-file)",
+        Refusal::Server(ErrorCode::NotAllowed) => "ask who runs the server to allow this name",
+        Refusal::Server(ErrorCode::TooManySessions) => {
+            "leave on another machine, or take another name (--name)"
+        }
+        Refusal::Server(ErrorCode::ProtocolVersion) => {
+            "this letsmeet and the server's are too far apart: renew the older"
+        }
+        Refusal::Server(ErrorCode::BadSignature) => {
+            "does a proxy in front change the host? see serve --public-host"
+        }
+        Refusal::Server(_) => "wait a little; if it stays, ask who runs the server",
+    }
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub use lines::{File, Line, User};
 use crate::session::Event;
 use crate::text;
 use report::Report;
-use series::Series;
+use series::{Outcome, Series};
 
 /// How stdout is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,7 +149,7 @@ impl Output {
     ///
     /// # Errors
     /// Stdout is closed or broken.
-    pub fn series(&self, series: &Series) -> io::Result<()> {
+    pub fn series<R: Outcome>(&self, series: &Series<R>) -> io::Result<()> {
         match self.style {
             Style::Human => write_line(&mask::text(&series.summary().lines())),
             Style::Lines => self.line(&Line::Summary(Box::new(series.summary()))),

@@ -18,7 +18,7 @@ use crate::cli::exit::Exit;
 const PARTS: [&str; 6] = ["setup", "path", "send", "receive", "process", "chat"];
 
 /// Figures of a call that a monitor draws.
-pub(super) const DRAWN: [&str; 8] = [
+const DRAWN: [&str; 8] = [
     "receive.video.fps",
     "receive.video.frozen_ms",
     "receive.video.packets_lost",
@@ -82,9 +82,7 @@ impl Results {
             series(part, &json[part], subject, &mut metrics);
         }
         series("duration_ms", &json["call"]["duration_ms"], subject, &mut metrics);
-        let drawn = |path: &&str| figure(&json, path).map(|value| ((*path).to_owned(), value));
-        let figures = if connected { DRAWN.iter().filter_map(drawn).collect() } else { Vec::new() };
-        let service = Service { state: state(exit), text: message, figures };
+        let service = Service { state: state(exit), text: message, figures: drawn_of_call(report) };
         Self { suites: vec![Suite { name: "letsmeet.call", run: None, cases }], metrics, service }
     }
 
@@ -92,22 +90,8 @@ impl Results {
     #[must_use]
     pub fn of_doctor(exit: Exit, diagnosis: &Diagnosis, subject: Subject<'_>, now: SystemTime) -> Self {
         let mut metrics = whole("doctor", exit, subject, now);
-        let mut figures: Vec<(String, f64)> = Vec::new();
         for check in &diagnosis.checks {
             checked(check, subject, &mut metrics);
-            // Several servers of a kind have a figure each.
-            let mut draw = |label: String, value: f64| {
-                let same =
-                    figures.iter().filter(|(other, _)| other.split('#').next() == Some(&label)).count();
-                let label = if same == 0 { label } else { format!("{label}#{}", same + 1) };
-                figures.push((label, value));
-            };
-            if let Some(ms) = check.ms {
-                draw(format!("{}.took_ms", check.name), ms);
-            }
-            for (name, value) in &check.numbers {
-                draw(format!("{}.{name}", check.name), *value);
-            }
         }
         let warned = diagnosis.count(Outcome::Warn) > 0;
         let state = match exit {
@@ -133,7 +117,7 @@ impl Results {
             true => vec![error(exit, &text)],
             false => diagnosis.checks.iter().map(case).collect(),
         };
-        let service = Service { state, text, figures };
+        let service = Service { state, text, figures: drawn_of_doctor(diagnosis) };
         Self { suites: vec![Suite { name: "letsmeet.doctor", run: None, cases }], metrics, service }
     }
 
@@ -157,8 +141,38 @@ impl Results {
     }
 }
 
+/// Figures of a call that a monitor draws, by their paths; of one that did not come about none.
+pub(super) fn drawn_of_call(report: &Report) -> Vec<(String, f64)> {
+    if report.setup.connected_ms.is_none() {
+        return Vec::new();
+    }
+    let json = serde_json::to_value(report).unwrap_or_default();
+    let drawn = |path: &&str| figure(&json, path).map(|value| ((*path).to_owned(), value));
+    DRAWN.iter().filter_map(drawn).collect()
+}
+
+/// Figures of a doctor's visit that a monitor draws: how long each check took, and its numbers.
+pub(super) fn drawn_of_doctor(diagnosis: &Diagnosis) -> Vec<(String, f64)> {
+    let mut figures: Vec<(String, f64)> = Vec::new();
+    for check in &diagnosis.checks {
+        // Several servers of a kind have a figure each.
+        let mut draw = |label: String, value: f64| {
+            let same = figures.iter().filter(|(other, _)| other.split('#').next() == Some(&label)).count();
+            let label = if same == 0 { label } else { format!("{label}#{}", same + 1) };
+            figures.push((label, value));
+        };
+        if let Some(ms) = check.ms {
+            draw(format!("{}.took_ms", check.name), ms);
+        }
+        for (name, value) in &check.numbers {
+            draw(format!("{}.{name}", check.name), *value);
+        }
+    }
+    figures
+}
+
 /// The number at a path of a report, if it has one.
-pub(super) fn figure(report: &Value, path: &str) -> Option<f64> {
+fn figure(report: &Value, path: &str) -> Option<f64> {
     path.split('.').try_fold(report, |value, key| value.get(key))?.as_f64()
 }
 

@@ -9,21 +9,70 @@ use std::time::SystemTime;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::checks::Diagnosis;
 use super::human::clean;
 use super::junit::Suite;
 use super::mask;
 use super::prometheus::Metric;
 use super::report::{Report, Verdict, rounded};
-use super::results::{DRAWN, Results, Subject, figure, state};
+use super::results::{Results, Subject, drawn_of_call, drawn_of_doctor, state};
 use crate::cli::exit::Exit;
 
 /// Runs whose reports are kept: those of the last hours. Of more, the oldest are forgotten; they are still counted.
 const KEPT: usize = 1_000;
 
-/// The document that `call --json` prints for several runs.
+/// What comes of one run.
+pub trait Outcome: Serialize {
+    /// The command.
+    const COMMAND: &'static str;
+
+    /// How it came out.
+    fn verdict(&self) -> &Verdict;
+
+    /// Figures that a monitor draws, by their names; none where nothing was measured.
+    fn figures(&self) -> Vec<(String, f64)>;
+
+    /// The same for other machines.
+    fn results(&self, exit: Exit, subject: Subject<'_>, now: SystemTime) -> Results;
+}
+
+impl Outcome for Report {
+    const COMMAND: &'static str = "call";
+
+    fn verdict(&self) -> &Verdict {
+        &self.result
+    }
+
+    fn figures(&self) -> Vec<(String, f64)> {
+        drawn_of_call(self)
+    }
+
+    fn results(&self, exit: Exit, subject: Subject<'_>, now: SystemTime) -> Results {
+        Results::of_call(exit, self, subject, now)
+    }
+}
+
+impl Outcome for Diagnosis {
+    const COMMAND: &'static str = "doctor";
+
+    fn verdict(&self) -> &Verdict {
+        &self.result
+    }
+
+    fn figures(&self) -> Vec<(String, f64)> {
+        drawn_of_doctor(self)
+    }
+
+    fn results(&self, exit: Exit, subject: Subject<'_>, now: SystemTime) -> Results {
+        Results::of_doctor(exit, self, subject, now)
+    }
+}
+
+/// The document that `--json` prints for several runs.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Document<'a> {
+#[schemars(rename = "Document")]
+pub struct Document<'a, R> {
     /// `letsmeet.series/1`.
     pub schema: &'static str,
     /// The command.
@@ -34,7 +83,7 @@ pub struct Document<'a> {
     #[serde(flatten)]
     pub summary: Summary,
     /// The report of each run, in their order; of very many the last thousand.
-    pub runs: Vec<&'a Report>,
+    pub runs: Vec<&'a R>,
 }
 
 /// What several runs came to.
@@ -53,7 +102,7 @@ pub struct Summary {
     /// How many came out in each way, by `result.name`.
     pub outcomes: BTreeMap<&'static str, u64>,
     /// Figures of the runs that have them, by their path in a report.
-    pub figures: BTreeMap<&'static str, Range>,
+    pub figures: BTreeMap<String, Range>,
 }
 
 /// A figure of several runs.
@@ -72,7 +121,7 @@ pub struct Range {
 
 /// The runs so far.
 #[derive(Debug)]
-pub struct Series {
+pub struct Series<R> {
     planned: Option<u64>,
     done: u64,
     outcomes: BTreeMap<&'static str, u64>,
@@ -81,10 +130,10 @@ pub struct Series {
     /// What interrupted the first run before anything came of it.
     broken_off: Option<(Exit, String)>,
     interrupted: bool,
-    runs: VecDeque<(u64, Exit, Report)>,
+    runs: VecDeque<(u64, Exit, R)>,
 }
 
-impl Series {
+impl<R: Outcome> Series<R> {
     /// Of so many, or of as many as there is time for.
     #[must_use]
     pub fn new(planned: Option<u64>) -> Self {
@@ -100,8 +149,8 @@ impl Series {
     }
 
     /// The next one is over. One that was interrupted before there was a call says nothing about calls: it is kept, and not counted.
-    pub fn add(&mut self, exit: Exit, report: Report) {
-        let message = report.result.message.clone();
+    pub fn add(&mut self, exit: Exit, report: R) {
+        let message = report.verdict().message.clone();
         if matches!(exit, Exit::Interrupted | Exit::Terminated) {
             (self.broken_off, self.interrupted) = (Some((exit, message)), true);
         } else {
@@ -163,10 +212,10 @@ impl Series {
 
     /// Everything.
     #[must_use]
-    pub fn document(&self) -> Document<'_> {
+    pub fn document(&self) -> Document<'_, R> {
         Document {
-            schema: Document::SCHEMA,
-            command: "call",
+            schema: SCHEMA,
+            command: R::COMMAND,
             version: env!("CARGO_PKG_VERSION"),
             summary: self.summary(),
             runs: self.runs.iter().map(|(_, _, report)| report).collect(),
@@ -180,7 +229,7 @@ impl Series {
         let mut suites: Vec<Suite> = Vec::new();
         let mut metrics = Vec::new();
         for (run, exit, report) in &self.runs {
-            let of_run = Results::of_call(*exit, report, subject, now);
+            let of_run = report.results(*exit, subject, now);
             // One that was broken off comes after the last that was counted.
             let run = run + u64::from(matches!(exit, Exit::Interrupted | Exit::Terminated));
             suites.extend(of_run.suites.into_iter().map(|suite| Suite { run: Some(run), ..suite }));
@@ -188,47 +237,53 @@ impl Series {
         }
         let labels = vec![(subject.0, mask::text(subject.1))];
         for (name, help, value) in [
-            ("letsmeet_call_runs", "Runs of this command that came to a result.", self.done),
-            ("letsmeet_call_runs_ok", "Of these, those that ended with exit status 0.", summary.ok),
+            ("runs", "Runs of this command that came to a result.", self.done),
+            ("runs_ok", "Of these, those that ended with exit status 0.", summary.ok),
         ] {
-            let (name, help, labels) = (name.to_owned(), help.to_owned(), labels.clone());
+            let (name, labels) = (format!("letsmeet_{}_{name}", R::COMMAND), labels.clone());
+            let help = help.to_owned();
             metrics.push(Metric { name, help, labels, value: value as f64 });
         }
         let mut figures =
             vec![("runs".to_owned(), self.done as f64), ("runs_ok".to_owned(), summary.ok as f64)];
-        figures.extend(summary.figures.iter().map(|(path, range)| ((*path).to_owned(), range.p50)));
+        figures.extend(summary.figures.iter().map(|(path, range)| (path.clone(), range.p50)));
         let text = mask::text(&summary.result.message);
         let service = super::nagios::Service { state: state(self.exit()), text, figures };
         Results { suites, metrics, service }
     }
 
-    fn figures(&self) -> BTreeMap<&'static str, Range> {
-        let connected = self.runs.iter().filter(|(_, _, report)| report.setup.connected_ms.is_some());
-        let reports: Vec<_> =
-            connected.map(|(_, _, report)| serde_json::to_value(report).unwrap_or_default()).collect();
-        let range = |path: &'static str| {
-            let mut values: Vec<f64> = reports.iter().filter_map(|report| figure(report, path)).collect();
-            values.sort_by(f64::total_cmp);
-            let (min, max) = (*values.first()?, *values.last()?);
-            let middle = values.len() / 2;
-            let p50 = match values.len() % 2 {
-                0 => (values[middle - 1] + values[middle]) / 2.0,
-                _ => values[middle],
-            };
-            Some((path, Range { min, p50: rounded(p50, 100.0), max, runs: values.len() as u64 }))
-        };
-        DRAWN.into_iter().filter_map(range).collect()
+    fn figures(&self) -> BTreeMap<String, Range> {
+        let mut values: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+        for (name, value) in self.runs.iter().flat_map(|(_, _, report)| report.figures()) {
+            // Where there is a zero there is only one of it.
+            values.entry(name).or_default().push(value + 0.0);
+        }
+        values.into_iter().filter_map(|(name, values)| Some((name, Range::of(values)?))).collect()
     }
 }
 
-impl Document<'_> {
-    /// The schema of the document.
-    pub const SCHEMA: &'static str = "letsmeet.series/1";
+impl Range {
+    /// Of these; of none there is none.
+    fn of(mut values: Vec<f64>) -> Option<Self> {
+        values.sort_by(f64::total_cmp);
+        let (min, max) = (*values.first()?, *values.last()?);
+        let middle = values.len() / 2;
+        let p50 = match values.len() % 2 {
+            0 => (values[middle - 1] + values[middle]) / 2.0,
+            _ => values[middle],
+        };
+        Some(Self { min, p50: rounded(p50, 100.0), max, runs: values.len() as u64 })
+    }
+}
 
-    /// Its JSON Schema, which docs/series.schema.json is.
+/// The schema of the document.
+const SCHEMA: &str = "letsmeet.series/1";
+
+impl Document<'_, Report> {
+    /// The JSON Schema of that of `call`, which docs/series.schema.json is.
     #[must_use]
     pub fn schema() -> serde_json::Value {
-        schemars::schema_for!(Document<'_>).to_value()
+        schemars::schema_for!(Document<'_, Report>).to_value()
     }
 }
 
@@ -256,6 +311,9 @@ fn counted(runs: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use super::super::checks::{Check, Outcome::Pass};
     use super::super::{junit, nagios, prometheus};
     use super::*;
 
@@ -269,7 +327,7 @@ mod tests {
         report
     }
 
-    fn series() -> Series {
+    fn series() -> Series<Report> {
         let mut series = Series::new(Some(5));
         series.add(Exit::Ok, run(Exit::Ok, "you hung up", Some(25.0)));
         series.add(Exit::NotAnswered, run(Exit::NotAnswered, "bob is busy", None));
@@ -313,7 +371,7 @@ mod tests {
             (nothing.exit(), nothing.summary().result.message),
             (Exit::Terminated, "interrupted before it".into())
         );
-        assert_eq!(Series::new(None).exit(), Exit::Interrupted);
+        assert_eq!(Series::<Report>::new(None).exit(), Exit::Interrupted);
     }
 
     #[test]
@@ -339,6 +397,30 @@ mod tests {
         let line = nagios::write(&results.service);
         assert!(line.starts_with("LETSMEET CRITICAL - 1 of 3 runs good; the worst was run 2"), "{line}");
         assert!(line.contains("'runs'=3 'runs_ok'=1") && line.contains("'receive.video.fps'=18.5"), "{line}");
+    }
+
+    #[test]
+    fn visits_of_the_doctor_are_summed_up_in_the_same_way() {
+        let visit = |exit: Exit, ms: u64| Diagnosis {
+            schema: Diagnosis::SCHEMA,
+            version: "1",
+            result: Verdict { exit: exit.code(), name: exit.name().into(), message: "so".into() },
+            checks: vec![Check::new("tcp", Pass, "so").took(Duration::from_millis(ms)).number("n", -0.0)],
+        };
+        let mut series = Series::new(Some(2));
+        series.add(Exit::Ok, visit(Exit::Ok, 20));
+        series.add(Exit::Signaling, visit(Exit::Signaling, 40));
+        let summary = series.summary();
+        assert_eq!(summary.result.message, "1 of 2 runs good; the worst was run 2, signaling: so");
+        assert_eq!(summary.figures["tcp.took_ms"], Range { min: 20.0, p50: 30.0, max: 40.0, runs: 2 });
+        assert_eq!(serde_json::to_value(&summary.figures["tcp.n"]).unwrap()["min"].to_string(), "0.0");
+        let document = serde_json::to_value(series.document()).unwrap();
+        assert_eq!((&document["command"], document["runs"].as_array().unwrap().len()), (&"doctor".into(), 2));
+        let results = series.results(("server", "http://a"), NOW);
+        assert!(junit::write(&results.suites).contains("<testsuite name=\"letsmeet.doctor.run-2\""));
+        let text = prometheus::write(&results.metrics);
+        assert!(text.contains("letsmeet_doctor_runs{server=\"http://a\"} 2\n"), "{text}");
+        assert!(text.contains("letsmeet_doctor_runs_ok{server=\"http://a\"} 1\n"), "{text}");
     }
 
     #[test]

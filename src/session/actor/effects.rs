@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use super::super::event::Event;
@@ -62,9 +63,11 @@ impl Actor {
         }
     }
 
-    /// Asks the server for anything at all, before ICE is restarted over it.
+    /// Asks the server for anything at all, before ICE is restarted over it. Only the last question counts: an offer for each answer
+    /// would be one that the other side gets before it has answered the one before.
     fn reach_server(&mut self, call: CallId) {
         let answer = self.wire.answers();
+        self.reaching = JoinSet::new();
         self.reaching
             .spawn(async move { timeout(REACHED_WITHIN, answer).await.is_ok_and(|yes| yes).then_some(call) });
     }
@@ -79,7 +82,10 @@ impl Actor {
     pub(super) fn reached(&mut self, call: CallId) {
         let state = self.machine.state();
         if matches!(state, State::Active { call: live, link: Link::Recovering { .. }, .. } if *live == call) {
-            self.command_leg(call, LegCommand::RestartIce);
+            match self.unanswered_offer(call) {
+                true => self.repeat_unanswered(call),
+                false => self.command_leg(call, LegCommand::RestartIce),
+            }
         }
     }
 

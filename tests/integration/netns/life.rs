@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::reach::network_with_turn;
 use crate::harness::network::Network;
 use crate::harness::process::Event;
-use crate::harness::{Home, Process, Server, bob, call_bob};
+use crate::harness::{Home, Process, Server, Signal, bob, call_bob};
 
 /// Longer than any of it takes.
 const LONG: Duration = Duration::from_secs(30);
@@ -54,6 +54,12 @@ impl Call {
         let report = self.alice.wait_for_report();
         assert_eq!(report.end_reason(), "hung-up", "{report:#?}");
         assert_eq!(self.bob.wait_for_report().end_reason(), "hung-up-by-peer");
+        self.bob.signal(Signal::Terminate);
+        for end in [self.alice, self.bob] {
+            // An offer before the last one was answered would be refused, and the path replaced seconds later.
+            let told = end.finish(LONG).events();
+            assert!(told.iter().all(|event| event.name != "notice"), "{told:#?}");
+        }
         report.path.restarts
     }
 }
