@@ -29,6 +29,9 @@ const PRIORITY: u16 = 0x0024;
 /// A Send indication to a TURN server, and what it carries (RFC 8656, sections 18.1 and 18.4).
 const SEND_INDICATION: [u8; 2] = [0, 0x16];
 const DATA: u16 = 0x0013;
+/// What a bound channel carries stands behind its number and a length (RFC 8656, section 12.4).
+const CHANNELS: std::ops::RangeInclusive<u8> = 0x40..=0x4f;
+const CHANNEL_HEADER: usize = 4;
 
 /// The thinning of one socket.
 #[derive(Debug)]
@@ -53,9 +56,10 @@ impl Checks {
 
     /// Whether `datagram` should really be sent to `to` now.
     pub(super) fn pass(&mut self, datagram: &[u8], to: SocketAddr, now: Instant) -> bool {
-        if is_relayed_check(datagram) {
-            let begun = *self.begun.get_or_insert(now);
-            return now.saturating_duration_since(begun) >= self.relay_wait;
+        let waits = self.begun.is_none_or(|begun| now.saturating_duration_since(begun) < self.relay_wait);
+        if waits && is_relayed_check(datagram) {
+            self.begun.get_or_insert(now);
+            return self.relay_wait.is_zero();
         }
         if !is_plain_check(datagram) {
             return true;
@@ -101,7 +105,15 @@ fn is_plain_check(datagram: &[u8]) -> bool {
 
 /// Whether this asks a TURN server to send such a check.
 fn is_relayed_check(datagram: &[u8]) -> bool {
+    if is_channel(datagram) {
+        return datagram.get(CHANNEL_HEADER..).is_some_and(is_plain_check);
+    }
     attributes(datagram, SEND_INDICATION).any(|(kind, value)| kind == DATA && is_plain_check(value))
+}
+
+/// Whether this is for a channel of a TURN server, of all that leaves a socket (RFC 7983, section 7).
+pub(super) fn is_channel(datagram: &[u8]) -> bool {
+    datagram.first().is_some_and(|first| CHANNELS.contains(first))
 }
 
 /// Types and values of the attributes of a message of this type; none of anything else, nor behind damage.
@@ -170,10 +182,20 @@ mod tests {
         }
         let mut checks = Checks::new(Duration::from_millis(400));
         assert!(!checks.pass(&relayed(&check), server, now), "it may be the first of all");
+        let channel = |data: &[u8]| {
+            let length = u16::try_from(data.len()).unwrap().to_be_bytes();
+            [&[0x40, 0x01][..], &length, data].concat()
+        };
+        assert!(!checks.pass(&channel(&check), server, now), "nor through a channel");
         let mut answer = check.clone();
         answer[0] = 1;
-        assert!(checks.pass(&relayed(&answer), server, now) && checks.pass(&relayed(b"media"), server, now));
-        assert!(Checks::new(Duration::ZERO).pass(&relayed(&check), server, now));
+        for other in [&answer[..], b"media"] {
+            assert!(checks.pass(&relayed(other), server, now) && checks.pass(&channel(other), server, now));
+        }
+        assert!(checks.pass(&channel(&check), server, now + Duration::from_millis(400)));
+        for relayed in [relayed(&check), channel(&check)] {
+            assert!(Checks::new(Duration::ZERO).pass(&relayed, server, now));
+        }
     }
 
     #[test]
@@ -212,6 +234,7 @@ mod tests {
             let mut datagram = if stun { check(&[]) } else { vec![] };
             datagram.extend(bytes);
             is_plain_check(&datagram);
+            is_relayed_check(&datagram);
         }
     }
 }

@@ -22,8 +22,15 @@ use super::sdp::kind_of;
 use super::shared::Shared;
 use crate::media::pipeline::Kind;
 
-/// How long a gap may come from reordering before it counts as a loss.
-const REORDERING: Duration = Duration::from_millis(10);
+/// How long a gap may come from reordering before it counts as a loss: a little at first, and then so much longer than packets of this path
+/// were late by themselves.
+const LEAST_WAIT: Duration = Duration::from_millis(2);
+const MOST_WAIT: Duration = Duration::from_millis(30);
+const LONGER: f64 = 1.2;
+/// Packets after which what is known of reordering has faded to a third.
+const FADES_OVER: f64 = 1000.0;
+/// What came sooner after the first request than this share of the round trip was on its way already.
+const TOO_SOON: f64 = 0.75;
 /// Pause between two requests for one packet, unless a round trip takes longer.
 const LEAST_PAUSE: Duration = Duration::from_millis(20);
 /// Added to the round trip before a request is repeated, for jitter and the other side's work.
@@ -49,17 +56,24 @@ const STREAMS: usize = 8;
 /// What is missing of one stream.
 #[derive(Debug, Default)]
 pub(super) struct Missing {
-    /// The highest sequence number, counted on beyond 16 bits.
-    highest: Option<u64>,
+    /// The highest sequence number, counted on beyond 16 bits, and when it came.
+    highest: Option<(u64, Instant)>,
     wanted: BTreeMap<u64, Wanted>,
     /// The share of packets that did not come when they should have, fading.
     share: f32,
+    /// How late packets were that came by themselves, in seconds, fading.
+    reordered: f64,
+    rtt: Duration,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Wanted {
+    /// When it should have come.
+    missed: Instant,
     noticed: Instant,
     due: Instant,
+    /// When it was asked for first.
+    asked: Option<Instant>,
     requests: u8,
     /// When it is due again, once the request under way was made for the second time.
     then: Option<Instant>,
@@ -68,27 +82,43 @@ struct Wanted {
 impl Missing {
     /// A packet came.
     pub(super) fn arrived(&mut self, sequence: u16, now: Instant) {
-        let Some(highest) = self.highest else {
+        let Some((highest, came)) = self.highest else {
             // A whole cycle of room, so that packets from before the first do not go below zero.
-            self.highest = Some(u64::from(sequence) + (1 << 16));
+            self.highest = Some((u64::from(sequence) + (1 << 16), now));
             return;
         };
         let ahead = sequence.wrapping_sub(highest as u16).cast_signed();
         let number = highest.saturating_add_signed(i64::from(ahead));
+        self.reordered -= self.reordered / FADES_OVER;
         if number <= highest {
-            self.wanted.remove(&number);
+            if let Some(wanted) = self.wanted.remove(&number) {
+                let sooner = |asked| now.saturating_duration_since(asked) < self.rtt.mul_f64(TOO_SOON);
+                if wanted.asked.is_none_or(sooner) {
+                    let late = now.saturating_duration_since(wanted.noticed).as_secs_f64();
+                    self.reordered = self.reordered.max(late);
+                }
+            }
             return;
         }
+        let wait = Duration::from_secs_f64(self.reordered * LONGER).clamp(LEAST_WAIT, MOST_WAIT);
         let first = (highest + 1).max(number.saturating_sub(MISSING as u64));
+        let (silence, steps) = (now.saturating_duration_since(came), (number - highest) as f64);
+        let mut lost = 0.0;
         for gap in first..number {
-            self.wanted.insert(gap, Wanted { noticed: now, due: now + REORDERING, requests: 0, then: None });
+            // Of a path that was cut for a while only the end is worth asking for: what came evenly was lost evenly.
+            let ago = silence.mul_f64((number - gap) as f64 / steps);
+            if let Some(missed) = now.checked_sub(ago).filter(|_| ago < WORTH_ASKING) {
+                lost += 1.0;
+                let (due, noticed) = (now + wait, now);
+                self.wanted
+                    .insert(gap, Wanted { missed, noticed, due, asked: None, requests: 0, then: None });
+            }
         }
-        let lost = (number - first) as f32;
         self.share = (self.share * SHARE_OVER + lost) / (SHARE_OVER + lost + 1.0);
         while self.wanted.len() > MISSING {
             self.wanted.pop_first();
         }
-        self.highest = Some(number);
+        self.highest = Some((number, now));
     }
 
     /// When the next request is due.
@@ -98,18 +128,20 @@ impl Missing {
 
     /// The packets to ask for now. What was asked for often enough, or is too old, is given up.
     pub(super) fn due(&mut self, now: Instant, rtt: Option<Duration>) -> Vec<u16> {
-        let pause = LEAST_PAUSE.max(rtt.unwrap_or_default() + MARGIN);
+        self.rtt = rtt.unwrap_or_default();
+        let pause = LEAST_PAUSE.max(self.rtt + MARGIN);
         let twice = self.share > LOSSY && pause > TWICE * 2;
         let mut ask = Vec::new();
         self.wanted.retain(|number, wanted| {
             if wanted.due > now {
                 return true;
             }
-            let old = now.saturating_duration_since(wanted.noticed) > WORTH_ASKING;
+            let old = now.saturating_duration_since(wanted.missed) > WORTH_ASKING;
             if old || wanted.requests == REQUESTS {
                 return false;
             }
             ask.push(*number as u16);
+            wanted.asked.get_or_insert(now);
             if let Some(then) = wanted.then.take() {
                 wanted.due = then;
                 return true;
@@ -233,13 +265,13 @@ mod tests {
         for sequence in [65_533, 65_534, 2] {
             missing.arrived(sequence, start);
         }
-        assert_eq!(missing.deadline(), Some(start + 10 * MS));
-        assert!(missing.due(start + 9 * MS, None).is_empty());
-        assert_eq!(missing.due(start + 10 * MS, Some(50 * MS)), [65_535, 0, 1]);
-        missing.arrived(0, start + 30 * MS);
-        assert!(missing.due(start + 69 * MS, Some(50 * MS)).is_empty());
-        assert_eq!(missing.due(start + 70 * MS, None), [65_535, 1]);
-        assert_eq!(missing.due(start + 100 * MS, None), [65_535, 1]);
+        assert_eq!(missing.deadline(), Some(start + 2 * MS));
+        assert!(missing.due(start + MS, None).is_empty());
+        assert_eq!(missing.due(start + 2 * MS, Some(50 * MS)), [65_535, 0, 1]);
+        missing.arrived(0, start + 52 * MS);
+        assert!(missing.due(start + 61 * MS, Some(50 * MS)).is_empty());
+        assert_eq!(missing.due(start + 62 * MS, None), [65_535, 1]);
+        assert_eq!(missing.due(start + 92 * MS, None), [65_535, 1]);
         missing.arrived(1, start + 101 * MS);
         missing.arrived(65_535, start + 101 * MS);
         assert_eq!(missing.deadline(), None);
@@ -258,6 +290,28 @@ mod tests {
     }
 
     #[test]
+    fn a_path_that_reorders_is_waited_for_and_one_that_does_not_any_more_is_not() {
+        let start = Instant::now();
+        let at = |ms: u32| start + ms * MS;
+        let mut missing = Missing::default();
+        missing.arrived(1, start);
+        missing.arrived(3, at(10));
+        assert_eq!(missing.due(at(12), Some(80 * MS)), [2], "once in vain");
+        missing.arrived(2, at(25));
+        missing.arrived(5, at(40));
+        let waits = missing.deadline().unwrap() - at(40);
+        assert!(waits > 17 * MS && waits < 18 * MS, "{waits:?}");
+        missing.arrived(4, at(52));
+        // What was sent again says nothing of reordering.
+        missing.arrived(7, at(60));
+        assert_eq!(missing.due(at(90), Some(80 * MS)), [6]);
+        missing.arrived(6, at(180));
+        let before = missing.reordered;
+        (8..2_000).for_each(|number| missing.arrived(number, at(200)));
+        assert!(before < 0.016 && missing.reordered < before / 6.0, "{before} {}", missing.reordered);
+    }
+
+    #[test]
     fn where_much_is_lost_each_request_is_made_twice() {
         let start = Instant::now();
         let mut missing = Missing::default();
@@ -272,7 +326,7 @@ mod tests {
         })
         .take(10)
         .collect();
-        assert_eq!(asked, [10, 22, 100, 112, 190, 202, 280, 292, 370, 382]);
+        assert_eq!(asked, [2, 14, 92, 104, 182, 194, 272, 284, 362, 374]);
     }
 
     #[test]
@@ -294,6 +348,21 @@ mod tests {
         let late = now + WORTH_ASKING * 2;
         assert!(missing.due(late, None).is_empty());
         assert_eq!(missing.deadline(), None);
+    }
+
+    #[test]
+    fn of_a_long_silence_only_the_end_is_asked_for() {
+        let start = Instant::now();
+        let mut missing = Missing::default();
+        missing.arrived(1, start);
+        let back = start + 10_000 * MS;
+        missing.arrived(201, back);
+        let asked = missing.due(back + 10 * MS, None);
+        assert_eq!(asked, (172..=200).collect::<Vec<u16>>(), "one and a half of ten seconds");
+        let mut soon = Missing::default();
+        soon.arrived(1, start);
+        soon.arrived(201, start + 1000 * MS);
+        assert_eq!(soon.due(start + 1010 * MS, None).len(), 199, "all of one");
     }
 
     proptest! {

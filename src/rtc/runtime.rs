@@ -22,7 +22,7 @@ use webrtc::runtime::{
     TokioRuntime, Transmit,
 };
 
-use super::checks::Checks;
+use super::checks::{self, Checks};
 use super::flights::Flights;
 use super::shared::{Shared, lock};
 use super::stream::{Routes, Streams};
@@ -280,7 +280,7 @@ impl AsyncUdpSocket for Datagrams {
 
     fn poll_send(&self, cx: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
         let (bytes, to) = (transmit.contents, transmit.destination);
-        if stun(bytes) && !lock(&self.checks).pass(bytes, to, Instant::now()) {
+        if (stun(bytes) || checks::is_channel(bytes)) && !lock(&self.checks).pass(bytes, to, Instant::now()) {
             return Poll::Ready(Ok(bytes.len()));
         }
         if self.streams.send(bytes, to) {
