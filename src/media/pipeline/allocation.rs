@@ -97,6 +97,9 @@ const VIDEO: [(u32, u32, u32, f64); 14] = [
 ];
 /// The highest step is the source's own picture. It is left alone when there is this share of what is allowed for it.
 const ENOUGH: f64 = 0.9;
+/// What is allowed for a picture is usually this much, in bits a pixel. With less than half of it a smaller one is better.
+const USUAL: f64 = 0.1;
+const SPARING: f64 = 0.5;
 /// A step is left for a higher one when there has been so much more than that needs for [`SURE`], and for a lower one
 /// when there is less than this share of what the step needs.
 const UP: f64 = 1.1;
@@ -209,7 +212,9 @@ impl Allocator {
 
     fn video(&mut self, now: Instant, target: f64, left: f64, lossy: bool, limits: &Limits) -> Option<Video> {
         let top = top(limits);
-        let payload = |at: usize| left - frame_overhead(left, step(at, top, limits).0.fps, limits);
+        let most = f64::from(limits.video.unwrap_or(0)).max(VIDEO[0].3);
+        let room = |at: usize| left - frame_overhead(left, step(at, top, limits).0.fps, limits);
+        let payload = |at: usize| room(at).min(most);
         let fits = |at: usize, share: f64| payload(at) >= step(at, top, limits).1 * share;
         self.video = self.video.min(top + 1);
         if self.video > 0 && !fits(self.video - 1, DOWN) {
@@ -222,7 +227,7 @@ impl Allocator {
             let width = |at: usize| step(at, top, limits).0.width;
             let reached = (self.video..=top).take_while(|at| fits(*at, UP)).last().unwrap_or(self.video);
             let larger = self.video > 0 && width(reached) > width(self.video - 1);
-            let plenty = fits(self.video, PLENTY) && !(lossy && larger);
+            let plenty = room(self.video) >= step(self.video, top, limits).1 * PLENTY && !(lossy && larger);
             let sure = if self.video == 0 || plenty { SURE_OF_PLENTY } else { SURE };
             if !self.begun || now.saturating_duration_since(since) >= sure {
                 self.enough_since = None;
@@ -235,8 +240,7 @@ impl Allocator {
             self.enough_since = None;
         }
         let at = self.video.checked_sub(1)?;
-        let most = f64::from(limits.video.unwrap_or(0)).max(VIDEO[0].3);
-        let bits_per_second = payload(at).clamp(VIDEO[0].3 * DOWN, most) as u32;
+        let bits_per_second = payload(at).max(VIDEO[0].3 * DOWN) as u32;
         Some(Video { bits_per_second, packet: packet_payload(target), ..step(at, top, limits).0 })
     }
 }
@@ -270,8 +274,9 @@ fn sound(step: usize, limits: &Limits) -> Audio {
 fn step(at: usize, top: usize, limits: &Limits) -> (Video, f64) {
     let (width, height, fps, needs) = VIDEO[at.min(VIDEO.len() - 1)];
     let most = limits.video.unwrap_or(0);
-    let allowed = f64::from(most) * ENOUGH;
     let all = (limits.width.max(2), limits.height.max(2), limits.fps.max(1));
+    let usual = f64::from(all.0) * f64::from(all.1) * f64::from(all.2) * USUAL;
+    let allowed = f64::from(most).max(usual * SPARING) * ENOUGH;
     let (width, height, fps, needs) = match at < top {
         true => (width.min(all.0), height.min(all.1), fps.min(all.2), needs),
         false => (all.0, all.1, all.2, needs * (f64::from(all.2) / f64::from(fps)).max(1.0)),
@@ -421,6 +426,18 @@ mod tests {
         let odd = Limits { width: 0, height: 0, fps: 0, most: 0.0, audio: 0, ..LIMITS };
         let allocation = Allocator::default().allocate(Instant::now(), f64::NAN, f64::NAN, -1.0, &odd);
         assert_eq!(allocation.video, None);
+    }
+
+    #[test]
+    fn who_allows_little_for_pictures_gets_a_small_one_on_a_wide_path_too() {
+        let of = |video: u32| {
+            let limits = Limits { video: Some(video), ..LIMITS };
+            Allocator::default().allocate(Instant::now(), 5e6, 0.0, 0.0, &limits).video.unwrap()
+        };
+        let least = of(10_000);
+        assert_eq!((least.bits_per_second, least.width, least.fps), (10_000, 160, 5));
+        assert_eq!((of(100_000).width, of(300_000).width), (240, 640));
+        assert_eq!((of(300_000).bits_per_second, of(300_000).fps), (300_000, 25));
     }
 
     #[test]

@@ -21,6 +21,11 @@ use crate::media::{Error, VideoFrame, VideoSource, WallTime};
 /// Forced key frames are at least this far apart; a wish in between is met when it is over.
 const KEYFRAME_INTERVAL: Duration = Duration::from_millis(150);
 
+/// The encoder makes all that it may while no more than this waits; of the rest each so much takes an eighth off, up to half.
+const NO_BACKLOG: Duration = Duration::from_millis(20);
+const AN_EIGHTH: Duration = Duration::from_millis(25);
+const EIGHTHS: u32 = 8;
+
 /// A beat without a source: nothing is due.
 const IDLE_FPS: u32 = 1;
 
@@ -45,6 +50,8 @@ struct Running {
     held: bool,
     /// The most bytes of a picture in one packet.
     packet: usize,
+    /// How much of its rate the encoder makes.
+    eighths: u32,
 }
 
 impl Running {
@@ -64,7 +71,25 @@ impl Running {
             scaler: None,
             held: false,
             packet: usize::MAX,
+            eighths: EIGHTHS,
         })
+    }
+
+    /// What the encoder is to make now, kbit/s.
+    fn kbps(&self) -> u32 {
+        self.fitting.kbps(self.kbps) * self.eighths / EIGHTHS
+    }
+
+    /// Pictures become smaller while those before them wait for their turn: an encoder that begins, or that is told of another rate, makes
+    /// more than it should for a while, and what waits is late.
+    fn make_room(&mut self, backlog: Duration) -> Result<(), Error> {
+        let steps = backlog.saturating_sub(NO_BACKLOG).as_millis() / AN_EIGHTH.as_millis();
+        let eighths = EIGHTHS - u32::try_from(steps).unwrap_or(EIGHTHS).min(EIGHTHS / 2);
+        if eighths != self.eighths {
+            self.eighths = eighths;
+            self.encoder.set_bitrate(self.kbps())?;
+        }
+        Ok(())
     }
 
     /// What the path carries of these pictures from now on.
@@ -86,7 +111,7 @@ impl Running {
         }
         let settled = self.fitting.settle(Instant::now());
         if settled || orders.limit.is_some() || orders.video.is_some() {
-            let (before, now) = (self.encoder.settings().kbps, self.fitting.kbps(self.kbps));
+            let (before, now) = (self.encoder.settings().kbps, self.kbps());
             // What is hardly another rate is none: the encoder begins to learn anew with each.
             if settled || before.abs_diff(now) * 32 >= before {
                 self.encoder.set_bitrate(now)?;
@@ -201,11 +226,13 @@ impl Sender {
                 let Some(index) = pacer.tick(Instant::now(), Duration::ZERO).filter(|_| !orders.muted) else {
                     return Ok(None);
                 };
-                if outlet.backlog() > BACKLOG {
-                    if let Some(running) = &mut self.running {
+                let backlog = outlet.backlog();
+                if let Some(running) = &mut self.running {
+                    running.make_room(backlog)?;
+                    if backlog > BACKLOG {
                         running.leave_out(index);
+                        return Ok(None);
                     }
-                    return Ok(None);
                 }
                 self.frame(index, &mut orders, shared, outlet.accepts(VideoCodec::Vp9))
             });
@@ -236,7 +263,7 @@ impl Sender {
         if let (Some(running), Some(video)) = (running, allotted) {
             running.allot(video);
             running.fitting.settle(Instant::now());
-            running.encoder.set_bitrate(running.fitting.kbps(running.kbps))?;
+            running.encoder.set_bitrate(running.kbps())?;
         }
         Ok(())
     }
