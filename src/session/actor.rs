@@ -395,7 +395,7 @@ impl Actor {
     }
 
     fn unanswered_offer(&self, call: CallId) -> bool {
-        self.records.get(&call).and_then(|record| record.unanswered.as_ref()).is_some_and(|ours| ours.offer)
+        self.records.get(&call).is_some_and(Record::awaits_answer)
     }
 
     fn has_leg(&self, call: CallId) -> bool {

@@ -167,6 +167,8 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
                 sources,
                 network: Network::new(),
                 restarts: false,
+                answering: None,
+                next_offer: None,
                 wanted: false,
                 failures_told: 0,
                 data_open: false,
@@ -272,6 +274,9 @@ struct Running<'a> {
     network: Network,
     /// The description that is being sent restarts ICE.
     restarts: bool,
+    /// The offer whose answer is being sent, and another one that came meanwhile.
+    answering: Option<String>,
+    next_offer: Option<String>,
     /// Media may flow as soon as the sources are open.
     wanted: bool,
     failures_told: usize,
@@ -373,6 +378,18 @@ impl Running<'_> {
         Figures { media: figures, path, recorded: recorded.await.ok().flatten() }
     }
 
+    /// Answers an offer, and hands the answer over before it is applied.
+    async fn answer(&mut self, offer: String) {
+        self.offered_media(&offer).await;
+        match self.peer.answer(&offer).await {
+            Ok(sdp) => {
+                self.answering = Some(offer);
+                self.out.send(LegEvent::Described { offer: false, sdp }).await;
+            }
+            Err(error) => self.refused(&error).await,
+        }
+    }
+
     /// Takes pictures off the screen that nobody sends any more.
     fn unwatch(&self, forget: impl Fn(&Monitor)) {
         if let Some(monitor) = &self.monitor {
@@ -389,14 +406,19 @@ impl Running<'_> {
             }
             // A restart gives the old path up, which it does only once the other side has answered.
             LegCommand::Described if std::mem::take(&mut self.restarts) => {}
-            LegCommand::Described => self.check(self.peer.apply_local().await).await,
-            LegCommand::Remote { offer: true, sdp } => {
-                self.offered_media(&sdp).await;
-                match self.peer.answer(&sdp).await {
-                    Ok(sdp) => self.out.send(LegEvent::Described { offer: false, sdp }).await,
-                    Err(error) => self.refused(&error).await,
+            LegCommand::Described => {
+                self.check(self.peer.apply_local().await).await;
+                self.answering = None;
+                if let Some(sdp) = self.next_offer.take() {
+                    self.answer(sdp).await;
                 }
             }
+            // An offer that is repeated has its answer on the way; another one waits until that has been applied here.
+            LegCommand::Remote { offer: true, sdp } => match &self.answering {
+                Some(answering) if *answering == sdp => self.next_offer = None,
+                Some(_) => self.next_offer = Some(sdp),
+                None => self.answer(sdp).await,
+            },
             LegCommand::Remote { offer: false, sdp } => self.check(self.peer.accept_answer(&sdp).await).await,
             LegCommand::Candidate(candidate) => self.check(self.peer.add_candidate(candidate).await).await,
             LegCommand::StartMedia => {

@@ -136,6 +136,11 @@ impl Record {
         }
     }
 
+    /// An offer of ours is not answered yet.
+    pub(super) fn awaits_answer(&self) -> bool {
+        self.unanswered.as_ref().is_some_and(|ours| ours.offer)
+    }
+
     /// An answer settles our offer; a fresh offer makes our old answer moot.
     pub(super) fn acknowledged(&mut self, offer: bool) {
         if self.unanswered.as_ref().is_some_and(|ours| ours.offer != offer) {

@@ -167,6 +167,10 @@ impl Actor {
                 Ok(fingerprint) => {
                     let first = record.remote_fingerprint.is_none();
                     if *record.remote_fingerprint.get_or_insert_with(|| fingerprint.clone()) == fingerprint {
+                        if !offer && !record.awaits_answer() {
+                            // Our offer was repeated, and has been answered each time.
+                            return;
+                        }
                         record.acknowledged(offer);
                         let peer = record.peer.clone();
                         self.command_leg(call, LegCommand::Remote { offer, sdp });

@@ -1,5 +1,5 @@
 //! A spoken text over a link of 40 ms with jitter and loss: what arrives is judged by PESQ, and how late it comes.
-//! The floors at 5 and 10 % are under the aims (3.3 and 2.8), for losses that fall badly; docs/voice.md has the figures.
+//! The floors at 5, 10 and 20 % are under the aims (3.3, 2.8 and 2.2), for losses that fall badly; docs/voice.md has the figures.
 
 use std::path::Path;
 use std::time::Duration;
@@ -36,14 +36,16 @@ fn heard(link: &[&str], file: Option<&Path>) -> (Vec<f64>, f64) {
     let mut bob = bob_home.start(&args);
     bob.wait_for("registered", SOON);
     network.natlab(link);
-    let mut args = vec!["call", "bob", "--name", "alice", "--duration", "34s", "--hear", &hear];
+    // Where a fifth is lost each way, a TCP connection to the server may take longer than a login may.
+    let mut args =
+        vec!["call", "bob", "--name", "alice", "--wait", "40s", "--duration", "34s", "--hear", &hear];
     args.extend(common);
     let mut alice = home.start(&args);
     if let Some(file) = file {
         alice.wait_for("connected", SOON);
         alice.say(&serde_json::json!({"command": "send-file", "path": file}));
     }
-    let alice = alice.finish(Duration::from_secs(75)).expect_code(0);
+    let alice = alice.finish(Duration::from_secs(115)).expect_code(0);
     let sent = alice.events().iter().filter_map(|event| event.number("bytes")).fold(0.0, f64::max);
     bob.wait_for_report();
     let score = |path: &Path| scores(&talk, path);
@@ -88,6 +90,13 @@ fn a_voice_at_ten_per_cent_loss_is_fair() {
     let all = heard_at("10");
     eprintln!("PESQ-WB at 10 % loss each way: {all:.2?}");
     assert!(median(all.clone()) >= 2.4, "{all:.2?}");
+}
+
+#[test]
+fn a_voice_at_twenty_per_cent_loss_is_understood() {
+    let all = heard_at("20");
+    eprintln!("PESQ-WB at 20 % loss each way: {all:.2?}");
+    assert!(median(all.clone()) >= 1.9, "{all:.2?}");
 }
 
 #[test]
