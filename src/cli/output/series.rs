@@ -229,9 +229,13 @@ impl<R: Outcome> Series<R> {
         let mut suites: Vec<Suite> = Vec::new();
         let mut metrics = Vec::new();
         for (run, exit, report) in &self.runs {
+            let broken_off = matches!(exit, Exit::Interrupted | Exit::Terminated);
+            if broken_off && self.done > 0 {
+                // Whoever stops a probe is told nothing of what it watches.
+                continue;
+            }
             let of_run = report.results(*exit, subject, now);
-            // One that was broken off comes after the last that was counted.
-            let run = run + u64::from(matches!(exit, Exit::Interrupted | Exit::Terminated));
+            let run = run + u64::from(broken_off);
             suites.extend(of_run.suites.into_iter().map(|suite| Suite { run: Some(run), ..suite }));
             metrics = of_run.metrics;
         }
@@ -364,6 +368,9 @@ mod tests {
         assert_eq!((summary.done, summary.interrupted, summary.result.exit), (3, true, 4));
         assert!(summary.result.message.ends_with("(interrupted after 3 of 5)"), "{}", summary.result.message);
         assert_eq!(series.document().runs.len(), 4);
+        let results = series.results(("peer", "bob"), NOW);
+        assert_eq!(results.suites.len(), 3, "{:?}", results.suites);
+        assert!(prometheus::write(&results.metrics).contains("letsmeet_call_exit_status{peer=\"bob\"} 7\n"));
         let mut nothing = Series::new(None);
         nothing.add(Exit::Terminated, run(Exit::Terminated, "interrupted before it", None));
         nothing.interrupt();
