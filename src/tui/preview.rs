@@ -120,7 +120,15 @@ pub async fn run<E: Send + 'static>(terminal: &mut Terminal, preview: Preview<E>
                 Some(Reaction::Mode) => wish.mode = true,
                 Some(Reaction::Echo) => wish.echo ^= true,
                 Some(Reaction::Fresh) => wish.area = Some(screen(terminal)),
-                Some(Reaction::Suspend) => terminal.suspend(),
+                Some(Reaction::Resumed) => {
+                    writer.resync();
+                    wish.area = Some(screen(terminal));
+                }
+                Some(Reaction::Suspend) => {
+                    // As at the end: answers that come later would be typed into the shell.
+                    writer.settled(PATIENCE).await;
+                    terminal.suspend();
+                }
                 None => {}
             },
             _ = ticks.tick() => due = true,
@@ -362,6 +370,7 @@ enum Reaction<E> {
     Mode,
     Echo,
     Fresh,
+    Resumed,
     Suspend,
 }
 
@@ -379,7 +388,9 @@ fn on_input<E>(input: &Input) -> Option<Reaction<E>> {
                 _ => None,
             }
         }
-        Input::Resize(..) | Input::Resumed => Some(Reaction::Fresh),
+        Input::Resize(..) => Some(Reaction::Fresh),
+        Input::Resumed => Some(Reaction::Resumed),
+        Input::Stop => Some(Reaction::Suspend),
         Input::Terminate(signal) => Some(Reaction::End(End::Signal(*signal))),
         Input::Closed => Some(Reaction::End(End::Gone)),
         _ => None,

@@ -333,6 +333,7 @@ impl Screen {
                 self.stage.forget();
                 self.stale = true;
             }
+            Input::Stop => self.act(Action::Suspend).await,
             Input::Terminate(Signal::Interrupt) => return Some(Interruption::Interrupt),
             Input::Terminate(Signal::Terminate | Signal::Hangup) | Input::Closed => {
                 return Some(Interruption::Terminate);

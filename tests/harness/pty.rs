@@ -62,6 +62,8 @@ struct State {
     closed: bool,
     /// Nothing is read.
     stalled: bool,
+    /// Answers to questions of a program that has left the screen since.
+    late: usize,
 }
 
 impl Shared {
@@ -166,6 +168,11 @@ impl Pty {
     /// Everything that the program wrote.
     pub(crate) fn output(&self) -> Vec<u8> {
         self.shared.state().output.clone()
+    }
+
+    /// How often questions were answered although the program had left the screen: a shell would take that for keys.
+    pub(crate) fn late_answers(&self) -> usize {
+        self.shared.state().late
     }
 
     /// Gives the screen another size, as dragging a window does.
@@ -325,6 +332,9 @@ fn read(mut master: File, woken: &PipeReader, shared: &Shared, answers: &[Answer
         {
             replies.extend_from_slice(reply);
             looked = end;
+        }
+        if !replies.is_empty() && !state.screen.screen().alternate_screen() {
+            state.late += 1;
         }
         // A question may be cut by the block's end, but is never longer than this.
         looked = looked.max(state.output.len().saturating_sub(64));

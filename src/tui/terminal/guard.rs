@@ -83,6 +83,8 @@ pub enum Input {
     Resize(u16, u16),
     /// The screen has to be drawn from nothing: it was somebody else's. May come twice.
     Resumed,
+    /// SIGTSTP from outside: what is still to be answered is waited for, then [`Terminal::suspend`] follows it.
+    Stop,
     /// The process shall end.
     Terminate(Signal),
     /// The terminal is gone, or was given back because something panicked. Comes once; then only signals come.
@@ -220,7 +222,7 @@ impl Terminal {
         self.reader.on_fence(Box::new(call));
     }
 
-    /// The next thing that happens. Cancel safe. A SIGTSTP from outside suspends in here.
+    /// The next thing that happens. Cancel safe.
     pub async fn next(&mut self) -> Input {
         loop {
             if let Some(input) = self.queue.pop_front() {
@@ -234,7 +236,7 @@ impl Terminal {
                     return Input::Closed;
                 }
                 Happened::Signal(signal) => return Input::Terminate(signal),
-                Happened::Stop => self.suspend(),
+                Happened::Stop => return Input::Stop,
                 // The one that ended our own suspension.
                 Happened::Resume if self.resumed.is_some_and(|at| at.elapsed() < SAME) => {}
                 Happened::Resume => {
@@ -274,7 +276,8 @@ impl Terminal {
     }
 
     /// Gives the terminal back, stops the process (and those it shares the foreground with, as Ctrl-Z does), and takes
-    /// the terminal again when it goes on. [`Input::Resumed`] follows. Blocks as long as the process is stopped.
+    /// the terminal again when it goes on. [`Input::Resumed`] follows. Blocks as long as the process is stopped. An answer
+    /// that comes while it is goes to the shell, so nothing should be left to be answered.
     pub fn suspend(&mut self) {
         self.reader.pause();
         restore::restore();

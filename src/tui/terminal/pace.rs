@@ -154,6 +154,8 @@ pub struct Pace {
     knobs: Knobs,
     answers: Answers,
     flights: VecDeque<Flight>,
+    /// Fences whose answers may still come, whether it is known which is whose or not.
+    open: usize,
     /// When the last update was confirmed, and when the fence before the present one came.
     confirmed: Duration,
     reached: Duration,
@@ -177,6 +179,7 @@ impl Pace {
             knobs: Knobs::new(),
             answers: if config.fences { Answers::Unknown } else { Answers::Never },
             flights: VecDeque::new(),
+            open: 0,
             confirmed: Duration::ZERO,
             reached: Duration::ZERO,
             free: Duration::ZERO,
@@ -221,6 +224,7 @@ impl Pace {
             && self.flights.len() < WINDOW;
         if fence {
             self.begun = true;
+            self.open += 1;
             self.flights.push_back(Flight { bytes: 0, at: now, carried: self.free.max(now), last: false });
         }
         fence
@@ -247,6 +251,7 @@ impl Pace {
             Answers::Never => false,
             // Answers cannot be told apart now; one question is enough to notice that there are any.
             Answers::Silent { .. } | Answers::Settling { .. } => {
+                self.open += 1;
                 return Fenced { before: false, after: true };
             }
             Answers::Unknown | Answers::Come => true,
@@ -254,6 +259,7 @@ impl Pace {
         let before = after && bytes > SMALL && !self.begun;
         self.begun = false;
         let fenced = Fenced { before, after };
+        self.open += usize::from(before) + usize::from(after);
         if fenced.before {
             let carried = self.free.saturating_sub(self.occupies(bytes)).max(now);
             self.flights.push_back(Flight { bytes: 0, at: now, carried, last: false });
@@ -285,6 +291,7 @@ impl Pace {
     /// A fence came back. One that nobody waits for changes nothing.
     pub fn reached(&mut self, now: Duration) {
         self.advance(now);
+        self.open = self.open.saturating_sub(1);
         match self.answers {
             Answers::Unknown => self.answers = Answers::Come,
             Answers::Come => {}
@@ -321,7 +328,8 @@ impl Pace {
     pub fn resync(&mut self, now: Duration) {
         self.flights.clear();
         (self.begun, self.writing) = (false, None);
-        if self.answers != Answers::Never {
+        // Where every answer had come before, the next is to the next fence.
+        if std::mem::take(&mut self.open) > 0 && self.answers != Answers::Never {
             self.answers = Answers::Settling { last: now };
         }
         self.free = now;
@@ -330,10 +338,7 @@ impl Pace {
     /// Fences that may still be answered.
     #[must_use]
     pub fn awaited(&self) -> usize {
-        match self.answers {
-            Answers::Come => self.flights.len(),
-            _ => 0,
-        }
+        if self.answers == Answers::Never { 0 } else { self.open }
     }
 
     /// What the terminal shows is not known any more: the next picture is whole, whatever it may cost.
@@ -374,7 +379,11 @@ impl Pace {
                 self.flights.clear();
                 self.answers = Answers::Silent { next: now, wait: SILENT_WAIT };
             }
-            Answers::Settling { last } if now.saturating_sub(last) > SETTLE => self.answers = Answers::Come,
+            Answers::Settling { last } if now.saturating_sub(last) > SETTLE => {
+                // What did not come by now was lost.
+                self.open = 0;
+                self.answers = Answers::Come;
+            }
             _ => {}
         }
     }

@@ -63,6 +63,8 @@ pub enum Input {
     Resize(u16, u16),
     /// The screen has to be drawn from nothing.
     Resumed,
+    /// The process shall stop.
+    Stop,
     /// The process shall end.
     Terminate(Signal),
     /// The terminal is gone.

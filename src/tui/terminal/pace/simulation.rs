@@ -463,6 +463,29 @@ fn after_answers_stayed_away_it_goes_on_slowly_and_recovers_when_they_come_again
 }
 
 #[test]
+fn a_fence_is_awaited_until_its_answer_comes_or_is_given_up() {
+    let mut pace = Pace::new(PaceConfig { fences: true, link: Some(ms(1)) });
+    assert!(pace.begin(ms(0)));
+    assert_eq!(pace.composed(ms(1), 2000, true), Fenced { before: false, after: true });
+    pace.written(ms(2));
+    assert_eq!(pace.awaited(), 2, "before anything was answered");
+    pace.reached(ms(3));
+    assert_eq!(pace.awaited(), 1);
+    // Given away with one on its way: nobody waits for it, but what comes next may be its answer.
+    pace.resync(ms(4));
+    assert_eq!((pace.awaited(), pace.may_send(ms(5), true)), (0, false));
+    pace.composed(ms(5), 2000, true);
+    pace.written(ms(6));
+    assert_eq!(pace.awaited(), 1, "although it is not known whose answer the next is");
+    pace.reached(ms(7));
+    assert_eq!(pace.awaited(), 0);
+    // Given away with none on its way: all is as it was.
+    assert!(pace.may_send(ms(1000), true));
+    pace.resync(ms(1001));
+    assert!(pace.may_send(ms(1001), true));
+}
+
+#[test]
 fn a_link_that_stands_still_gets_little_and_is_full_speed_soon_after() {
     let mut way = Way::steady(4.0 * MBIT, 20);
     way.rates = vec![(ms(0), 4.0 * MBIT), (ms(5000), 0.0), (ms(20_000), 4.0 * MBIT)];
@@ -509,6 +532,7 @@ proptest! {
                 2 | 3 => pace.written(now),
                 4 => pace.reached(now),
                 5 => drop(pace.begin(now)),
+                6 if bytes % 7 == 0 => pace.resync(now),
                 6 => pace.sent(now, bytes),
                 _ => pace.repaint(),
             }
