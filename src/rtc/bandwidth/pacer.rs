@@ -113,6 +113,11 @@ impl<T> Pacer<T> {
         Some(Release::Padding(bytes))
     }
 
+    /// A packet of padding became shorter than was asked for, by so many bytes: the next one comes sooner.
+    pub fn give_back(&mut self, bytes: u32) {
+        self.free = self.free.checked_sub(self.time(u64::from(bytes))).unwrap_or(self.free);
+    }
+
     /// When the next packet leaves; none while there is nothing to send.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
@@ -263,5 +268,19 @@ mod tests {
             }
         }
         assert!((9_900..=10_200).contains(&padded), "{padded}");
+    }
+
+    #[test]
+    fn padding_that_becomes_shorter_than_it_should_be_leaves_more_often() {
+        let start = Instant::now();
+        let mut pacer: Pacer<()> = Pacer::new(start, Pacing { rate: 80_000.0, padding: Some(1_000) });
+        let mut padded = 0;
+        for millis in 0..1_000 {
+            while let Some(Release::Padding(bytes)) = pacer.pop(start + Duration::from_millis(millis)) {
+                pacer.give_back(bytes - 200);
+                padded += 200;
+            }
+        }
+        assert!((9_800..=10_400).contains(&padded), "{padded}");
     }
 }

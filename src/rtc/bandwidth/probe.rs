@@ -36,14 +36,19 @@ pub(super) struct Cluster {
     packets: u32,
 }
 
+/// A cluster that has left.
 #[derive(Clone, Copy, Debug)]
 struct Awaited {
-    id: u32,
     rate: f64,
     last_sent: Micros,
     until: Micros,
     bytes: u32,
-    arrived: u32,
+}
+
+/// What arrived of the newest cluster: on a short path the first of it is told of before the last has left.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    bytes: u32,
     count: u32,
     /// First and last arrival, and the bytes of the first packet.
     first: Option<(Micros, u32)>,
@@ -51,6 +56,26 @@ struct Awaited {
     first_sent: Micros,
     final_sent: Micros,
     final_bytes: u32,
+}
+
+impl Tally {
+    fn add(&mut self, packet: &Arrived) {
+        self.bytes = self.bytes.saturating_add(packet.bytes);
+        self.count += 1;
+        if self.first.is_none() {
+            self.first = Some((packet.arrival, packet.bytes));
+            self.first_sent = packet.sent;
+        }
+        self.last = self.last.max(packet.arrival);
+        (self.final_sent, self.final_bytes) = (packet.sent, packet.bytes);
+    }
+
+    /// Whether the packets come very much slower than they left: then the first of them tell enough.
+    fn is_narrow(&self) -> bool {
+        let Some((first, bytes)) = self.first.filter(|_| self.count >= EARLY) else { return false };
+        let left = (self.final_sent - self.first_sent).max(1);
+        self.bytes > bytes && self.last - first > left * NARROW
+    }
 }
 
 /// How a cluster came through.
@@ -67,6 +92,7 @@ pub(super) struct Prober {
     next: u32,
     sending: Option<Cluster>,
     awaited: Option<Awaited>,
+    tally: Tally,
 }
 
 impl Prober {
@@ -78,6 +104,7 @@ impl Prober {
         let bytes = (bits_per_second * length as f64 / 8e6) as u32;
         let packet = (bytes / FEWEST).clamp(*PACKET.start(), *PACKET.end());
         self.next = self.next.wrapping_add(1);
+        (self.awaited, self.tally) = (None, Tally::default());
         self.sending = Some(Cluster {
             rate: bits_per_second,
             packet,
@@ -107,20 +134,8 @@ impl Prober {
         cluster.packets += 1;
         let id = cluster.id;
         if cluster.packets >= FEWEST && cluster.sent >= cluster.bytes {
-            self.awaited = Some(Awaited {
-                id,
-                rate: cluster.rate,
-                last_sent: now,
-                until: now + AWAITED,
-                bytes: cluster.sent,
-                arrived: 0,
-                count: 0,
-                first: None,
-                last: 0,
-                first_sent: 0,
-                final_sent: 0,
-                final_bytes: 0,
-            });
+            let (rate, bytes) = (cluster.rate, cluster.sent);
+            self.awaited = Some(Awaited { rate, last_sent: now, until: now + AWAITED, bytes });
             self.sending = None;
         }
         Some(id)
@@ -128,44 +143,22 @@ impl Prober {
 
     /// Takes what a feedback told; the outcome, once the cluster has been reported on.
     pub(super) fn arrived(&mut self, packets: &[Arrived]) -> Option<Outcome> {
-        let awaited = self.awaited.as_mut()?;
-        let mut over = false;
-        for packet in packets {
-            over |= packet.sent >= awaited.last_sent;
-            if packet.cluster != Some(awaited.id) {
-                continue;
-            }
-            awaited.arrived = awaited.arrived.saturating_add(packet.bytes);
-            awaited.count += 1;
-            if awaited.first.is_none() {
-                awaited.first = Some((packet.arrival, packet.bytes));
-                awaited.first_sent = packet.sent;
-            }
-            awaited.last = awaited.last.max(packet.arrival);
-            (awaited.final_sent, awaited.final_bytes) = (packet.sent, packet.bytes);
-        }
-        // Where the packets come very much slower than they left, the first of them tell enough.
-        let narrow = |awaited: &Awaited| {
-            let Some((first, bytes)) = awaited.first.filter(|_| awaited.count >= EARLY) else { return false };
-            let left = (awaited.final_sent - awaited.first_sent).max(1);
-            awaited.arrived > bytes && awaited.last - first > left * NARROW
-        };
-        if !over && !narrow(awaited) {
+        let ours = packets.iter().filter(|packet| packet.cluster == Some(self.next));
+        ours.for_each(|packet| self.tally.add(packet));
+        let last_sent = self.awaited?.last_sent;
+        let over = packets.iter().any(|packet| packet.sent >= last_sent);
+        if !over && !self.tally.is_narrow() {
             return None;
         }
-        let early = !over;
-        let awaited = self.awaited.take()?;
-        let (first, first_bytes) = awaited.first?;
+        let (awaited, tally) = (self.awaited.take()?, self.tally);
+        let (first, first_bytes) = tally.first?;
         // With too many lost there is nothing to measure.
-        if !early && awaited.arrived.saturating_mul(3) < awaited.bytes.saturating_mul(2) {
+        if over && tally.bytes.saturating_mul(3) < awaited.bytes.saturating_mul(2) {
             return None;
         }
         let rate = |bytes: u32, span: Micros| f64::from(bytes) * 8e6 / span.max(1) as f64;
-        let sent = rate(
-            awaited.arrived.saturating_sub(awaited.final_bytes),
-            awaited.final_sent - awaited.first_sent,
-        );
-        let received = rate(awaited.arrived.saturating_sub(first_bytes), awaited.last - first);
+        let sent = rate(tally.bytes.saturating_sub(tally.final_bytes), tally.final_sent - tally.first_sent);
+        let received = rate(tally.bytes.saturating_sub(first_bytes), tally.last - first);
         Some(Outcome { sent: sent.min(awaited.rate * 1.5), received: received.min(awaited.rate * 1.5) })
     }
 
@@ -206,6 +199,23 @@ mod tests {
         let wide = through(5e6).unwrap();
         assert!((wide.received / 300_000.0 - 1.0).abs() < 0.05, "{wide:?}");
         assert!((wide.sent / 300_000.0 - 1.0).abs() < 0.05, "{wide:?}");
+    }
+
+    #[test]
+    fn what_arrives_before_the_last_packet_has_left_counts_as_well() {
+        let mut prober = Prober::default();
+        prober.start(0, 500_000.0, 80_000);
+        let (mut now, mut outcome) = (0, None);
+        while let Some(cluster) = prober.sending(now) {
+            let id = prober.sent(now, cluster.packet);
+            // A path of a millisecond, and feedback about each packet.
+            let arrived = Arrived { sent: now, arrival: now + 1_000, bytes: cluster.packet, cluster: id };
+            outcome = outcome.or(prober.arrived(&[arrived]));
+            now += (f64::from(cluster.packet) * 8e6 / cluster.rate) as Micros;
+        }
+        let outcome = outcome.expect("all of it arrived");
+        assert!((outcome.received / 500_000.0 - 1.0).abs() < 0.05, "{outcome:?}");
+        assert!(!prober.busy(now));
     }
 
     #[test]

@@ -315,7 +315,7 @@ impl Outgoing {
         self.put(now, packet, again);
     }
 
-    /// A packet of nothing leaves, of about so many bytes.
+    /// A packet of nothing leaves, of about so many bytes, or of as many as can be.
     fn leave_padding(&mut self, now: Instant, bytes: u32, ssrc: Option<u32>) {
         let Some(stream) = ssrc.and_then(|ssrc| self.streams.get_mut(&ssrc)) else { return };
         let (Some(last), Some(next), Some(extension), Some(flow)) =
@@ -330,7 +330,9 @@ impl Outgoing {
         // What is asked for again is the number, not the bytes.
         stream.sent.keep(Packet { header: header.clone(), ..Packet::default() });
         wire::number(&mut header, extension, flow.number);
-        let bytes = wire::pad(&mut header, bytes, &stream.taken);
+        let wanted = bytes;
+        let bytes = wire::pad(&mut header, wanted, &stream.taken);
+        flow.pacer.give_back(wanted.saturating_sub(bytes));
         flow.number(now, &mut header, extension, bytes, Load::Padding);
         self.put(now, Packet { header, ..Packet::default() }, false);
     }

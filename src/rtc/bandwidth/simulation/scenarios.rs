@@ -41,9 +41,12 @@ fn late(heard: &[Heard], from: Micros, to: Micros) -> usize {
 #[test]
 fn where_both_ways_become_narrow_at_once_feedback_stands_in_the_queue_and_is_not_waited_for() {
     for seed in SEEDS {
-        let world = one(&bucket(stairs(0.0), 2e5), seed, LIMITS, true, 50 * SECOND);
+        let world = one(&bucket(stairs(0.0), 2e5), seed, LIMITS, true, 60 * SECOND);
         for side in 0..2 {
             let heard = world.heard(0, side);
+            let wide = figures(heard, 15 * SECOND, 30 * SECOND);
+            let back = reached(heard, 50 * SECOND, 0.9 * wide.media);
+            assert!(back < 6.0, "90 % of the rate after {back} s");
             let falling = figures(heard, 30 * SECOND, 33 * SECOND);
             assert!(falling.most < 750.0 && falling.gap < 1_000.0, "{falling:?}");
             assert!(late(heard, 30 * SECOND, 50 * SECOND) < 45);
