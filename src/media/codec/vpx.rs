@@ -27,6 +27,9 @@ pub const CLOCK: u32 = 90_000;
 /// The most pixels a received keyframe may have; a larger one is refused before anything is allocated for it.
 pub const MAX_PIXELS: u32 = 4096 * 2304;
 
+/// Each picture counts so much in the mean time between two, and one that is late by so many of them is no later.
+const WEIGHT: f64 = 1.0 / 16.0;
+const LONGEST: u32 = 8;
 /// The lowest and the highest target that the encoder takes, in kbit/s.
 pub const KBPS: std::ops::RangeInclusive<u32> = 5..=50_000;
 
@@ -90,6 +93,8 @@ pub struct Encoder {
     config: vpx_codec_enc_cfg_t,
     settings: Settings,
     pts: i64,
+    /// Ticks from one picture to the next, in the mean.
+    apart: f64,
     last_timestamp: Option<u32>,
     /// Ticks since then that count for nothing.
     left_out: u32,
@@ -127,7 +132,9 @@ impl Encoder {
         };
         // On failure libvpx has already destroyed what it built; there is nothing to release.
         check(code, &mut context).map_err(|why| encode_error(settings.codec, why))?;
-        let mut encoder = Self { context, config, settings, pts: 0, last_timestamp: None, left_out: 0 };
+        let mut encoder =
+            Self { context, config, settings, pts: 0, apart: 0.0, last_timestamp: None, left_out: 0 };
+        encoder.apart = f64::from(encoder.usual());
         encoder.control(control::VP8E_SET_MAX_INTRA_BITRATE_PCT, max_intra_percent(&settings))?;
         let controls = match settings.codec {
             VideoCodec::Vp8 => &vp8::controls(&settings)[..],
@@ -162,7 +169,7 @@ impl Encoder {
     }
 
     /// Encodes one picture. `timestamp` is its time on the 90 kHz clock and should advance; what passed since the last one,
-    /// less what was left out, is what the rate control takes as the frame's duration. A picture of a new size restarts the
+    /// less what was left out, is in the mean what the rate control takes as a frame's duration. A picture of a new size restarts the
     /// encoder.
     ///
     /// # Errors
@@ -177,7 +184,7 @@ impl Encoder {
             let settings = Settings { width: picture.width(), height: picture.height(), ..self.settings };
             *self = Self::new(settings)?;
         }
-        let duration = self.advance(timestamp);
+        self.advance(timestamp);
         let image = borrow_image(picture).map_err(|why| encode_error(self.settings.codec, why))?;
         let flags = if keyframe { c_long::from(VPX_EFLAG_FORCE_KF) } else { 0 };
         // SAFETY: the context is live; the image's planes point into `picture`, which is borrowed for the whole
@@ -187,7 +194,7 @@ impl Encoder {
                 &mut *self.context,
                 &image,
                 self.pts,
-                duration,
+                c_ulong::from(self.usual()),
                 flags,
                 c_ulong::from(VPX_DL_REALTIME),
             )
@@ -222,21 +229,41 @@ impl Encoder {
         self.left_out = self.left_out.saturating_add(u32::try_from(ticks).unwrap_or(u32::MAX));
     }
 
-    /// Moves the encoder's own 64-bit time forward, always by at least one tick, and returns the duration.
-    fn advance(&mut self, timestamp: u32) -> c_ulong {
-        let usual = CLOCK / self.settings.fps;
+    /// Pictures come `fps` a second from now on, 1 to [`MAX_FPS`].
+    ///
+    /// # Errors
+    /// [`Error::Encode`] when libvpx refuses.
+    pub fn set_fps(&mut self, fps: u32) -> Result<(), Error> {
+        let fps = fps.clamp(1, MAX_FPS);
+        if fps == self.settings.fps {
+            return Ok(());
+        }
+        self.settings.fps = fps;
+        self.apart = f64::from(self.usual());
+        self.control(control::VP8E_SET_MAX_INTRA_BITRATE_PCT, max_intra_percent(&self.settings))
+    }
+
+    /// Ticks between two pictures at the rate that was said.
+    fn usual(&self) -> u32 {
+        CLOCK / self.settings.fps
+    }
+
+    /// Moves the encoder's own 64-bit time forward, always by at least one tick. Evenly: pictures that are sent out of some of a
+    /// source's beats come apart by one beat and by two, and libvpx, which takes each such step for another rate of frames, would
+    /// make up to 2.3 times of what it should.
+    fn advance(&mut self, timestamp: u32) {
+        let usual = self.usual();
         let left_out = std::mem::take(&mut self.left_out);
-        let passed = match self.last_timestamp {
-            Some(last) => match timestamp.wrapping_sub(last) {
+        if let Some(last) = self.last_timestamp {
+            let passed = match timestamp.wrapping_sub(last) {
                 0 => usual,
                 passed if passed > CLOCK * 10 => usual,
                 passed => passed.saturating_sub(left_out).max(usual.min(passed)),
-            },
-            None => 0,
-        };
+            };
+            self.apart += (f64::from(passed.min(usual * LONGEST)) - self.apart) * WEIGHT;
+            self.pts += (self.apart.round() as i64).max(1);
+        }
         self.last_timestamp = Some(timestamp);
-        self.pts += i64::from(passed);
-        c_ulong::from(if passed == 0 { usual } else { passed })
     }
 
     fn packet(&mut self) -> Result<(Bytes, bool), Error> {

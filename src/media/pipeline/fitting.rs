@@ -196,7 +196,8 @@ impl Fitting {
         Duration::from_secs(1) / self.fps()
     }
 
-    fn fps(&self) -> u32 {
+    /// Pictures a second that are sent.
+    pub(super) fn fps(&self) -> u32 {
         let wish = self.wish(0).fps;
         self.allotted.map_or(wish, |video| video.fps.clamp(1, wish))
     }

@@ -133,6 +133,7 @@ impl Running {
         let start = Instant::now();
         let from = (picture.width(), picture.height());
         let to = self.fitting.size(from);
+        self.encoder.set_fps(self.fitting.fps())?;
         self.renew(to, coding.codec(to, vp9))?;
         let scaled = if from == to {
             None

@@ -189,3 +189,43 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn pictures_of_some_of_the_beats_keep_to_the_rate_as_those_of_all() {
+    for codec in CODECS {
+        for fps in [25, 20, 15, 12, 8] {
+            for told in [false, true] {
+                let pattern = pictures(320, 180);
+                let mut encoder = Encoder::new(settings(codec, 320, 180, 100)).unwrap();
+                if told {
+                    encoder.set_fps(fps).unwrap();
+                }
+                let fps = u64::from(fps);
+                let sent = |n: &u64| *n == 0 || n * fps / 25 != (n - 1) * fps / 25;
+                let mut bytes = 0;
+                for n in (0..250).filter(sent) {
+                    let picture = pattern.paint(n, WallTime(n * 40_000));
+                    let frame = encoder.encode(&picture, n as u32 * 3600, false).unwrap();
+                    bytes += if n < 50 { 0 } else { frame.data.len() };
+                }
+                let kbps = bytes as f64 * 8.0 / 1000.0 / 8.0;
+                assert!((92.0..108.0).contains(&kbps), "{codec:?} {fps} fps: {kbps:.0} kbit/s");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_picture_that_comes_late_makes_the_next_ones_hardly_larger() {
+    for codec in CODECS {
+        let pattern = pictures(320, 180);
+        let mut encoder = Encoder::new(settings(codec, 320, 180, 200)).unwrap();
+        let mut frame = |n: u64, beat: u64| {
+            let picture = pattern.paint(n, WallTime(beat * 40_000));
+            encoder.encode(&picture, beat as u32 * 3600, false).unwrap().data.len()
+        };
+        let before: usize = (0..100).map(|n| frame(n, n)).skip(50).sum();
+        let after: usize = (100..150).map(|n| frame(n, n + 100)).sum();
+        assert!((after as f64) < before as f64 * 1.25, "{codec:?}: {after} after {before} bytes");
+    }
+}
