@@ -10,6 +10,7 @@ mod echo;
 mod files;
 mod media;
 mod network;
+mod room;
 mod talk;
 mod tape;
 mod window;
@@ -28,6 +29,7 @@ use self::files::Files;
 use self::media::{Known, Tried};
 pub(super) use self::media::{Opened, Reply, Switch};
 use self::network::Network;
+use self::room::Room;
 use self::talk::Talk;
 use self::tape::Tape;
 use self::window::Window;
@@ -171,6 +173,7 @@ async fn run(setup: LegSetup, mut inbox: mpsc::Receiver<LegCommand>, out: &Out) 
                 next_offer: None,
                 wanted: false,
                 failures_told: 0,
+                room: Room::default(),
                 data_open: false,
                 talk: Talk::new(setup.away),
                 tape: Tape::new(setup.record),
@@ -280,6 +283,8 @@ struct Running<'a> {
     /// Media may flow as soon as the sources are open.
     wanted: bool,
     failures_told: usize,
+    /// Whether it was told that the picture has no room.
+    room: Room,
     /// The control channel carries messages.
     data_open: bool,
     /// What is written and shown over it.
@@ -502,6 +507,9 @@ impl Running<'_> {
             self.out.send(LegEvent::Notice(failure.message.clone())).await;
         }
         self.failures_told = media.failures.len();
+        if let Some(text) = self.room.look(media.video_sent.held, path.bytes_received) {
+            self.out.send(LegEvent::Notice(text.to_owned())).await;
+        }
         self.out.send(LegEvent::Stats(media, Box::new(path))).await;
     }
 

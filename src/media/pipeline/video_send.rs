@@ -220,6 +220,8 @@ impl Sender {
             }
             let followed = self.running.as_mut().map_or(Ok(()), |running| running.follow(&orders));
             let followed = followed.and_then(|()| self.ask(orders.muted, shared));
+            let held = self.running.as_ref().is_some_and(|running| running.held) && !orders.muted;
+            lock(&shared.video_sent).held = held;
             if self.running.is_none() {
                 continue;
             }
