@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use letsmeet::cli::{self, args::Cli};
+use letsmeet::cli;
 
 fn main() -> ExitCode {
-    ExitCode::from(cli::run(Cli::from_command_line()))
+    ExitCode::from(cli::main())
 }

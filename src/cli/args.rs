@@ -48,14 +48,6 @@ pub struct Cli {
     pub command: Command,
 }
 
-impl Cli {
-    /// Reads the process's own command line; prints help or a usage error and exits where that is asked for.
-    #[must_use]
-    pub fn from_command_line() -> Self {
-        Self::parse()
-    }
-}
-
 /// Options that every command takes.
 #[derive(Debug, Clone, Args)]
 pub struct Global {

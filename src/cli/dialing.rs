@@ -87,6 +87,9 @@ impl<'a> Dialing<'a> {
             Event::SignalingDown { reason, .. } if !self.registered && !self.waits => {
                 self.fail(Exit::Signaling, reason.clone())
             }
+            Event::NoPath { reason } if self.dialed && !self.placed => {
+                self.fail(Exit::NoMediaPath, reason.clone())
+            }
             // Another call was there first, or the name is none.
             Event::Rejected { reason } if self.dialed && !self.placed => {
                 self.fail(Exit::NotAnswered, reason.clone())

@@ -39,6 +39,7 @@ mod verdict;
 use std::io::Write as _;
 
 use anyhow::Result;
+use clap::{CommandFactory as _, Parser as _};
 
 use args::{Cli, Command, Global, Privacy, Results};
 use exit::Exit;
@@ -53,6 +54,40 @@ use crate::logging::{self, Target};
 
 /// Threads of the async runtime. Media has threads of its own; what is left is sockets and timers.
 const WORKERS: usize = 2;
+
+/// Reads the process's own command line and runs it to its end; the exit status.
+#[must_use]
+pub fn main() -> u8 {
+    Cli::try_parse().map_or_else(|error| misread(&error), run)
+}
+
+/// Help and the version, which came in the way of an error as well, or what is wrong with the command line: a report goes
+/// where one was promised, as far as what was typed tells.
+fn misread(error: &clap::Error) -> u8 {
+    // What can't be written here has nobody who reads it.
+    let _ = error.print();
+    if !error.use_stderr() {
+        return Exit::Ok.code();
+    }
+    let typed: Vec<String> = std::env::args().skip(1).take_while(|word| word != "--").collect();
+    let has = |flag: &str| typed.iter().any(|word| word == flag);
+    let commands = Cli::command();
+    let command = typed.iter().find_map(|word| commands.find_subcommand(word));
+    let command = command.map_or("", clap::Command::get_name);
+    let text = error.to_string();
+    // What follows the first empty line is for a person who tries again.
+    let message = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
+    let results = Results { nagios: has("--nagios"), ..Results::default() };
+    let style = Style::choose(has("--json"), has("--headless"));
+    if !results.nagios && !matches!(style, Style::Human) {
+        document(style, command, Exit::Usage, message);
+    }
+    // A monitor's line does not name the command.
+    results
+        .write_error("letsmeet", Exit::Usage, message, ("", ""))
+        .unwrap_or(Status::Exit(Exit::Usage))
+        .code()
+}
 
 /// Runs one command to its end; the exit status. Errors are printed here, in the way the flags ask for.
 #[must_use]
@@ -123,11 +158,16 @@ fn tell(style: Style, command: &str, exit: Exit, error: &anyhow::Error) {
     // Stderr may be closed; the exit status still tells.
     let _ = writeln!(std::io::stderr(), "error: {}", output::human::clean_lines(&mask::text(&message)));
     if !matches!(style, Style::Human | Style::Silent) {
-        let mut report = Report::empty(command);
-        report.conclude(exit, &message);
-        // Stdout may be what failed; the exit status still tells.
-        let _ = Output::new(style).report(&report);
+        document(style, command, exit, &message);
     }
+}
+
+/// The report of a command that never came to its own.
+fn document(style: Style, command: &str, exit: Exit, message: &str) {
+    let mut report = Report::empty(command);
+    report.conclude(exit, message);
+    // Stdout may be what failed; the exit status still tells.
+    let _ = Output::new(style).report(&report);
 }
 
 impl Command {

@@ -37,7 +37,7 @@ pub(super) async fn run(global: &Global, args: Serve) -> Result<Exit> {
     let mut reloads = Reloads::listen(tls.is_some() && !io::stdin().is_terminal())?;
     let url = format!("{}://{address}", if tls.is_some() { "wss" } else { "ws" });
     output.line(&Line::Listening { url: url.clone() })?;
-    output.say(&format!("Listening on {url}. Stop with Ctrl-C."))?;
+    output.say(&format!("Listening on {url} (Ctrl-C stops it)"))?;
     let stop = shutdown.clone();
     let serving = server.serve(listener, shutdown);
     tokio::pin!(serving);

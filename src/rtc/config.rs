@@ -175,6 +175,15 @@ pub(super) const GOODBYE_WITHIN: Duration = Duration::from_millis(150);
 pub(super) const PATH_SAMPLE: Duration = Duration::from_secs(1);
 
 impl Config {
+    /// Whether a path may come about at all.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] when only relays are allowed and none of them can be used.
+    pub fn check(&self) -> Result<(), Error> {
+        self.usable_servers().map(drop)
+    }
+
     /// The servers that this room can use under the policy: STUN over UDP, TURN over UDP, TCP and TLS.
     ///
     /// # Errors

@@ -196,7 +196,11 @@ impl Actor {
         let none = || Err("there is no call".to_owned());
         match command {
             // Dialing whoever is ringing here is answering, as call control knows.
-            Command::Dial { to } => return self.dial(&to),
+            Command::Dial { to } => match self.rtc_config().check() {
+                Ok(()) => return self.dial(&to),
+                // Nobody's bell rings for what can't come about.
+                Err(error) => self.tell(Event::NoPath { reason: error.to_string() }).await,
+            },
             Command::Accept { call } | Command::Decline { call, .. } | Command::HangUp { call }
                 if live.is_none() || call.is_some_and(|call| Some(call) != live) =>
             {

@@ -192,6 +192,11 @@ pub enum Event {
         /// A sentence.
         text: String,
     },
+    /// There is no call, because no path could lead to anybody.
+    NoPath {
+        /// Why, in words.
+        reason: String,
+    },
     /// A command could not be carried out.
     Rejected {
         /// Why, in words.

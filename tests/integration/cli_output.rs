@@ -65,6 +65,24 @@ fn a_usage_error_says_nothing_on_stdout() {
 }
 
 #[test]
+fn a_usage_error_is_told_to_a_script_in_the_way_it_reads() {
+    let home = Home::new();
+    for format in ["--json", "--headless"] {
+        let outcome = home.run(&["call", "bob", format, "--duration", "soon"]).expect_code(2);
+        let report = outcome.report();
+        assert_eq!((report.command.as_str(), report.result.exit), ("call", 2), "{outcome}");
+        assert!(report.result.message.contains("\"soon\" is not a time"), "{outcome}");
+        assert!(outcome.stderr.contains("--help"), "a person who looks for it reads more: {outcome}");
+    }
+    // CRITICAL would be a claim about the calls.
+    let outcome = home.run(&["doctor", "--nagios", "--no-such-flag"]).expect_code(3);
+    assert!(outcome.stdout.starts_with("LETSMEET UNKNOWN"), "{outcome}");
+    // It is no flag where it is somebody's name.
+    let outcome = home.run(&["call", "--duration", "soon", "--", "--json"]).expect_code(2);
+    assert!(outcome.stdout.is_empty(), "{outcome}");
+}
+
+#[test]
 fn without_a_command_it_shows_the_help_as_a_usage_error() {
     let outcome = Home::new().run(&[]).expect_code(2);
     assert!(outcome.stdout.is_empty() && outcome.stderr.contains("Usage:"), "{outcome:?}");

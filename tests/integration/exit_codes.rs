@@ -151,6 +151,20 @@ fn code_4_cancelled_by_the_caller() {
 }
 
 #[test]
+fn code_5_only_relays_are_allowed_and_there_is_none() {
+    let (server, _home, mut bob) = server_and_bob("accept");
+    let home = Home::new();
+    let outcome = call_bob(&server, &home, &["--ice", "relay"]).finish(CALL).expect_code(5);
+    assert!(outcome.report().result.message.contains("there is no TURN server"), "{outcome}");
+    // What bob hears of is the call after it.
+    ends(call_bob(&server, &home, &["--duration", "1s"]), 0, "ok", "hung-up");
+    bob.wait_for("ended", SOON);
+    bob.signal(Signal::Interrupt);
+    let heard = bob.finish(SOON).expect_code(0).events();
+    assert_eq!(heard.iter().filter(|event| event.name == "incoming").count(), 1, "{heard:?}");
+}
+
+#[test]
 fn code_6_a_source_that_is_not_there() {
     let (server, _home, _bob) = server_and_bob("accept");
     let home = Home::new();

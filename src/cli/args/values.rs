@@ -84,7 +84,8 @@ pub(super) fn host(text: &str) -> Result<String, String> {
     let host = url.host_str().ok_or_else(bad)?;
     let only_host = text.chars().all(|c| c.is_alphanumeric() || "-._:[]".contains(c));
     match url.port() {
-        _ if !only_host => Err(bad()),
+        _ if !only_host || text.ends_with(':') => Err(bad()),
+        Some(0) => Err(format!("\"{text}\" has port 0, where nobody can be reached")),
         Some(port) => Ok(format!("{host}:{port}")),
         None => Ok(host.to_owned()),
     }
@@ -113,6 +114,8 @@ mod tests {
         for wrong in [
             "",
             ":80",
+            "a:",
+            "a:0",
             "a b",
             "https://calls.example",
             "calls.example/path",

@@ -64,12 +64,18 @@ pub(super) fn verdict(checks: &[Check]) -> (Exit, String) {
     let tried = any(checks, &BEYOND, |outcome| outcome != Outcome::Skip);
     let count = |outcome| checks.iter().filter(|check| check.outcome == outcome).count();
     let (warned, unknown) = (count(Outcome::Warn), count(Outcome::Inconclusive));
+    let signed_in = !any(checks, &["login"], |outcome| outcome == Outcome::Skip);
+    let calls = if tried && signed_in { "calls work" } else { "calls work on this machine" };
+    let warnings = if warned == 1 { "1 warning".to_owned() } else { format!("{warned} warnings") };
     let mut message = match (warned, unknown) {
-        (0, 0) if tried => "nothing stands in the way of a call".to_owned(),
-        (0, 0) => "calls work on this machine".to_owned(),
-        (warned, 0) => format!("calls work; {warned} warnings"),
-        (warned, unknown) => format!("calls work; {warned} warnings, {unknown} not known"),
+        (0, 0) if tried && signed_in => "nothing stands in the way of a call".to_owned(),
+        (0, 0) => calls.to_owned(),
+        (_, 0) => format!("{calls}; {warnings}"),
+        (_, unknown) => format!("{calls}; {warnings}, {unknown} not known"),
     };
+    if !signed_in {
+        message.push_str("; the login was not tried, for there is no name to sign in with");
+    }
     if !tried {
         message.push_str("; no way out was tried, for no STUN or TURN server is known");
     }
@@ -100,6 +106,22 @@ mod tests {
         ] {
             assert_eq!(verdict(&checks(outcomes)).0, exit, "{outcomes:?}");
         }
+    }
+
+    #[test]
+    fn what_was_not_tried_is_not_said_to_work() {
+        use Outcome::{Pass, Skip, Warn};
+        let message = |outcomes: &[(&'static str, Outcome)]| verdict(&checks(outcomes)).1;
+        let all = [("login", Pass), ("stun-v4", Pass), ("path-host", Pass)];
+        assert_eq!(message(&all), "nothing stands in the way of a call");
+        assert_eq!(
+            message(&[("login", Skip), ("stun-v4", Pass), ("camera", Warn)]),
+            "calls work on this machine; 1 warning; the login was not tried, for there is no name to sign in with"
+        );
+        assert_eq!(
+            message(&[("login", Pass), ("stun-v4", Skip)]),
+            "calls work on this machine; no way out was tried, for no STUN or TURN server is known"
+        );
     }
 
     #[test]

@@ -101,7 +101,7 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
         Event::Link { up: false, .. } => "Nothing is heard from the other side; trying to recover …".into(),
         Event::Missed { from } => format!("Missed call from {}.", clean(from)),
         Event::Notice { text } => clean(text).to_string(),
-        Event::Rejected { reason } => format!("Not possible: {}.", clean(reason)),
+        Event::NoPath { reason } | Event::Rejected { reason } => format!("Not possible: {}.", clean(reason)),
         Event::Ended { reason, report } => {
             let end = match &report.detail {
                 Some(detail) => format!("The call is over: {} ({}).", reason.sentence(), clean(detail)),

@@ -317,7 +317,7 @@ impl Line {
             }
             Event::Missed { from } => Self::Missed { from: from.clone() },
             Event::Notice { text } => Self::Notice { text: text.clone() },
-            Event::Rejected { reason } => Self::Notice { text: reason.clone() },
+            Event::NoPath { reason } | Event::Rejected { reason } => Self::Notice { text: reason.clone() },
             Event::Ended { reason, report } => Self::Ended {
                 call: report.id.to_string(),
                 reason: reason.name(),

@@ -134,7 +134,11 @@ fn check(config: &Config, login: &Login, nonce: &Nonce, server: &str) -> Result<
     if let Some(token) = &config.token
         && !login.token.as_ref().is_some_and(|given| given.len() <= MAX_TOKEN && same(given, token))
     {
-        return Err(refusal(ErrorCode::BadToken, "this server wants a token, and this is not it"));
+        let why = match &login.token {
+            None => "this server wants a token, and none was given",
+            Some(_) => "this server wants a token, and this is not it",
+        };
+        return Err(refusal(ErrorCode::BadToken, why));
     }
     if !config.allow.is_empty() {
         let fold = name.fold();

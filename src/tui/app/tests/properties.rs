@@ -91,6 +91,7 @@ fn event() -> impl Strategy<Value = Event> {
         hostile().prop_map(|from| Event::Missed { from }),
         hostile().prop_map(|text| Event::Notice { text }),
         hostile().prop_map(|reason| Event::Rejected { reason }),
+        hostile().prop_map(|reason| Event::NoPath { reason }),
         (reason(), direction(), any::<bool>())
             .prop_map(|(reason, direction, connected)| ended(reason, direction, connected)),
     ]

@@ -108,7 +108,7 @@ impl Model {
             Event::Stats { call, media, path } => self.figures(call, &media, &path, now),
             Event::Missed { from } => self.missed_call(&from, now),
             Event::Notice { text } => self.say(&text, true, now),
-            Event::Rejected { reason } => self.rejected(&reason, now),
+            Event::NoPath { reason } | Event::Rejected { reason } => self.rejected(&reason, now),
             Event::Ended { reason, report } => self.ended(reason, report, now),
             Event::Closed => self.out.push(Action::Quit),
         }
