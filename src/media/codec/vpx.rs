@@ -93,6 +93,8 @@ pub struct Encoder {
     config: vpx_codec_enc_cfg_t,
     settings: Settings,
     pts: i64,
+    /// Ticks that each picture is said to last, whatever comes.
+    length: u32,
     /// Ticks from one picture to the next, in the mean.
     apart: f64,
     last_timestamp: Option<u32>,
@@ -132,9 +134,10 @@ impl Encoder {
         };
         // On failure libvpx has already destroyed what it built; there is nothing to release.
         check(code, &mut context).map_err(|why| encode_error(settings.codec, why))?;
+        let length = CLOCK / settings.fps;
+        let apart = f64::from(length);
         let mut encoder =
-            Self { context, config, settings, pts: 0, apart: 0.0, last_timestamp: None, left_out: 0 };
-        encoder.apart = f64::from(encoder.usual());
+            Self { context, config, settings, pts: 0, length, apart, last_timestamp: None, left_out: 0 };
         encoder.control(control::VP8E_SET_MAX_INTRA_BITRATE_PCT, max_intra_percent(&settings))?;
         let controls = match settings.codec {
             VideoCodec::Vp8 => &vp8::controls(&settings)[..],
@@ -194,7 +197,8 @@ impl Encoder {
                 &mut *self.context,
                 &image,
                 self.pts,
-                c_ulong::from(self.usual()),
+                // libvpx takes the time from end to end for what a frame has, so all are of one length.
+                c_ulong::from(self.length),
                 flags,
                 c_ulong::from(VPX_DL_REALTIME),
             )
@@ -505,12 +509,14 @@ const BUFFER_INITIAL_MS: c_uint = 500;
 const BUFFER_OPTIMAL_MS: c_uint = 600;
 const BUFFER_MS: c_uint = 1000;
 
-/// A keyframe may take so long at the target, and always three usual frames: with more the picture would stand still
-/// for it. What it lacks the next frames bring.
+/// A keyframe may take so long at the target, or as long as three usual frames if that is no more than the longest, or one:
+/// with more the picture would stand still for it. What it lacks the next frames bring.
 const KEYFRAME_MS: u32 = 150;
+const LONGEST_KEYFRAME_MS: u32 = 300;
 
 fn max_intra_percent(settings: &Settings) -> c_int {
-    (KEYFRAME_MS * settings.fps / 10).max(300) as c_int
+    let percent = |ms: u32| ms * settings.fps / 10;
+    percent(KEYFRAME_MS).max(300).min(percent(LONGEST_KEYFRAME_MS)).max(100) as c_int
 }
 
 fn zeroed_context() -> Box<vpx_codec_ctx_t> {

@@ -157,7 +157,7 @@ impl Running {
 
     /// Beat `index` is not sent although it should be: what waits has no room on the path.
     fn leave_out(&mut self, index: u64) {
-        if !self.held && self.fitting.sends(index) {
+        if self.fitting.sends(index) {
             self.encoder.leave_out(self.fitting.interval());
         }
     }
@@ -295,7 +295,11 @@ impl Sender {
         let Some(running) = &mut self.running else {
             return Ok(None);
         };
-        if running.held || !running.fitting.sends(index) {
+        if running.held {
+            running.leave_out(index);
+            return Ok(None);
+        }
+        if !running.fitting.sends(index) {
             return Ok(None);
         }
         let Some(picture) = running.source.frame(index, WallTime::now())? else {

@@ -216,6 +216,29 @@ fn pictures_of_some_of_the_beats_keep_to_the_rate_as_those_of_all() {
 }
 
 #[test]
+fn another_number_of_pictures_a_second_is_followed_at_once() {
+    for codec in CODECS {
+        let pattern = pictures(160, 90);
+        let mut encoder = Encoder::new(settings(codec, 160, 90, 16)).unwrap();
+        let mut at = 0;
+        // Six seconds at each; the first of them may be what the change costs.
+        for fps in [10, 2, 10, 5, 15, 2, 5] {
+            encoder.set_fps(fps).unwrap();
+            let mut bytes = 0;
+            for n in 0..fps * 6 {
+                at += 90_000 / fps;
+                let picture = pattern.paint(u64::from(at / 3600), WallTime(u64::from(at) * 1000 / 90));
+                let size = encoder.encode(&picture, at, false).unwrap().data.len();
+                bytes += if n < fps { 0 } else { size };
+            }
+            let kbps = bytes as f64 * 8.0 / 1000.0 / 5.0;
+            println!("{codec:?} {fps} fps: {kbps:.1} kbit/s");
+            assert!((12.0..19.0).contains(&kbps), "{codec:?} {fps} fps: {kbps:.0} kbit/s");
+        }
+    }
+}
+
+#[test]
 fn a_picture_that_comes_late_makes_the_next_ones_hardly_larger() {
     for codec in CODECS {
         let pattern = pictures(320, 180);
