@@ -69,7 +69,9 @@ fn misread(error: &clap::Error) -> u8 {
     if !error.use_stderr() {
         return Exit::Ok.code();
     }
-    let typed: Vec<String> = std::env::args().skip(1).take_while(|word| word != "--").collect();
+    // What is no text is no flag of ours.
+    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let typed: Vec<String> = words.take_while(|word| word != "--").collect();
     let has = |flag: &str| typed.iter().any(|word| word == flag);
     let commands = Cli::command();
     let command = typed.iter().find_map(|word| commands.find_subcommand(word));

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use super::command::{Command, Order};
 use super::config::Config;
 use super::event::Event;
-use super::leg::{FileOrder, LegCommand, LegEvent, Switch};
+use super::leg::{FileOrder, LegCommand, LegEvent, Reply, Switch};
 use super::record::Record;
 use super::report::Direction;
 use super::trust::Judge;
@@ -138,6 +138,9 @@ impl Actor {
 
     async fn handle(&mut self, input: Input) {
         match input {
+            Input::Command(Some(Order { command: Command::Dial { to }, reply })) => {
+                self.dial(&to, reply).await
+            }
             Input::Command(Some(Order { command: Command::Use(choice), reply })) => {
                 self.switch(Switch::To(choice), reply).await;
             }
@@ -195,12 +198,6 @@ impl Actor {
         let live = self.machine.state().live();
         let none = || Err("there is no call".to_owned());
         match command {
-            // Dialing whoever is ringing here is answering, as call control knows.
-            Command::Dial { to } => match self.rtc_config().check() {
-                Ok(()) => return self.dial(&to),
-                // Nobody's bell rings for what can't come about.
-                Err(error) => self.tell(Event::NoPath { reason: error.to_string() }).await,
-            },
             Command::Accept { call } | Command::Decline { call, .. } | Command::HangUp { call }
                 if live.is_none() || call.is_some_and(|call| Some(call) != live) =>
             {
@@ -215,8 +212,9 @@ impl Actor {
             Command::Decline { busy, .. } => self.pending.push_back(CallEvent::Decline { busy }),
             Command::HangUp { .. } => self.pending.push_back(CallEvent::HangUp),
             Command::Mute { kind, muted } => return self.mute(kind, muted).await,
-            // Answered when it is done, by the leg.
-            Command::Use(_)
+            // Carried out elsewhere.
+            Command::Dial { .. }
+            | Command::Use(_)
             | Command::Next(_)
             | Command::Record(_)
             | Command::SendFile { .. }
@@ -251,11 +249,32 @@ impl Actor {
         Ok(())
     }
 
-    fn dial(&mut self, to: &str) -> Result<(), String> {
+    /// Calls `to`, or says why not.
+    async fn dial(&mut self, to: &str, reply: Reply) {
+        // Nobody's bell rings for what can't come about.
+        let no_path = self.rtc_config().check().err().map(|error| error.to_string());
+        let outcome = self.callee(to).and_then(|to| no_path.clone().map_or(Ok(to), Err));
+        match (reply, outcome.and_then(|to| self.place(&to))) {
+            // Whoever asked may have gone.
+            (Some(reply), outcome) => drop(reply.send(outcome)),
+            (None, Err(reason)) if no_path.as_ref() == Some(&reason) => {
+                self.tell(Event::NoPath { reason }).await;
+            }
+            (None, Err(reason)) => self.tell(Event::Rejected { reason }).await,
+            (None, Ok(())) => {}
+        }
+    }
+
+    /// Who is called by this name, if anybody can be now. Dialing whoever is ringing here is answering, as call control knows.
+    fn callee(&self, to: &str) -> Result<Name, String> {
         let to = Name::new(to).map_err(|error| format!("{to:?}: {error}"))?;
         if self.machine.state().live().is_some() && !self.rings_from(&to) {
             return Err("there is a call already".into());
         }
+        Ok(to)
+    }
+
+    fn place(&mut self, to: &Name) -> Result<(), String> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).map_err(|_| "the system gave no random bytes for a call id")?;
         let (call, to) = (CallId::from_bytes(bytes), to.to_string());

@@ -1,7 +1,9 @@
 //! What the command line prints without a call: help, version, completions, manual pages, and how
 //! it refuses.
 
+use std::ffi::OsStr;
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt as _;
 use std::process::{Command, Stdio};
 
 use crate::harness::Home;
@@ -77,6 +79,10 @@ fn a_usage_error_is_told_to_a_script_in_the_way_it_reads() {
     // CRITICAL would be a claim about the calls.
     let outcome = home.run(&["doctor", "--nagios", "--no-such-flag"]).expect_code(3);
     assert!(outcome.stdout.starts_with("LETSMEET UNKNOWN"), "{outcome}");
+    // Not every argument is text.
+    let mut command = home.command(&["doctor", "--nagios", "--no-such-flag"]);
+    let output = command.arg(OsStr::from_bytes(b"\xff")).output().expect("runs");
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
     // It is no flag where it is somebody's name.
     let outcome = home.run(&["call", "--duration", "soon", "--", "--json"]).expect_code(2);
     assert!(outcome.stdout.is_empty(), "{outcome}");

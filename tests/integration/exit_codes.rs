@@ -156,6 +156,18 @@ fn code_5_only_relays_are_allowed_and_there_is_none() {
     let home = Home::new();
     let outcome = call_bob(&server, &home, &["--ice", "relay"]).finish(CALL).expect_code(5);
     assert!(outcome.report().result.message.contains("there is no TURN server"), "{outcome}");
+    // By a command as well, and the name counts first.
+    let url = server.url().to_owned();
+    let carol = Home::new();
+    let login = ["login", "--name", "carol", "--server", &url, "--headless", "--ice", "relay"];
+    let mut process = carol.start(&login);
+    process.wait_for("registered", SOON);
+    for (to, why) in [("bob", "there is no TURN server"), ("no such name", "no such name")] {
+        process.say(&json!({ "command": "call", "to": to }));
+        let reply = process.wait_for("reply", SOON);
+        assert_eq!(reply.fields["ok"], json!(false), "{reply:?}");
+        assert!(reply.text("error").contains(why), "{reply:?}");
+    }
     // What bob hears of is the call after it.
     ends(call_bob(&server, &home, &["--duration", "1s"]), 0, "ok", "hung-up");
     bob.wait_for("ended", SOON);

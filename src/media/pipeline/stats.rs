@@ -39,8 +39,8 @@ pub struct Failure {
 /// Pictures sent.
 #[derive(Debug, Clone, Default)]
 pub struct VideoSent {
-    /// Pictures are not sent now, because the path has no room for them.
-    pub held: bool,
+    /// Pictures are not sent now, because the path has no room for them; `None` while there are none to send.
+    pub held: Option<bool>,
     /// `VP8` or `VP9`: that of the last frame; `None` before the first.
     pub codec: Option<&'static str>,
     /// Pixels across.

@@ -220,8 +220,8 @@ impl Sender {
             }
             let followed = self.running.as_mut().map_or(Ok(()), |running| running.follow(&orders));
             let followed = followed.and_then(|()| self.ask(orders.muted, shared));
-            let held = self.running.as_ref().is_some_and(|running| running.held) && !orders.muted;
-            lock(&shared.video_sent).held = held;
+            let sends = self.running.as_ref().filter(|_| !orders.muted);
+            lock(&shared.video_sent).held = sends.map(|running| running.held);
             if self.running.is_none() {
                 continue;
             }
@@ -277,6 +277,8 @@ impl Sender {
         self.timestamp = self.timestamp.wrapping_add(ticks as u32);
         // The old device is closed before the new one is read: they may be the same.
         self.running = None;
+        // What the path has for it is asked, as for any other.
+        self.wish = None;
         match feed.map(|feed| Running::new(feed, self.limit)).transpose() {
             Ok(running) => self.running = running,
             Err(error) => shared.fail(Kind::Video, true, &error),

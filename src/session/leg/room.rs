@@ -15,13 +15,14 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// Another second passed; `held` is whether the picture waits, `received` how many bytes have come so far: while nothing
+    /// Another second passed; `held` is whether the picture waits, `None` without one; `received` is how many bytes have come so far: while nothing
     /// comes the path is gone, which is told otherwise. A sentence, when there is something new to say.
-    pub(super) fn look(&mut self, held: bool, received: u64) -> Option<&'static str> {
+    pub(super) fn look(&mut self, held: Option<bool>, received: u64) -> Option<&'static str> {
         let alive = std::mem::replace(&mut self.received, received) != received;
-        if !held {
+        if held != Some(true) {
             self.without = 0;
-            return std::mem::take(&mut self.told).then_some("your picture is sent again");
+            let told = std::mem::take(&mut self.told);
+            return (told && held.is_some()).then_some("your picture is sent again");
         }
         self.without += u32::from(alive);
         if self.told || self.without < WORTH_A_WORD {
@@ -36,13 +37,13 @@ impl Room {
 mod tests {
     use super::*;
 
-    /// In which seconds something was said: `h` is held, `.` is not, `-` is held on a path that is gone.
+    /// In which seconds something was said: `h` is held, `.` is not, `-` is held on a path that is gone, `m` is no picture.
     fn said(seconds: &str) -> Vec<usize> {
         let mut room = Room::default();
         let mut received = 0;
         let look = |(at, second)| {
             received += u64::from(second != b'-');
-            room.look(second != b'.', received).map(|_| at)
+            room.look((second != b'm').then_some(second != b'.'), received).map(|_| at)
         };
         seconds.bytes().enumerate().filter_map(look).collect()
     }
@@ -51,6 +52,11 @@ mod tests {
     fn a_shortage_that_lasts_is_told_once_and_so_is_its_end() {
         assert_eq!(said("..hh..hhhhhh..."), [8, 12]);
         assert_eq!(said("hhhh.hhhh."), [2, 4, 7, 9]);
+    }
+
+    #[test]
+    fn who_shows_nothing_is_not_told_that_it_is_seen_again() {
+        assert_eq!(said("hhhhmm..hhhh."), [2, 10, 12]);
     }
 
     #[test]
