@@ -4,6 +4,8 @@
 //! [`vp9`]. Must not know RTP; who lost which packet is decided elsewhere. Note that libvpx goes on decoding drifted
 //! garbage after a loss: whoever feeds the decoder must stop at a gap and ask for a keyframe.
 
+mod beats;
+
 use std::ffi::{CStr, c_int, c_long, c_uint, c_ulong};
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -17,6 +19,7 @@ use vpx_sys::{
     vpx_enc_pass, vpx_image_t, vpx_img_fmt, vpx_kf_mode, vpx_rational, vpx_rc_mode,
 };
 
+use self::beats::Beats;
 use super::{EncodedFrame, VideoCodec, vp8, vp9};
 use crate::media::frame::{self, MAX_FPS, MAX_SIDE};
 use crate::media::{Error, VideoFrame, WallTime};
@@ -27,9 +30,6 @@ pub const CLOCK: u32 = 90_000;
 /// The most pixels a received keyframe may have; a larger one is refused before anything is allocated for it.
 pub const MAX_PIXELS: u32 = 4096 * 2304;
 
-/// Each picture counts so much in the mean time between two, and one that is late by so many of them is no later.
-const WEIGHT: f64 = 1.0 / 16.0;
-const LONGEST: u32 = 8;
 /// The lowest and the highest target that the encoder takes, in kbit/s.
 pub const KBPS: std::ops::RangeInclusive<u32> = 5..=50_000;
 
@@ -92,14 +92,7 @@ pub struct Encoder {
     context: Box<vpx_codec_ctx_t>,
     config: vpx_codec_enc_cfg_t,
     settings: Settings,
-    pts: i64,
-    /// Ticks that each picture is said to last, whatever comes.
-    length: u32,
-    /// Ticks from one picture to the next, in the mean.
-    apart: f64,
-    last_timestamp: Option<u32>,
-    /// Ticks since then that count for nothing.
-    left_out: u32,
+    beats: Beats,
 }
 
 // SAFETY: the context owns everything it points to, libvpx keeps no thread-local state, and `&mut self` on every
@@ -134,10 +127,7 @@ impl Encoder {
         };
         // On failure libvpx has already destroyed what it built; there is nothing to release.
         check(code, &mut context).map_err(|why| encode_error(settings.codec, why))?;
-        let length = CLOCK / settings.fps;
-        let apart = f64::from(length);
-        let mut encoder =
-            Self { context, config, settings, pts: 0, length, apart, last_timestamp: None, left_out: 0 };
+        let mut encoder = Self { context, config, settings, beats: Beats::new(settings.fps) };
         encoder.control(control::VP8E_SET_MAX_INTRA_BITRATE_PCT, max_intra_percent(&settings))?;
         let controls = match settings.codec {
             VideoCodec::Vp8 => &vp8::controls(&settings)[..],
@@ -187,7 +177,7 @@ impl Encoder {
             let settings = Settings { width: picture.width(), height: picture.height(), ..self.settings };
             *self = Self::new(settings)?;
         }
-        self.advance(timestamp);
+        self.beats.advance(timestamp);
         let image = borrow_image(picture).map_err(|why| encode_error(self.settings.codec, why))?;
         let flags = if keyframe { c_long::from(VPX_EFLAG_FORCE_KF) } else { 0 };
         // SAFETY: the context is live; the image's planes point into `picture`, which is borrowed for the whole
@@ -196,9 +186,8 @@ impl Encoder {
             vpx_sys::vpx_codec_encode(
                 &mut *self.context,
                 &image,
-                self.pts,
-                // libvpx takes the time from end to end for what a frame has, so all are of one length.
-                c_ulong::from(self.length),
+                self.beats.pts,
+                c_ulong::from(self.beats.length),
                 flags,
                 c_ulong::from(VPX_DL_REALTIME),
             )
@@ -229,8 +218,7 @@ impl Encoder {
     /// A picture that would have come `interval` after the last was left out because there was no room on the path: the
     /// next one may not be larger for it.
     pub fn leave_out(&mut self, interval: Duration) {
-        let ticks = interval.as_micros() * u128::from(CLOCK) / 1_000_000;
-        self.left_out = self.left_out.saturating_add(u32::try_from(ticks).unwrap_or(u32::MAX));
+        self.beats.leave_out(interval);
     }
 
     /// Pictures come `fps` a second from now on, 1 to [`MAX_FPS`].
@@ -243,31 +231,8 @@ impl Encoder {
             return Ok(());
         }
         self.settings.fps = fps;
-        self.apart = f64::from(self.usual());
+        self.beats.set_fps(fps);
         self.control(control::VP8E_SET_MAX_INTRA_BITRATE_PCT, max_intra_percent(&self.settings))
-    }
-
-    /// Ticks between two pictures at the rate that was said.
-    fn usual(&self) -> u32 {
-        CLOCK / self.settings.fps
-    }
-
-    /// Moves the encoder's own 64-bit time forward, always by at least one tick. Evenly: pictures that are sent out of some of a
-    /// source's beats come apart by one beat and by two, and libvpx, which takes each such step for another rate of frames, would
-    /// make up to 2.3 times of what it should.
-    fn advance(&mut self, timestamp: u32) {
-        let usual = self.usual();
-        let left_out = std::mem::take(&mut self.left_out);
-        if let Some(last) = self.last_timestamp {
-            let passed = match timestamp.wrapping_sub(last) {
-                0 => usual,
-                passed if passed > CLOCK * 10 => usual,
-                passed => passed.saturating_sub(left_out).max(usual.min(passed)),
-            };
-            self.apart += (f64::from(passed.min(usual * LONGEST)) - self.apart) * WEIGHT;
-            self.pts += (self.apart.round() as i64).max(1);
-        }
-        self.last_timestamp = Some(timestamp);
     }
 
     fn packet(&mut self) -> Result<(Bytes, bool), Error> {
