@@ -113,6 +113,7 @@ pub enum Command {
 #[derive(Debug)]
 pub(super) struct Order {
     pub(super) command: Command,
-    /// Where the outcome goes; without it a failure becomes [`Event::Rejected`](super::Event::Rejected).
+    /// Where the outcome goes; without it a failure becomes [`Event::Rejected`](super::Event::Rejected) or, of a
+    /// call that no path could lead to, [`Event::NoPath`](super::Event::NoPath).
     pub(super) reply: Option<oneshot::Sender<Result<(), String>>>,
 }

@@ -67,7 +67,7 @@ pub struct Commander {
 }
 
 impl Commander {
-    /// Asks for something; a refusal becomes [`Event::Rejected`]. Waits while the session is busy; does nothing
+    /// Asks for something; a refusal becomes [`Event::Rejected`] or [`Event::NoPath`]. Waits while the session is busy; does nothing
     /// once it has ended.
     pub async fn give(&self, command: Command) {
         let _ = self.orders.send(command::Order { command, reply: None }).await;

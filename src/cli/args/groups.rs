@@ -195,7 +195,7 @@ pub struct Results {
     /// Write the outcome as Prometheus text, replaced whole: NAME.prom in the folder of node_exporter's textfile collector
     #[arg(long, value_name = "FILE")]
     pub prometheus: Option<PathBuf>,
-    /// Be a plugin for Nagios and the like: one line on stdout, exit status 0 OK, 1 WARNING, 2 CRITICAL or 3 UNKNOWN
+    /// Be a plugin for Nagios and the like: one line on stdout, exit status 0 OK, 1 WARNING, 2 CRITICAL or 3 UNKNOWN; `call` sends media as with --headless
     #[arg(long)]
     pub nagios: bool,
     /// What is not told.
